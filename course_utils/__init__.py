@@ -1,0 +1,12 @@
+"""Support package of the attention course: encoder → memory → attention → decoder → search.
+
+Importing the package is cheap; the modules that need PyTorch import it themselves.
+"""
+
+import os
+
+# Two threads that wait for each other by spinning make a busy machine up to ten times slower, and
+# gain little on an idle one. The variable is read once, when PyTorch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+__version__ = "0.1.0"

@@ -1,0 +1,344 @@
+"""Attention: scores, masked softmax, single- and multi-head attention.
+
+Shape letters of the whole course: B batch, Tq/Tk number of queries/keys, D width, H heads.
+
+One mask convention: ``attend_mask`` is boolean and True means *this query may attend to this key*.
+It has shape (B, Tk), one row of keys for every query, or (B, Tq, Tk); a dimension of size 1 is
+broadcast. A query whose keys are all masked gets zero weights and a zero context, never NaN.
+PyTorch's two conventions are reached through `to_key_padding_mask` and `to_sdpa_mask`.
+
+Built by hand in notebooks 01 and 02, imported from there on.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+__all__ = [
+    "AdditiveScore",
+    "Attention",
+    "DotScore",
+    "GeneralScore",
+    "MultiHeadAttention",
+    "SCORES",
+    "ScaledDotScore",
+    "Score",
+    "causal_mask",
+    "length_mask",
+    "make_score",
+    "masked_softmax",
+    "to_key_padding_mask",
+    "to_sdpa_mask",
+]
+
+
+# --- masks ------------------------------------------------------------------------------------
+
+
+def length_mask(lengths: Tensor, max_length: int | None = None) -> Tensor:
+    """Mask of shape (B, Tk) that lets a query attend to the first ``lengths[b]`` keys.
+
+    ``lengths`` is an integer tensor (B,); Tk is ``max_length`` or, without it, the longest length.
+    """
+    if lengths.dim() != 1 or lengths.is_floating_point():
+        raise ValueError(
+            f"lengths must be integers of shape (B,), got {lengths.dtype} {tuple(lengths.shape)}"
+        )
+    longest = int(lengths.max()) if len(lengths) else 0
+    width = longest if max_length is None else max_length
+    if longest > width:
+        raise ValueError(f"a length of {longest} does not fit into max_length={width}")
+    return torch.arange(width, device=lengths.device)[None, :] < lengths[:, None]
+
+
+def causal_mask(length: int, device: torch.device | None = None) -> Tensor:
+    """Mask of shape (1, length, length): position i may attend to positions 0..i."""
+    return torch.ones(1, length, length, dtype=torch.bool, device=device).tril()
+
+
+def expand_mask(attend_mask: Tensor | None, shape: tuple[int, int, int]) -> Tensor | None:
+    """Check a mask against scores of ``shape`` (B, Tq, Tk); return it as three dimensions."""
+    if attend_mask is None:
+        return None
+    B, Tq, Tk = shape
+    if attend_mask.dtype != torch.bool:
+        raise TypeError(
+            f"attend_mask must be boolean (True = may attend), got {attend_mask.dtype}; "
+            "a float mask of 0 and -inf is another convention"
+        )
+    mask = attend_mask[:, None, :] if attend_mask.dim() == 2 else attend_mask
+    fits = mask.dim() == 3 and all(m in (1, n) for m, n in zip(mask.shape, shape, strict=True))
+    if not fits:
+        raise ValueError(
+            f"attend_mask of shape {tuple(attend_mask.shape)} fits neither (B, Tk) = {(B, Tk)} "
+            f"nor (B, Tq, Tk) = {(B, Tq, Tk)}; is it the mask of another batch?"
+        )
+    return mask
+
+
+def to_key_padding_mask(attend_mask: Tensor) -> Tensor:
+    """Our (B, Tk) mask as ``key_padding_mask`` of `torch.nn.MultiheadAttention`: True = ignore."""
+    if attend_mask.dim() != 2:
+        raise ValueError(
+            f"key_padding_mask is one row of keys per sentence, (B, Tk); got "
+            f"{tuple(attend_mask.shape)}: a mask per query belongs into attn_mask"
+        )
+    return ~attend_mask
+
+
+def to_sdpa_mask(attend_mask: Tensor) -> Tensor:
+    """Our mask as ``attn_mask`` of `F.scaled_dot_product_attention`, (B, 1, Tq or 1, Tk).
+
+    There True means *attend*, as here; only the dimension of the heads is added.
+    """
+    mask = attend_mask[:, None, :] if attend_mask.dim() == 2 else attend_mask
+    return mask[:, None, :, :]
+
+
+def masked_softmax(scores: Tensor, attend_mask: Tensor | None) -> Tensor:
+    """Softmax over the last dimension in which only allowed keys take part.
+
+    ``attend_mask`` is boolean, broadcastable to ``scores``, True = may attend; None allows all.
+    A row without any allowed key gives zeros, and gradients stay finite. The sum is taken in
+    float32 at least, the result has the type of ``scores``.
+    """
+    wide = scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+    if attend_mask is None:
+        return wide.softmax(dim=-1).to(scores.dtype)
+    if attend_mask.dtype != torch.bool:
+        raise TypeError(f"attend_mask must be boolean (True = may attend), got {attend_mask.dtype}")
+    # The lowest finite number instead of -inf: a row of -inf alone would be 0/0 = NaN.
+    lowest = torch.finfo(wide.dtype).min
+    weights = wide.masked_fill(~attend_mask, lowest).softmax(dim=-1)
+    return weights.masked_fill(~attend_mask, 0.0).to(scores.dtype)
+
+
+# --- scores -----------------------------------------------------------------------------------
+
+
+class Score(nn.Module):
+    """How well a query fits a key. ``prepare`` does once what depends on the keys alone.
+
+    ``score(query, score.prepare(keys))``: query (B, Tq, Dq), keys (B, Tk, Dk) → (B, Tq, Tk).
+    """
+
+    def __init__(self, query_dim: int, key_dim: int):
+        super().__init__()
+        self.query_dim, self.key_dim = query_dim, key_dim
+
+    def prepare(self, keys: Tensor) -> Tensor:
+        """Everything that depends on the keys alone, (B, Tk, ·); identity unless overridden."""
+        self._check("keys", keys, self.key_dim)
+        return keys
+
+    def forward(self, query: Tensor, prepared: Tensor) -> Tensor:
+        raise NotImplementedError("a Score computes its scores in forward(query, prepared)")
+
+    def _check(self, name: str, tensor: Tensor, width: int) -> None:
+        if tensor.dim() != 3 or tensor.shape[-1] != width:
+            raise ValueError(
+                f"{name} must have shape (batch, positions, {width}), got {tuple(tensor.shape)}"
+                + ("; add the dimension of positions with [:, None]" if tensor.dim() == 2 else "")
+            )
+
+
+class DotScore(Score):
+    """e = q·k (Luong et al. 2015, eq. 8 "dot"). Query and key have the same width."""
+
+    def __init__(self, query_dim: int, key_dim: int):
+        super().__init__(query_dim, key_dim)
+        if query_dim != key_dim:
+            raise ValueError(
+                f"a dot product needs query and key of one width, got {query_dim} and {key_dim}; "
+                "GeneralScore and AdditiveScore take different widths"
+            )
+        self.scale = 1.0
+
+    def forward(self, query: Tensor, prepared: Tensor) -> Tensor:
+        self._check("query", query, self.query_dim)
+        return query @ prepared.transpose(1, 2) * self.scale
+
+
+class ScaledDotScore(DotScore):
+    """e = q·k / √d (Vaswani et al. 2017, eq. 1)."""
+
+    def __init__(self, query_dim: int, key_dim: int):
+        super().__init__(query_dim, key_dim)
+        self.scale = 1.0 / math.sqrt(key_dim)
+
+
+class GeneralScore(Score):
+    """e = qᵀ W k, the bilinear score (Luong et al. 2015, eq. 8 "general")."""
+
+    def __init__(self, query_dim: int, key_dim: int):
+        super().__init__(query_dim, key_dim)
+        self.W = nn.Linear(key_dim, query_dim, bias=False)
+
+    def prepare(self, keys: Tensor) -> Tensor:
+        return self.W(super().prepare(keys))  # (B, Tk, Dq)
+
+    def forward(self, query: Tensor, prepared: Tensor) -> Tensor:
+        self._check("query", query, self.query_dim)
+        return query @ prepared.transpose(1, 2)
+
+
+class AdditiveScore(Score):
+    """e_i = vᵀ tanh(W_a h_i + U_a s) for key h_i and query s (Bahdanau et al. 2015, A.1.2).
+
+    The paper calls the two matrices the other way round (W_a for s, U_a for h_i).
+    ``attention_dim`` is the width of the hidden layer, by default that of the query.
+    """
+
+    def __init__(self, query_dim: int, key_dim: int, attention_dim: int | None = None):
+        super().__init__(query_dim, key_dim)
+        attention_dim = query_dim if attention_dim is None else attention_dim
+        self.W_a = nn.Linear(key_dim, attention_dim, bias=False)
+        self.U_a = nn.Linear(query_dim, attention_dim, bias=False)
+        self.v = nn.Linear(attention_dim, 1, bias=False)
+
+    def prepare(self, keys: Tensor) -> Tensor:
+        return self.W_a(super().prepare(keys))  # (B, Tk, A)
+
+    def forward(self, query: Tensor, prepared: Tensor) -> Tensor:
+        self._check("query", query, self.query_dim)
+        hidden = torch.tanh(self.U_a(query)[:, :, None, :] + prepared[:, None, :, :])
+        return self.v(hidden).squeeze(-1)  # (B, Tq, Tk, A) → (B, Tq, Tk)
+
+
+SCORES = {
+    "dot": DotScore,
+    "scaled_dot": ScaledDotScore,
+    "general": GeneralScore,
+    "additive": AdditiveScore,
+}
+
+
+def make_score(name: str, query_dim: int, key_dim: int, **settings) -> Score:
+    """A score by its name: "dot", "scaled_dot", "general" or "additive"."""
+    if name not in SCORES:
+        raise ValueError(f"unknown score {name!r}; choose from {', '.join(SCORES)}")
+    return SCORES[name](query_dim, key_dim, **settings)
+
+
+# --- attention --------------------------------------------------------------------------------
+
+
+def check_sizes(query: Tensor, keys: Tensor, values: Tensor) -> None:
+    """Raise ValueError unless there is a value for each key and one memory for each query."""
+    if keys.shape[:2] != values.shape[:2]:
+        raise ValueError(
+            f"every key needs a value: keys are {tuple(keys.shape)}, "
+            f"values {tuple(values.shape)} (batch, positions, width)"
+        )
+    if query.shape[0] != keys.shape[0]:
+        raise ValueError(
+            f"query has batch size {query.shape[0]}, keys have {keys.shape[0]}; "
+            "expand the memory when several hypotheses share it"
+        )
+
+
+class Attention(nn.Module):
+    """Score, masked softmax, weighted sum: α = softmax(e), context = Σ_i α_i v_i.
+
+    ``attention(query, keys, values, attend_mask=…)`` with query (B, Tq, Dq), keys (B, Tk, Dk),
+    values (B, Tk, Dv) returns the context (B, Tq, Dv) and the weights (B, Tq, Tk).
+    The mask has no default: to attend to everything is a decision that the caller writes.
+    For many queries to the same keys, prepare these once:
+    ``attention(query, attention.prepare(keys), values, attend_mask=…, prepared=True)``.
+    """
+
+    def __init__(self, score: Score):
+        super().__init__()
+        self.score = score
+
+    def prepare(self, keys: Tensor) -> Tensor:
+        """What the score computes from the keys alone."""
+        return self.score.prepare(keys)
+
+    def forward(
+        self,
+        query: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        *,
+        attend_mask: Tensor | None,
+        prepared: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        check_sizes(query, keys, values)
+        scores = self.score(query, keys if prepared else self.prepare(keys))
+        weights = masked_softmax(scores, expand_mask(attend_mask, tuple(scores.shape)))
+        return weights @ values, weights
+
+
+class MultiHeadAttention(nn.Module):
+    """H scaled-dot attentions side by side, each on its own projection.
+
+    Vaswani et al. 2017, section 3.2.2.
+
+    ``query_dim`` is split into ``heads`` parts of equal width. Keys and values may have other
+    widths. Returns (B, Tq, query_dim) and the weights of every head, (B, H, Tq, Tk).
+    The weights for which `torch.nn.MultiheadAttention` reports its average are these.
+    """
+
+    def __init__(
+        self,
+        query_dim: int,
+        heads: int,
+        key_dim: int | None = None,
+        value_dim: int | None = None,
+        bias: bool = True,
+    ):
+        super().__init__()
+        if heads < 1 or query_dim % heads:
+            raise ValueError(f"query_dim={query_dim} cannot be split into {heads} equal heads")
+        self.heads, self.head_dim = heads, query_dim // heads
+        self.W_q = nn.Linear(query_dim, query_dim, bias=bias)
+        self.W_k = nn.Linear(query_dim if key_dim is None else key_dim, query_dim, bias=bias)
+        self.W_v = nn.Linear(query_dim if value_dim is None else value_dim, query_dim, bias=bias)
+        self.W_o = nn.Linear(query_dim, query_dim, bias=bias)
+
+    def split(self, tensor: Tensor) -> Tensor:
+        """(B, T, H·D) → (B, H, T, D): give every head its part of the width."""
+        B, T, _ = tensor.shape
+        return tensor.reshape(B, T, self.heads, self.head_dim).transpose(1, 2)
+
+    def forward(
+        self, query: Tensor, keys: Tensor, values: Tensor, *, attend_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        check_sizes(query, keys, values)
+        B, Tq, _ = query.shape
+        Tk = keys.shape[1]
+        q, k, v = (
+            self.split(self.W_q(query)),
+            self.split(self.W_k(keys)),
+            self.split(self.W_v(values)),
+        )
+        scores = q @ k.transpose(2, 3) / math.sqrt(self.head_dim)  # (B, H, Tq, Tk)
+        mask = expand_mask(attend_mask, (B, Tq, Tk))
+        weights = masked_softmax(scores, None if mask is None else to_sdpa_mask(mask))
+        context = (weights @ v).transpose(1, 2).reshape(B, Tq, -1)
+        return self.W_o(context), weights
+
+    @classmethod
+    def from_torch(cls, layer: nn.MultiheadAttention) -> "MultiHeadAttention":
+        """Our layer with a copy of the weights of PyTorch's."""
+        if layer.bias_k is not None or layer.add_zero_attn:
+            raise ValueError("add_bias_kv and add_zero_attn have no counterpart here")
+        ours = cls(
+            layer.embed_dim, layer.num_heads, layer.kdim, layer.vdim, layer.in_proj_bias is not None
+        )
+        if layer.in_proj_weight is not None:
+            weights = layer.in_proj_weight.chunk(3)
+        else:
+            weights = (layer.q_proj_weight, layer.k_proj_weight, layer.v_proj_weight)
+        with torch.no_grad():
+            for linear, weight in zip((ours.W_q, ours.W_k, ours.W_v), weights, strict=True):
+                linear.weight.copy_(weight)
+            ours.W_o.weight.copy_(layer.out_proj.weight)
+            if layer.in_proj_bias is not None:
+                biases = layer.in_proj_bias.chunk(3)
+                for linear, bias in zip((ours.W_q, ours.W_k, ours.W_v), biases, strict=True):
+                    linear.bias.copy_(bias)
+                ours.W_o.bias.copy_(layer.out_proj.bias)
+        return ours

@@ -1,0 +1,141 @@
+"""Batches: examples of similar length, padded together.
+
+An `Example` is one input with its target ids; a `Batch` is what every model of the course reads.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from course_utils.vocabulary import BOS, EOS, PAD
+
+__all__ = ["Batch", "BucketedBatches", "Example", "make_batch", "pad"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One input and its target: ids of the source, ids of the target without BOS and EOS."""
+
+    source: list[int]
+    target: list[int]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B examples padded together.
+
+    source          (B, Ts)    ids, PAD behind the end
+    source_lengths  (B,)
+    target          (B, Tt+1)  BOS … EOS, PAD behind the end
+    """
+
+    source: Tensor
+    source_lengths: Tensor
+    target: Tensor
+
+    @property
+    def target_in(self) -> Tensor:
+        """(B, Tt) what the decoder reads under teacher forcing: BOS and all tokens but the last."""
+        return self.target[:, :-1]
+
+    @property
+    def target_out(self) -> Tensor:
+        """(B, Tt) what it has to predict: the same tokens one step later, up to EOS."""
+        return self.target[:, 1:]
+
+    @property
+    def target_tokens(self) -> int:
+        """How many predictions count (padding does not)."""
+        return int((self.target_out != PAD).sum())
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The batch on another device; the lengths stay on the CPU, where packing wants them."""
+        return Batch(self.source.to(device), self.source_lengths, self.target.to(device))
+
+
+def pad(sequences: list[list[int]], width: int | None = None) -> Tensor:
+    """Lists of ids as one tensor (B, longest or ``width``) filled up with PAD."""
+    longest = max((len(s) for s in sequences), default=0)
+    width = longest if width is None else width
+    if longest > width:
+        raise ValueError(f"a sequence of {longest} ids does not fit into a width of {width}")
+    padded = torch.full((len(sequences), width), PAD, dtype=torch.long)
+    for row, sequence in enumerate(sequences):
+        padded[row, : len(sequence)] = torch.tensor(sequence, dtype=torch.long)
+    return padded
+
+
+def make_batch(examples: list[Example]) -> Batch:
+    """Pad examples to one batch. An example without source gets a single PAD as its source."""
+    if not examples:
+        raise ValueError("a batch needs at least one example")
+    sources = [example.source or [PAD] for example in examples]
+    return Batch(
+        source=pad(sources),
+        source_lengths=torch.tensor([len(s) for s in sources]),
+        target=pad([[BOS, *example.target, EOS] for example in examples]),
+    )
+
+
+class BucketedBatches:
+    """Batches of similar lengths, in another order in each epoch, the same for the same seed.
+
+    The examples are shuffled, cut into pools, sorted by length inside a pool and packed into
+    batches of at most ``tokens`` target positions (padding counts). So little padding is computed
+    and still no two epochs see the same batches.
+    """
+
+    def __init__(
+        self,
+        examples: list,
+        tokens: int,
+        seed: int = 0,
+        pool: int = 2000,
+        collate: Callable[[list], Batch] = make_batch,
+    ):
+        if not examples:
+            raise ValueError("no examples to make batches of")
+        if tokens < 1:
+            raise ValueError(f"a batch needs room for at least one token, got tokens={tokens}")
+        self.examples, self.tokens, self.seed = examples, tokens, seed
+        self.pool, self.collate = pool, collate
+
+    def epoch(self, number: int) -> list[list[int]]:
+        """Indices of the examples of each batch of epoch ``number``."""
+        generator = random.Random(f"{self.seed}-{number}")
+        order = list(range(len(self.examples)))
+        generator.shuffle(order)
+        batches = []
+        for start in range(0, len(order), self.pool):
+            pool = sorted(order[start : start + self.pool], key=self._length)
+            batches.extend(self._cut(pool))
+        generator.shuffle(batches)
+        return batches
+
+    def forever(self, skip: int = 0) -> Iterator[Batch]:
+        """Batches epoch after epoch; ``skip`` leaves out the first ones (to resume a training)."""
+        number = 0
+        while True:
+            batches = self.epoch(number)
+            for indices in batches[skip:]:
+                yield self.collate([self.examples[i] for i in indices])
+            skip = max(0, skip - len(batches))
+            number += 1
+
+    def _length(self, index: int) -> tuple[int, int]:
+        example = self.examples[index]
+        return len(example.target), len(example.source)
+
+    def _cut(self, pool: list[int]) -> Iterator[list[int]]:
+        batch: list[int] = []
+        for index in pool:  # ascending, so the newest is the longest: it sets the width
+            width = len(self.examples[index].target) + 1
+            if batch and (len(batch) + 1) * width > self.tokens:
+                yield batch
+                batch = []
+            batch.append(index)
+        if batch:
+            yield batch

@@ -1,0 +1,190 @@
+"""Bench: what this machine does with the course: ``python -m course_utils bench`` prints one table.
+
+Each row is a median over several runs. The machine may be busy with other things: compare the
+rows of one table, in which the two sides of a ratio are timed in turn, not tables of two days.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_utils.attention import (
+    Attention,
+    MultiHeadAttention,
+    length_mask,
+    make_score,
+    to_key_padding_mask,
+    to_sdpa_mask,
+)
+
+__all__ = ["Row", "attention_rows", "bench", "table", "timed_in_turn"]
+
+SENTENCES = [
+    "Zwei junge Männer spielen Fußball auf einer Wiese.",
+    "Eine Frau in einem roten Kleid liest ein Buch im Park.",
+    "Ein brauner Hund läuft mit einem Stock im Maul durch den Schnee.",
+    "Mehrere Leute warten vor einem Geschäft auf den Bus.",
+]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured, its value, and what it is compared with."""
+
+    what: str
+    value: str
+    beside: str = ""
+
+
+def timed_in_turn(*functions: Callable[[], object], runs: int = 7) -> list[float]:
+    """Median seconds of each function; they take turns, so that drift hits all alike."""
+    seconds: list[list[float]] = [[] for _ in functions]
+    for run in range(runs + 1):  # the first round warms up
+        for function, taken in zip(functions, seconds, strict=True):
+            started = time.perf_counter()
+            function()
+            if run:
+                taken.append(time.perf_counter() - started)
+    return [statistics.median(taken) for taken in seconds]
+
+
+def attention_rows(B: int = 32, Tq: int = 24, Tk: int = 30, D: int = 256, H: int = 8) -> list[Row]:
+    """Forward and backward of our layers against PyTorch's, same shapes, same mask."""
+    generator = torch.Generator().manual_seed(0)
+
+    def inputs(length: int) -> torch.Tensor:
+        return torch.randn(B, length, D, generator=generator, requires_grad=True)
+
+    query, keys, values = inputs(Tq), inputs(Tk), inputs(Tk)
+    mask = length_mask(torch.randint(Tk // 2, Tk + 1, (B,), generator=generator), Tk)
+    theirs = nn.MultiheadAttention(D, H, batch_first=True)
+    ours = MultiHeadAttention.from_torch(theirs)
+
+    def backward(output: torch.Tensor) -> None:
+        output.sum().backward()
+
+    def sdpa() -> None:
+        heads = (tensor[:, None] for tensor in (query, keys, values))
+        backward(F.scaled_dot_product_attention(*heads, attn_mask=to_sdpa_mask(mask)))
+
+    def single(name: str) -> Callable[[], None]:
+        attention = Attention(make_score(name, D, D))
+        return lambda: backward(attention(query, keys, values, attend_mask=mask)[0])
+
+    def multi() -> None:
+        backward(ours(query, keys, values, attend_mask=mask)[0])
+
+    def multi_torch() -> None:
+        padding = to_key_padding_mask(mask)
+        backward(theirs(query, keys, values, key_padding_mask=padding)[0])
+
+    names = ("dot", "scaled_dot", "general", "additive")
+    *scores, builtin = timed_in_turn(*(single(name) for name in names), sdpa)
+    rows = [
+        Row(
+            f"attention, {name.replace('_', ' ')} score",
+            f"{1000 * seconds:.2f} ms",
+            f"{seconds / builtin:.2f} × F.scaled_dot_product_attention ({1000 * builtin:.2f} ms)",
+        )
+        for name, seconds in zip(names, scores, strict=True)
+    ]
+    mine, builtin = timed_in_turn(multi, multi_torch)
+    rows.append(
+        Row(
+            f"multi-head attention, {H} heads",
+            f"{1000 * mine:.2f} ms",
+            f"{mine / builtin:.2f} × nn.MultiheadAttention ({1000 * builtin:.2f} ms)",
+        )
+    )
+    return rows
+
+
+def training_rows(batches: int = 8) -> list[Row]:
+    """Target tokens a second of `train_step`, on the generated corpus, for the three decoders."""
+    from course_utils.models import build_translator
+    from course_utils.recipes import RECIPES
+    from course_utils.training import train_step
+
+    recipe = RECIPES["translation-generated"]
+    data = recipe.data()
+    stream = data.batches(recipe.batch_tokens).forever()
+    chosen = [next(stream) for _ in range(batches)]
+    tokens = sum(batch.target_tokens for batch in chosen)
+
+    def epoch(decoder: str) -> Callable[[], None]:
+        torch.manual_seed(0)
+        model = build_translator(len(data.vocabulary), decoder=decoder, **recipe.model)
+        optimizer = torch.optim.AdamW(model.parameters())
+
+        def run() -> None:
+            for batch in chosen:
+                train_step(model, batch, optimizer, label_smoothing=0.1)
+
+        return run
+
+    names = ("attention", "bahdanau", "fixed_vector")
+    seconds = timed_in_turn(*(epoch(name) for name in names), runs=3)
+    return [
+        Row(f"training, {name.replace('_', ' ')} decoder", f"{tokens / taken:,.0f} target tokens/s")
+        for name, taken in zip(names, seconds, strict=True)
+    ]
+
+
+def decoding_rows(checkpoint: str = "translation-multi30k", sentences: int = 256) -> list[Row]:
+    """Sentences a second of the shipped translator, greedy and with a beam of 5."""
+    from course_utils.checkpoints import checkpoint_names
+    from course_utils.translation import Translator
+
+    if checkpoint not in checkpoint_names():
+        return [Row("decoding", "not measured", f"no checkpoint {checkpoint}")]
+    translator = Translator.load(checkpoint)
+    texts = (SENTENCES * sentences)[:sentences]
+    greedy, beam = timed_in_turn(
+        lambda: translator.texts(texts), lambda: translator.texts(texts, beam=5), runs=3
+    )
+    return [
+        Row(
+            "decoding, greedy", f"{sentences / greedy:,.0f} sentences/s", f"checkpoint {checkpoint}"
+        ),
+        Row("decoding, beam 5", f"{sentences / beam:,.0f} sentences/s", f"checkpoint {checkpoint}"),
+    ]
+
+
+def import_rows() -> list[Row]:
+    """Seconds that a fresh Python needs to import the package."""
+
+    def imports(module: str) -> Callable[[], object]:
+        return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+
+    package, models, torch_alone = timed_in_turn(
+        imports("course_utils"), imports("course_utils.models"), imports("torch"), runs=3
+    )
+    return [
+        Row("import course_utils", f"{package:.2f} s", "a fresh Python, its own start included"),
+        Row(
+            "import course_utils.models",
+            f"{models:.2f} s",
+            f"import torch alone: {torch_alone:.2f} s",
+        ),
+    ]
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as text, columns aligned."""
+    widths = [max(len(row.what) for row in rows), max(len(row.value) for row in rows)]
+    return "\n".join(
+        f"{row.what:{widths[0]}}   {row.value:>{widths[1]}}   {row.beside}".rstrip() for row in rows
+    )
+
+
+def bench() -> str:
+    """The whole table."""
+    rows = attention_rows() + training_rows() + decoding_rows() + import_rows()
+    return table(rows)

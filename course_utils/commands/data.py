@@ -1,0 +1,92 @@
+"""`python -m course_utils data list | get NAME …`: the public data sets on the command line."""
+
+import sys
+import textwrap
+
+from course_utils.commands import fail
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser):
+    """Give an argparse parser the sub-commands `list` and `get`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|get")
+    table = actions.add_parser("list", help="the public data sets, and which of them are here")
+    table.add_argument("-v", "--verbose", action="store_true", help="with source and citation")
+    get = actions.add_parser("get", help="download data sets, verified; goes on after a cut")
+    get.add_argument("names", nargs="+", metavar="NAME", help="a name from `data list`")
+    get.add_argument("-q", "--quiet", action="store_true", help="no progress bars")
+
+
+def run(args):
+    """Do what the parsed arguments say; 0 when all went well, 1 when some data could not be had."""
+    if args.action == "list":
+        return _list(args.verbose)
+    return _get(args.names, progress=not args.quiet)
+
+
+def _list(verbose):
+    from ..datasets.registry import REGISTRY
+    from ..datasets.transfer import megabytes
+    from ..paths import cache_folder
+
+    rows = [("name", "size", "licence", "where", "what it is")]
+    for entry in REGISTRY.values():
+        size = megabytes(entry.size)
+        rows.append((entry.name, size, entry.licence, _where(entry.name), entry.title))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        print("  ".join([*cells, row[-1]]))
+        if verbose and row[0] in REGISTRY:
+            _print_details(REGISTRY[row[0]])
+    print(f"\nCache: {cache_folder()} (COURSE_DATA)")
+    print("Get one: python -m course_utils data get NAME")
+    return 0
+
+
+def _print_details(entry):
+    sources = dict.fromkeys(url.rpartition("/")[0] + "/" for f in entry.files for url in f.urls)
+    for label, text in (
+        ("cite", entry.citation),
+        ("note", entry.remarks),
+        ("from", ", ".join(sources) or "a web page; `get` prints the steps"),
+    ):
+        if text:
+            indent = {"initial_indent": "    ", "subsequent_indent": "          "}
+            whole = {"break_long_words": False, "break_on_hyphens": False}
+            print(textwrap.fill(f"{label}: {text}", width=96, **indent, **whole))
+
+
+def _where(name):
+    from ..datasets.download import locate
+    from ..paths import cache_folder
+
+    folder = locate(name)
+    if folder is None:
+        return "not here"
+    return "cache" if folder == cache_folder() else "mirror"
+
+
+def _get(names, progress):
+    from ..datasets.download import DataError, ManualDownload, fetch
+    from ..datasets.registry import REGISTRY
+
+    failed = False
+    for name in dict.fromkeys(names):
+        try:
+            folder = fetch(name, progress=progress)
+        except DataError as error:
+            failed = True
+            if isinstance(error, ManualDownload):
+                for number, step in enumerate(error.steps, 1):
+                    print(f"  {number}. {step}")
+            fail(str(error))
+        except KeyboardInterrupt:
+            print("\nStopped. Repeat the command: it goes on where it stopped.", file=sys.stderr)
+            return 130
+        else:
+            count = len(REGISTRY[name].files)
+            files = "1 file" if count == 1 else f"{count} files"
+            print(f"{name}: {files}, verified, in {folder} ({_where(name)})")
+    return 1 if failed else 0

@@ -1,0 +1,37 @@
+"""Train a model of the course from scratch and write its checkpoint.
+
+An interrupted training goes on when the same command is given again.
+"""
+
+import argparse
+from pathlib import Path
+
+from course_utils.commands import fail
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "name", metavar="NAME", help="the training, for instance translation-multi30k"
+    )
+    parser.add_argument("--steps", type=int, help="updates of the weights (default: the recipe's)")
+    parser.add_argument("--seed", type=int, help="default: the recipe's")
+    parser.add_argument(
+        "--out", type=Path, help="folder of the checkpoint (default: data/checkpoints/NAME)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from course_utils.datasets.download import DataError
+    from course_utils.recipes import train
+
+    try:
+        card = train(arguments.name, arguments.steps, arguments.seed, arguments.out)
+    except (DataError, ValueError) as error:
+        return fail(str(error))
+    print(
+        f"{card['name']}: {card['parameters']:,} parameters, {card['steps']:,} steps, "
+        f"{card['training_minutes']} minutes of training (best at step {card['best_step']:,})"
+    )
+    for name, metric in card["metrics"].items():
+        print(f"  {name:24} {metric['score']:>8}   {metric['signature']}")
+    return 0

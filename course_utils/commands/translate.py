@@ -1,0 +1,100 @@
+"""Translate standard input, one line in, one line out.
+
+A line ends only at \\n (a \\r before it is dropped); blank lines stay blank; every output line ends
+in \\n. The text must be UTF-8.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from course_utils.commands import fail
+
+CHUNK = 256  # lines translated together
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--checkpoint",
+        default="translation-multi30k",
+        metavar="NAME",
+        help="a checkpoint of the course or a folder (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--beam", type=int, default=1, metavar="K", help="width of the beam (default: greedy)"
+    )
+    parser.add_argument(
+        "--attention",
+        type=Path,
+        metavar="FILE.png",
+        help="heat map of the attention; for several lines FILE-1.png, FILE-2.png, …",
+    )
+
+
+def lines_of(stream: BinaryIO) -> Iterator[str]:
+    """The lines of a stream without their ends; ValueError names the line that is no UTF-8."""
+    for number, line in enumerate(stream, start=1):
+        try:
+            yield line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"line {number} of the input is not valid UTF-8 (byte {error.start + 1} of the "
+                "line): convert the text first, for instance with iconv"
+            ) from error
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.beam < 1:
+        return fail(f"--beam must be at least 1, got {arguments.beam}")
+    if arguments.attention is not None and not arguments.attention.parent.is_dir():
+        return fail(f"the folder of --attention {arguments.attention} does not exist")
+    from course_utils.checkpoints import CheckpointError
+    from course_utils.translation import Translator
+
+    try:
+        translator = Translator.load(arguments.checkpoint)
+        chunk, start = [], 1
+        for line in lines_of(sys.stdin.buffer):
+            chunk.append(line)
+            if len(chunk) == CHUNK or sys.stdin.isatty():
+                translate_chunk(translator, chunk, arguments, start, more=True)
+                start += len(chunk)
+                chunk = []
+        translate_chunk(translator, chunk, arguments, start, more=start > 1)
+    except BrokenPipeError:  # the reader has seen enough (head): nobody is left to write to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (CheckpointError, ValueError, OSError) as error:
+        return fail(str(error))
+    return 0
+
+
+def translate_chunk(translator, lines: list[str], arguments, start: int, more: bool) -> None:
+    """Translate lines, write them, draw their attention; the first is line number ``start``."""
+    translations = translator.translate(lines, beam=arguments.beam)
+    for translation in translations:
+        # A translation is one line, whatever the model writes.
+        sys.stdout.buffer.write(" ".join(translation.text.split()).encode("utf-8") + b"\n")
+    sys.stdout.buffer.flush()
+    if arguments.attention is not None:
+        several = more or sum(bool(t.segments) for t in translations) > 1
+        for number, translation in enumerate(translations, start=start):
+            if translation.segments:
+                draw(translation, arguments.attention, f"-{number}" if several else "")
+
+
+def draw(translation, path: Path, suffix: str) -> None:
+    """Write the heat map of one translation (of its first segment, when it was a long text)."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from course_utils.plotting import attention_matrix, plt
+
+    segment = translation.segments[0]
+    ax = attention_matrix(segment.attention, segment.source_pieces, segment.target_pieces)
+    path = path.with_name(path.stem + suffix + (path.suffix or ".png"))
+    ax.figure.savefig(path, dpi=120, bbox_inches="tight")
+    plt.close(ax.figure)

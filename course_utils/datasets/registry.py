@@ -1,0 +1,183 @@
+"""The public data sets that the course can use: where they come from and how they are recognised.
+
+A file is recognised by a published checksum or, where a host packs its archives on the fly and no
+two downloads have the same bytes, by a content manifest: what the archive must hold. A file without
+an address comes from a web page, by hand; its data set then tells the steps.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+__all__ = ["REGISTRY", "Content", "DataError", "PublicDataset", "RemoteFile", "dataset"]
+
+DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
+
+
+class DataError(Exception):
+    """Public data could not be had. One line says what happened, why, and what to do.
+
+    what: what happened and the likely cause. advice: what to do about it.
+    """
+
+    def __init__(self, what, advice="", course_goes_on=True):
+        self.what = what
+        self.advice = advice
+        rest = "The course still runs without this data." if course_goes_on else ""
+        text = " ".join(part for part in (what, advice, rest) if part)
+        super().__init__(" ".join(text.splitlines()))
+
+
+@dataclass(frozen=True)
+class Content:
+    """One line of a content manifest: how much an archive must hold.
+
+    pattern: shell pattern over the full names of the members; `*` also crosses `/`.
+    files: how many members match, folders not counted. size: their unpacked bytes together.
+    Either may be None where it says nothing (photos that a mirror has made smaller, for example).
+    """
+
+    pattern: str = "*"
+    files: int | None = None
+    size: int | None = None
+
+    def __post_init__(self):
+        if self.files is None and self.size is None:
+            raise ValueError(f"Content({self.pattern!r}) demands nothing: give files= or size=")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file of a data set.
+
+    name: relative name with `/`, the same in the cache and in every mirror.
+    urls: canonical addresses, tried in this order; none for a file that only a web page offers.
+    size: bytes of the published file; None where they vary. Shown, never used to verify.
+    checksum: of the published bytes, "sha256:…" or "md5:…".
+    manifest: for archives (zip, tar), what they hold; verified beside or instead of the checksum.
+    user_agent: for hosts that turn unknown programs away.
+    """
+
+    name: str
+    urls: tuple[str, ...] = ()
+    size: int | None = None
+    checksum: str | None = None
+    manifest: tuple[Content, ...] = ()
+    user_agent: str | None = None
+
+    def __post_init__(self):
+        path = PurePosixPath(self.name)
+        if not self.name or path.is_absolute() or ".." in path.parts or "\\" in self.name:
+            raise ValueError(f"{self.name!r} is not a relative file name with forward slashes")
+        if isinstance(self.urls, str) or isinstance(self.manifest, Content):
+            raise ValueError(f"{self.name}: urls and manifest are tuples, also with one element")
+        if self.checksum is None and not self.manifest:
+            raise ValueError(f"{self.name}: needs a checksum or a manifest, or nothing verifies it")
+        if self.checksum is not None:
+            kind, _, digits = self.checksum.partition(":")
+            if not re.fullmatch(f"[0-9a-f]{{{DIGITS.get(kind, 0)}}}", digits) or not digits:
+                raise ValueError(
+                    f"{self.name}: checksum {self.checksum!r} is not of the form 'sha256:…' or"
+                    " 'md5:…' with as many lower-case hexadecimal digits as the kind asks for"
+                )
+
+    @property
+    def sha256(self):
+        """The digits of the published SHA-256; None where another kind, or none, is published."""
+        kind, _, digits = (self.checksum or "").partition(":")
+        return digits if kind == "sha256" else None
+
+
+@dataclass(frozen=True)
+class PublicDataset:
+    """A data set of other people: its files, and what using it asks for.
+
+    manual_steps: for files without an address, how a person gets them; the command adds by itself
+    where to put them and what to run then.
+    """
+
+    name: str
+    title: str
+    files: tuple[RemoteFile, ...]
+    licence: str
+    citation: str
+    remarks: str = ""
+    manual_steps: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if not self.files:
+            raise ValueError(f"{self.name}: a data set has at least one file")
+        if any(not file.urls for file in self.files) and not self.manual_steps:
+            raise ValueError(f"{self.name}: a file without an address needs manual_steps")
+
+    @property
+    def size(self):
+        """Bytes of all files together; None where one is not known."""
+        sizes = [file.size for file in self.files]
+        return None if None in sizes else sum(sizes)
+
+
+def dataset(name):
+    """The registry's entry; DataError, with the names there are, when there is none."""
+    try:
+        return REGISTRY[name]
+    except KeyError:
+        names = ", ".join(sorted(REGISTRY))
+        raise DataError(
+            f"There is no public data set called “{name}”.",
+            f"The course knows: {names}.",
+            course_goes_on=False,
+        ) from None
+
+
+def _multi30k():
+    address = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/"
+    published = {
+        "train.de": (637044, "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6"),
+        "train.en": (568929, "d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f"),
+        "train.fr": (604242, "622e75069e9f4c577425c4f277116ce66e63a2401c0a2312d90073cb12379a3c"),
+        "val.de": (24681, "f0cba2f995189cf5770f29a8a9a537a3ad3f51657ad873405082ff6863a5e75a"),
+        "val.en": (21650, "14f7d25ddd868909a9213e361768460edcacdd6ab9d1e77b92560dc10c10dc28"),
+        "val.fr": (23001, "ca3106f1a72390591d25f6c45cb4cd39dec4cd3f123e099748a3ce5256c160e9"),
+        "test_2016_flickr.de": (
+            22890,
+            "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8",
+        ),
+        "test_2016_flickr.en": (
+            21077,
+            "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9",
+        ),
+        "test_2016_flickr.fr": (
+            22310,
+            "6d326e188d259fb1d04ac19eae3af956559b3a0b93d7635e56c90987c40c8b90",
+        ),
+    }
+    files = tuple(
+        RemoteFile(
+            name=f"multi30k/{part}.gz",
+            urls=(f"{address}{part}.gz",),
+            size=size,
+            checksum=f"sha256:{digits}",
+        )
+        for part, (size, digits) in published.items()
+    )
+    return PublicDataset(
+        name="multi30k",
+        title="Multi30k: captions of photos in German, English and French",
+        files=files,
+        licence="research use",
+        citation=(
+            "D. Elliott, S. Frank, K. Sima'an, L. Specia (2016). Multi30K: Multilingual"
+            " English-German Image Descriptions. Proceedings of the 5th Workshop on Vision and"
+            " Language, 70–74. French: D. Elliott, S. Frank, L. Barrault, F. Bougares, L. Specia"
+            " (2017). Findings of the Second Shared Task on Multimodal Machine Translation and"
+            " Multilingual Image Description. WMT 2017, 215–233."
+        ),
+        remarks=(
+            "29,000 / 1,014 / 1,000 sentences in each language (train, validation, test of 2016)."
+            " The English captions are those of Flickr30k. Not part of the course's own files."
+        ),
+    )
+
+
+REGISTRY = {entry.name: entry for entry in (_multi30k(),)}

@@ -1,0 +1,198 @@
+"""Decoders: write tokens while reading a `Memory`. They do not know which encoder made it.
+
+Every decoder offers the same three calls:
+
+``start(memory)``            → a `DecoderState` before the first token
+``step(state, tokens)``      → logits (B, V), next state, weights (B, Tk): one token, for search
+``forward(memory, tokens)``  → logits (B, Tt, V), weights (B, Tt, Tk): teacher forcing
+
+`forward` gives what repeated `step` gives (a test holds them equal); decoders differ in when they
+look at the memory:
+
+`AttentionDecoder`    recurrence first, then attention (Luong et al. 2015, section 3). Nothing that
+                      attention finds flows back into the recurrence, so a whole target sentence is
+                      one recurrence call and one batched attention: the fast one, our default.
+`BahdanauDecoder`     attention first, with the previous state as query, and its context fed into
+                      the recurrence (Bahdanau et al. 2015, section 3.1): needs a loop over time.
+`FixedVectorDecoder`  the same network without attention: it gets the summary at every step.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.attention import Attention, make_score
+from course_utils.memory import Memory
+from course_utils.vocabulary import PAD
+
+__all__ = ["AttentionDecoder", "BahdanauDecoder", "Decoder", "DecoderState", "FixedVectorDecoder"]
+
+
+@dataclass(frozen=True)
+class DecoderState:
+    """What a decoder carries from token to token: the memory and its recurrent state.
+
+    prepared   what the score has computed from the keys once, (B, Tk, ·)
+    recurrent  hidden and cell state of the LSTM, (1, B, hidden_dim) each
+    """
+
+    memory: Memory
+    prepared: Tensor
+    recurrent: tuple[Tensor, Tensor]
+
+    def select(self, rows: Tensor) -> "DecoderState":
+        """The state of some rows of the batch, in that order; a row may come several times."""
+        hidden, cell = self.recurrent
+        return DecoderState(
+            self.memory.select(rows), self.prepared[rows], (hidden[:, rows], cell[:, rows])
+        )
+
+
+class Decoder(nn.Module):
+    """What the decoders share: embedding, LSTM, and the way from state and context to logits.
+
+    The output layer uses the embedding matrix again (Press & Wolf 2017): a token is predicted by
+    the product of its embedding with tanh(W_c [state; context]) (Luong et al. 2015, eq. 5).
+    ``embedding`` shares one matrix with an encoder that reads the same vocabulary.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        embedding_dim: int,
+        memory_dim: int,
+        hidden_dim: int,
+        dropout: float = 0.0,
+        embedding: nn.Embedding | None = None,
+    ):
+        super().__init__()
+        self.hidden_dim, self.memory_dim = hidden_dim, memory_dim
+        if embedding is None:
+            embedding = nn.Embedding(vocabulary_size, embedding_dim, padding_idx=PAD)
+            nn.init.normal_(embedding.weight, std=embedding_dim**-0.5)
+        elif embedding.weight.shape != (vocabulary_size, embedding_dim):
+            raise ValueError(
+                f"the shared embedding is {tuple(embedding.weight.shape)}, "
+                f"the decoder needs {(vocabulary_size, embedding_dim)}"
+            )
+        self.embedding = embedding
+        self.start_hidden = nn.Linear(memory_dim, hidden_dim)
+        self.start_cell = nn.Linear(memory_dim, hidden_dim)
+        self.recurrence = nn.LSTM(self.input_dim(embedding_dim), hidden_dim, batch_first=True)
+        self.combine = nn.Linear(hidden_dim + memory_dim, embedding_dim)
+        self.output_bias = nn.Parameter(torch.zeros(vocabulary_size))
+        self.dropout = nn.Dropout(dropout)
+
+    def input_dim(self, embedding_dim: int) -> int:
+        """Width of what enters the recurrence at each step."""
+        return embedding_dim
+
+    def prepare(self, memory: Memory) -> Tensor:
+        """What can be computed from the keys once for all steps."""
+        return memory.keys
+
+    def start(self, memory: Memory) -> DecoderState:
+        """The state before the first token, made from the summary of the input."""
+        if memory.summary.shape[1] != self.memory_dim:
+            raise ValueError(
+                f"the memory is {memory.summary.shape[1]} wide, the decoder expects "
+                f"{self.memory_dim}: encoder and decoder were built with different memory_dim"
+            )
+        hidden = torch.tanh(self.start_hidden(memory.summary))
+        cell = self.start_cell(memory.summary)
+        return DecoderState(memory, self.prepare(memory), (hidden[None], cell[None]))
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """(B, Tt) ids → (B, Tt, embedding_dim), scaled to unit variance."""
+        return self.dropout(self.embedding(tokens) * self.embedding.embedding_dim**0.5)
+
+    def logits(self, states: Tensor, context: Tensor) -> Tensor:
+        """(B, Tt, hidden_dim) and (B, Tt, memory_dim) → (B, Tt, V)."""
+        combined = torch.tanh(self.combine(torch.cat([states, context], dim=-1)))
+        return self.dropout(combined) @ self.embedding.weight.T + self.output_bias
+
+    def look(self, queries: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
+        """Context (B, Tt, memory_dim) and weights (B, Tt, Tk) for queries (B, Tt, hidden_dim)."""
+        raise NotImplementedError("a Decoder says in look() how it reads the memory")
+
+    def advance(self, state: DecoderState, tokens: Tensor) -> tuple[Tensor, DecoderState, Tensor]:
+        """Recurrence over tokens (B, Tt), then a look: logits, next state, weights."""
+        states, recurrent = self.recurrence(self.embed(tokens), state.recurrent)
+        context, weights = self.look(states, state)
+        return self.logits(states, context), replace(state, recurrent=recurrent), weights
+
+    def step(self, state: DecoderState, tokens: Tensor) -> tuple[Tensor, DecoderState, Tensor]:
+        """Read one token each, (B,): logits of the next one (B, V), next state, weights (B, Tk)."""
+        logits, state, weights = self.advance(state, tokens[:, None])
+        return logits[:, 0], state, weights[:, 0]
+
+    def forward(self, memory: Memory, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Read whole targets (B, Tt), which begin with BOS: all logits and weights."""
+        B, Tt = tokens.shape
+        if memory.keys.shape[0] != B:
+            raise ValueError(f"{B} targets for a memory of {memory.keys.shape[0]} inputs")
+        logits, _, weights = self.advance(self.start(memory), tokens)
+        return logits, weights
+
+
+class AttentionDecoder(Decoder):
+    """Recurrence first, then attention with its state as query (Luong et al. 2015, eq. 1–7)."""
+
+    def __init__(self, *args, score: str = "scaled_dot", attention_dim: int | None = None, **rest):
+        super().__init__(*args, **rest)
+        settings = {"attention_dim": attention_dim} if score == "additive" else {}
+        self.attention = Attention(make_score(score, self.hidden_dim, self.memory_dim, **settings))
+
+    def prepare(self, memory: Memory) -> Tensor:
+        return self.attention.prepare(memory.keys)
+
+    def look(self, queries: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
+        memory = state.memory
+        return self.attention(
+            queries, state.prepared, memory.values, attend_mask=memory.attend_mask, prepared=True
+        )
+
+
+class BahdanauDecoder(AttentionDecoder):
+    """Attention with the previous state as query, its context fed into the recurrence.
+
+    s_t = LSTM(s_{t−1}, [y_{t−1}; c_t]) with c_t = attend(s_{t−1}) (Bahdanau et al. 2015, eq. 4–6,
+    with an LSTM in place of their gated unit). One step needs the one before: a loop over time.
+    """
+
+    def __init__(self, *args, score: str = "additive", **rest):
+        super().__init__(*args, score=score, **rest)
+
+    def input_dim(self, embedding_dim: int) -> int:
+        return embedding_dim + self.memory_dim
+
+    def advance(self, state: DecoderState, tokens: Tensor) -> tuple[Tensor, DecoderState, Tensor]:
+        states, contexts, all_weights = [], [], []
+        for embedded in self.embed(tokens).split(1, dim=1):  # (B, 1, embedding_dim)
+            previous = state.recurrent[0].transpose(0, 1)  # (B, 1, hidden_dim)
+            context, weights = self.look(previous, state)
+            output, recurrent = self.recurrence(
+                torch.cat([embedded, context], dim=-1), state.recurrent
+            )
+            state = replace(state, recurrent=recurrent)
+            states.append(output)
+            contexts.append(context)
+            all_weights.append(weights)
+        logits = self.logits(torch.cat(states, dim=1), torch.cat(contexts, dim=1))
+        return logits, state, torch.cat(all_weights, dim=1)
+
+
+class FixedVectorDecoder(Decoder):
+    """The baseline without attention: the summary takes the place of the context, at every step.
+
+    Exactly the parameters of an `AttentionDecoder` with a dot score. (Sutskever et al. 2014 start
+    the decoder from the summary; Cho et al. 2014 also show it at every step, as here.) The weights
+    it reports are zero: it attends to nothing.
+    """
+
+    def look(self, queries: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
+        B, Tt, _ = queries.shape
+        Tk = state.memory.keys.shape[1]
+        context = state.memory.summary[:, None, :].expand(B, Tt, -1)
+        return context, queries.new_zeros(B, Tt, Tk)

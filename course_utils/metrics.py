@@ -1,0 +1,215 @@
+"""Metrics: how good an output is, and how well attention found the words it came from.
+
+Translation quality comes from `sacrebleu` with its signature (Post 2018), on a scale of 0 to 100.
+Alignments are compared with gold links: pairs (source word, target word), both counted from 0.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = [
+    "AlignmentScore",
+    "TextScore",
+    "alignment_error_rate",
+    "alignment_from_attention",
+    "bleu",
+    "chance_alignment_error",
+    "chrf",
+    "diagonal_alignment",
+    "exact_match",
+    "score_by_bucket",
+    "words_from_pieces",
+]
+
+Links = Collection[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class TextScore:
+    """A score from 0 to 100 and the signature that tells how it was computed."""
+
+    score: float
+    signature: str
+
+    def __str__(self) -> str:
+        return f"{self.score:.1f} ({self.signature})"
+
+
+def _same_number(outputs: Sequence, references: Sequence) -> None:
+    if len(outputs) != len(references):
+        raise ValueError(
+            f"{len(outputs)} outputs for {len(references)} references; one of each is needed"
+        )
+    if not outputs:
+        raise ValueError("no outputs to score")
+
+
+def bleu(outputs: Sequence[str], references: Sequence[str], lowercase: bool = False) -> TextScore:
+    """Corpus BLEU (Papineni et al. 2002) of detokenised text, by sacrebleu, tokeniser 13a.
+
+    The model's outputs come first. Corpus BLEU is not the mean of sentence scores.
+    """
+    from sacrebleu.metrics import BLEU
+
+    _same_number(outputs, references)
+    # force: no warning when outputs end in ' .', as those of the generated corpus do by right.
+    metric = BLEU(lowercase=lowercase, force=True)
+    score = metric.corpus_score(list(outputs), [list(references)]).score
+    return TextScore(score, str(metric.get_signature()))
+
+
+def chrf(outputs: Sequence[str], references: Sequence[str], lowercase: bool = False) -> TextScore:
+    """Corpus chrF (Popović 2015): F-score of character n-grams, by sacrebleu."""
+    from sacrebleu.metrics import CHRF
+
+    _same_number(outputs, references)
+    metric = CHRF(lowercase=lowercase)
+    score = metric.corpus_score(list(outputs), [list(references)]).score
+    return TextScore(score, str(metric.get_signature()))
+
+
+def exact_match(
+    outputs: Sequence[str], references: Sequence[str], lowercase: bool = False
+) -> float:
+    """Share (0 to 1) of outputs that equal their reference, white space folded."""
+    _same_number(outputs, references)
+    fold = str.lower if lowercase else str
+    pairs = zip(outputs, references, strict=True)
+    return sum(fold(o).split() == fold(r).split() for o, r in pairs) / len(outputs)
+
+
+# --- alignment --------------------------------------------------------------------------------
+
+
+def words_from_pieces(
+    weights, source_words: Sequence[int] | None = None, target_words: Sequence[int] | None = None
+) -> np.ndarray:
+    """Attention between words, from attention between subword pieces.
+
+    ``weights`` (target pieces, source pieces); ``source_words[j]`` is the word of source piece j,
+    ``target_words[t]`` that of target piece t. Columns of one source word are summed (its share of
+    the attention is what its pieces get together), rows of one target word are averaged.
+    """
+    matrix = np.asarray(weights, dtype=float)
+    if matrix.ndim != 2:
+        raise ValueError(f"attention must be a matrix (target, source), got {matrix.shape}")
+    for words, size, side in (
+        (source_words, matrix.shape[1], "source"),
+        (target_words, matrix.shape[0], "target"),
+    ):
+        if words is not None and len(words) != size:
+            raise ValueError(
+                f"attention is {matrix.shape} (target, source) but {len(words)} {side} pieces are "
+                "named; is the row or column of an end mark still in?"
+            )
+    if source_words is not None:
+        summed = np.zeros((matrix.shape[0], max(source_words, default=-1) + 1))
+        np.add.at(summed.T, list(source_words), matrix.T)
+        matrix = summed
+    if target_words is not None:
+        count = max(target_words, default=-1) + 1
+        summed = np.zeros((count, matrix.shape[1]))
+        np.add.at(summed, list(target_words), matrix)
+        pieces = np.bincount(target_words, minlength=count) if count else np.zeros(0)
+        matrix = summed / np.maximum(pieces, 1)[:, None]
+    return matrix
+
+
+def alignment_from_attention(weights) -> set[tuple[int, int]]:
+    """One link for each target word: to the source word with the largest weight.
+
+    ``weights`` (target words, source words) without the row of the end mark. A row of zeros
+    (nothing attended) gives no link.
+    """
+    matrix = np.asarray(weights, dtype=float)
+    return {(int(row.argmax()), t) for t, row in enumerate(matrix) if row.size and row.max() > 0}
+
+
+def diagonal_alignment(source_length: int, target_length: int) -> set[tuple[int, int]]:
+    """The baseline that knows only lengths: target word t links to the source word at t's place."""
+    return {
+        (min(source_length - 1, int((t + 0.5) * source_length / target_length)), t)
+        for t in range(target_length if source_length else 0)
+    }
+
+
+@dataclass(frozen=True)
+class AlignmentScore:
+    """Alignment error rate of a corpus and what it is made of."""
+
+    error_rate: float
+    precision: float
+    recall: float
+
+
+def alignment_error_rate(predicted: Sequence[Links], gold: Sequence[Links]) -> AlignmentScore:
+    """Alignment error rate of a corpus, 0 (perfect) to 1 (Och & Ney 2003, section 5.1).
+
+    AER = 1 − 2·|A ∩ G| / (|A| + |G|), with A the predicted and G the gold links, counted over the
+    whole corpus. (Och & Ney know sure and possible links; ours are all sure, which makes AER one
+    minus the F-score of the links.) How A comes from attention, in this course:
+
+    1. The row of the end mark is left out; so is every source position that is no word.
+    2. Between subwords: columns are summed over the pieces of a source word, rows averaged over
+       the pieces of a target word (`words_from_pieces`).
+    3. Each target word gets one link, to its largest weight (`alignment_from_attention`).
+    4. A target word without gold link may be left unaligned in truth: its predicted link is not
+       counted, as no source word would have been right. A source word may have no link at all.
+
+    A target word with several gold links (French "du" for "of the") can match only one of them, so
+    even a perfect attention has an error rate slightly above 0 where these occur.
+    """
+    if len(predicted) != len(gold):
+        raise ValueError(f"{len(predicted)} predicted alignments for {len(gold)} gold ones")
+    matches = predicted_links = gold_links = 0
+    for links, truth in zip(predicted, gold, strict=True):
+        truth = set(truth)
+        aligned = {t for _, t in truth}
+        counted = {link for link in links if link[1] in aligned}
+        matches += len(counted & truth)
+        predicted_links += len(counted)
+        gold_links += len(truth)
+    if not gold_links:
+        raise ValueError("the gold alignments hold no link at all")
+    return AlignmentScore(
+        error_rate=1 - 2 * matches / (predicted_links + gold_links),
+        precision=matches / predicted_links if predicted_links else 0.0,
+        recall=matches / gold_links,
+    )
+
+
+def chance_alignment_error(gold: Sequence[Links], source_lengths: Sequence[int]) -> float:
+    """Expected error rate when every target word links to a source word drawn at random."""
+    if len(source_lengths) != len(gold):
+        raise ValueError(f"{len(source_lengths)} source lengths for {len(gold)} gold alignments")
+    if not any(gold):
+        raise ValueError("the gold alignments hold no link at all")
+    matches = predicted = links = 0.0
+    for truth, length in zip(gold, source_lengths, strict=True):
+        aligned = {t for _, t in truth}
+        predicted += len(aligned)
+        links += len(set(truth))
+        matches += len(set(truth)) / length  # each gold link is hit with probability 1/length
+    return 1 - 2 * matches / (predicted + links)
+
+
+# --- scores by length -------------------------------------------------------------------------
+
+
+def score_by_bucket(
+    lengths: Sequence[int], buckets: Sequence[tuple[int, int]], score
+) -> list[tuple[float, float, int]]:
+    """Score of each bucket of lengths: (mean length, score, number of examples).
+
+    ``buckets`` are (shortest, longest), both included; ``score(indices)`` gets the indices of the
+    examples in a bucket. Empty buckets are left out.
+    """
+    found = []
+    for shortest, longest in buckets:
+        indices = [i for i, length in enumerate(lengths) if shortest <= length <= longest]
+        if indices:
+            mean = sum(lengths[i] for i in indices) / len(indices)
+            found.append((mean, score(indices), len(indices)))
+    return found

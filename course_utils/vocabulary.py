@@ -1,0 +1,136 @@
+"""Vocabulary: text ↔ pieces ↔ ids, with the `tokenizers` library doing the work.
+
+Two kinds share one interface. `Vocabulary.words` has one piece for each word (spaces separate) and
+serves the generated corpus. `Vocabulary.bpe` learns subwords by byte-pair encoding (Sennrich et
+al. 2016, section 3.2) and serves real text: frequent words are one piece, rare ones several.
+
+The first four ids are the same everywhere: PAD 0, BOS 1, EOS 2, UNK 3.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import (
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
+
+__all__ = ["BOS", "EOS", "PAD", "SPECIAL", "UNK", "Vocabulary"]
+
+PAD, BOS, EOS, UNK = range(4)
+SPECIAL = ["<pad>", "<bos>", "<eos>", "<unk>"]
+WORD_START = "▁"  # marks the piece that begins a word in a BPE vocabulary
+
+
+class Vocabulary:
+    """Pieces of text and their ids. Make one with `words`, `bpe` or `load`."""
+
+    def __init__(self, tokenizer: Tokenizer, kind: str):
+        self.tokenizer, self.kind = tokenizer, kind
+
+    @classmethod
+    def words(cls, texts: Iterable[str], lowercase: bool = True) -> "Vocabulary":
+        """Every space-separated word that occurs in ``texts`` is a piece."""
+        tokenizer = Tokenizer(models.WordLevel(unk_token=SPECIAL[UNK]))
+        if lowercase:
+            tokenizer.normalizer = normalizers.Lowercase()
+        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        trainer = trainers.WordLevelTrainer(
+            vocab_size=10**9, special_tokens=SPECIAL, show_progress=False
+        )
+        # A text that contains "<pad>" as a word must not give this piece a second id.
+        words = (" ".join(w for w in t.split() if w.lower() not in SPECIAL) for t in texts)
+        tokenizer.train_from_iterator(words, trainer)
+        return cls(tokenizer, "words")
+
+    @classmethod
+    def bpe(cls, texts: Iterable[str], size: int, lowercase: bool = True) -> "Vocabulary":
+        """``size`` subwords learnt from ``texts``; punctuation is never merged with letters."""
+        tokenizer = Tokenizer(models.BPE(unk_token=SPECIAL[UNK], fuse_unk=True))
+        steps = [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
+        tokenizer.normalizer = normalizers.Sequence(
+            steps + ([normalizers.Lowercase()] if lowercase else [])
+        )
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Metaspace(replacement=WORD_START, prepend_scheme="always"),
+                pre_tokenizers.Split(Regex(r"[^\p{L}\p{N}\p{M}▁]"), "isolated"),
+            ]
+        )
+        tokenizer.decoder = decoders.Metaspace(replacement=WORD_START, prepend_scheme="always")
+        trainer = trainers.BpeTrainer(
+            vocab_size=size, special_tokens=SPECIAL, show_progress=False, min_frequency=2
+        )
+        tokenizer.train_from_iterator(texts, trainer)
+        return cls(tokenizer, "bpe")
+
+    def __len__(self) -> int:
+        return self.tokenizer.get_vocab_size()
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of the pieces of ``text``, without BOS and EOS. An empty text gives an empty list.
+
+        A special piece that stands in the text itself ("<eos>") is an unknown word, no end mark.
+        """
+        return [max(i, UNK) for i in self.tokenizer.encode(text).ids]
+
+    def encode_all(self, texts: list[str]) -> list[list[int]]:
+        """`encode` for many texts at once, several times faster."""
+        encodings = self.tokenizer.encode_batch(texts)
+        return [[max(i, UNK) for i in encoding.ids] for encoding in encodings]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of ids; PAD, BOS and EOS disappear, an unknown piece shows as <unk>."""
+        kept = [int(i) for i in ids if int(i) not in (PAD, BOS, EOS)]
+        return self.tokenizer.decode(kept, skip_special_tokens=False)
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """The pieces behind ids, special ones included: the labels of an attention matrix."""
+        return [self.tokenizer.id_to_token(int(i)) for i in ids]
+
+    def words_of_pieces(self, ids: Iterable[int]) -> list[int]:
+        """For each piece the index of the word it belongs to: [0, 0, 1, …].
+
+        In a word vocabulary every piece is a word. In a BPE vocabulary a word starts at a piece
+        with the mark "▁" and at every punctuation mark.
+        """
+        ids = list(ids)
+        if self.kind == "words":
+            return list(range(len(ids)))
+        words, current, previous = [], -1, ""
+        for piece in self.pieces(ids):
+            starts = piece.startswith(WORD_START) or _is_punctuation(piece)
+            starts = starts or _is_punctuation(previous) or not words
+            if starts and previous != WORD_START:  # a mark on its own belongs to the next piece
+                current += 1
+            words.append(current)
+            previous = piece
+        return words
+
+    def save(self, path: Path) -> None:
+        """Write the vocabulary as one JSON file."""
+        content = {"kind": self.kind, "tokenizer": json.loads(self.tokenizer.to_str())}
+        Path(path).write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "Vocabulary":
+        """Read what `save` wrote; a damaged file gives a ValueError that names it."""
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            return cls(Tokenizer.from_str(json.dumps(content["tokenizer"])), content["kind"])
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # tokenizers raises plain Exception
+            raise ValueError(
+                f"{path} is no vocabulary of this course or is damaged: {error}"
+            ) from error
+
+
+def _is_punctuation(piece: str) -> bool:
+    return len(piece) == 1 and piece != WORD_START and not piece.isalnum()

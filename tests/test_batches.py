@@ -1,0 +1,124 @@
+"""Padding, and batches of similar lengths."""
+
+from itertools import islice
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_utils.batches import BucketedBatches, Example, make_batch, pad
+from course_utils.vocabulary import BOS, EOS, PAD
+from tools.tiny import quick, random_examples
+
+LENGTHS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60)
+
+
+def numbered(lengths):
+    """Examples that can be told apart: the first id of the source is the number."""
+    return [Example([10 + i] + [5] * s, [6] * t) for i, (s, t) in enumerate(lengths)]
+
+
+# --- one batch --------------------------------------------------------------------------------
+
+
+def test_make_batch():
+    batch = make_batch([Example([5, 6, 7], [8]), Example([9], [4, 5]), Example([], [])])
+    assert batch.source.tolist() == [[5, 6, 7], [9, PAD, PAD], [PAD, PAD, PAD]]
+    assert batch.source_lengths.tolist() == [3, 1, 1]  # packing needs one position at least
+    assert batch.target.tolist() == [[BOS, 8, EOS, PAD], [BOS, 4, 5, EOS], [BOS, EOS, PAD, PAD]]
+    assert batch.target_in.tolist() == [[BOS, 8, EOS], [BOS, 4, 5], [BOS, EOS, PAD]]
+    assert batch.target_out.tolist() == [[8, EOS, PAD], [4, 5, EOS], [EOS, PAD, PAD]]
+    assert batch.target_tokens == 6
+    moved = batch.to("meta")
+    assert moved.source.device.type == moved.target.device.type == "meta"
+    assert moved.source_lengths.device.type == "cpu"
+
+
+def test_pad():
+    assert pad([[7, 8], [], [9]]).tolist() == [[7, 8], [PAD, PAD], [9, PAD]]
+    assert pad([[7], [9]], width=3).tolist() == [[7, PAD, PAD], [9, PAD, PAD]]
+    assert pad([]).shape == (0, 0)
+    assert pad([[7]]).dtype == torch.long
+    with pytest.raises(ValueError, match="3 ids .* width of 2"):
+        pad([[7, 8, 9]], width=2)
+
+
+# --- epochs -----------------------------------------------------------------------------------
+
+
+@given(lengths=LENGTHS, tokens=st.integers(1, 40), pool=st.integers(1, 30), seed=st.integers(0, 99))
+@quick
+def test_an_epoch_has_each_example_once_in_batches_of_limited_size(lengths, tokens, pool, seed):
+    batches = BucketedBatches(numbered(lengths), tokens, seed, pool)
+    epoch = batches.epoch(0)
+    assert sorted(i for batch in epoch for i in batch) == list(range(len(lengths)))
+    for indices in epoch:
+        width = max(lengths[i][1] for i in indices) + 1  # with EOS
+        assert len(indices) * width <= tokens or len(indices) == 1
+    made = list(islice(batches.forever(), len(epoch)))
+    for batch, indices in zip(made, epoch, strict=True):
+        assert batch.source[:, 0].tolist() == [10 + i for i in indices]
+        assert batch.target_out.numel() <= tokens or len(indices) == 1
+
+
+@given(lengths=LENGTHS, skip=st.integers(0, 80), tokens=st.integers(5, 40))
+@quick
+def test_skip_is_the_later_part_of_the_same_stream(lengths, skip, tokens):
+    batches = BucketedBatches(numbered(lengths), tokens, seed=3, pool=11)
+    whole = list(islice(batches.forever(), skip + 5))
+    later = list(islice(batches.forever(skip), 5))
+    for expected, found in zip(whole[skip:], later, strict=True):
+        assert torch.equal(expected.source, found.source)
+        assert torch.equal(expected.target, found.target)
+
+
+def test_epochs_and_seeds_differ_and_repeat():
+    examples = random_examples([(i % 7 + 1, i % 5 + 1) for i in range(100)])
+
+    def epoch(seed, number):
+        return BucketedBatches(examples, 20, seed, pool=30).epoch(number)
+
+    assert epoch(0, 0) == epoch(0, 0)
+    assert epoch(0, 0) != epoch(0, 1)
+    assert epoch(0, 0) != epoch(1, 0)
+    # Not only the order of the batches: their members are others, too.
+    assert {tuple(sorted(b)) for b in epoch(0, 0)} != {tuple(sorted(b)) for b in epoch(0, 1)}
+    # Seed 1 in epoch 2 is not seed 2 in epoch 1.
+    assert epoch(1, 2) != epoch(2, 1)
+
+
+def test_batches_have_similar_lengths():
+    lengths = [(i * 7 % 20 + 1, i * 7 % 20 + 1) for i in range(400)]
+    examples = numbered(lengths)
+
+    def padding(indices_of_batches):
+        cells = real = 0
+        for indices in indices_of_batches:
+            targets = [len(examples[i].target) + 1 for i in indices]
+            cells += max(targets) * len(targets)
+            real += sum(targets)
+        return 1 - real / cells
+
+    shuffled = BucketedBatches(examples, 60, pool=1).epoch(0)
+    assert padding(BucketedBatches(examples, 60).epoch(0)) < 0.1
+    as_they_come = [list(range(i, i + 5)) for i in range(0, 400, 5)]
+    assert padding(as_they_come) > 0.3
+    assert sum(len(b) for b in shuffled) == 400
+    # Short and long batches come mixed, not one after the other.
+    widths = [len(examples[b[-1]].target) for b in BucketedBatches(examples, 60).epoch(0)]
+    assert widths != sorted(widths)
+
+
+def test_other_tasks_bring_their_own_collate():
+    batches = BucketedBatches(numbered([(1, 1)] * 4), 100, collate=lambda examples: len(examples))
+    assert next(batches.forever()) == 4
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="no examples"):
+        BucketedBatches([], 100)
+    with pytest.raises(ValueError, match="tokens=0"):
+        BucketedBatches(numbered([(1, 1)]), 0)
+    with pytest.raises(ValueError, match="at least one example"):
+        make_batch([])

@@ -1,0 +1,319 @@
+"""Checkpoints: what is saved comes back, and damage is named."""
+
+import hashlib
+import json
+import os
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import course_utils.checkpoints as checkpoints
+from course_utils.checkpoints import (
+    CheckpointError,
+    checkpoint_names,
+    load_checkpoint,
+    machine,
+    provenance,
+    save_checkpoint,
+)
+from course_utils.models import build_translator, count_parameters
+from tools.tiny import (
+    TEXTS,
+    TINY_SETTINGS,
+    random_batch,
+    tiny_checkpoint,
+    tiny_translator,
+    tiny_vocabulary,
+)
+
+FILES = {"model.safetensors", "vocabulary.json", "card.json", "log.json"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    tiny_checkpoint(tmp_path / "tiny", name="tiny", seed_of_data=7)
+    return tmp_path / "tiny"
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def save(folder, model=None):
+    """Save a model that belongs to no vocabulary in particular."""
+    build = {"source_size": 17, "target_size": 13, "score": "general", **TINY_SETTINGS}
+    model = build_translator(**build) if model is None else model
+    return save_checkpoint(
+        folder, model, tiny_vocabulary(), builder="translator", settings=build, card={}, log=[]
+    )
+
+
+# --- there and back ---------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def test_a_loaded_model_gives_the_same_outputs(tmp_path):
+    model = tiny_checkpoint(tmp_path / "tiny")
+    loaded = load_checkpoint(tmp_path / "tiny")
+    batch = random_batch([(4, 3), (6, 2)], source_size=120, target_size=120)
+    assert not loaded.model.training
+    for found, expected in zip(loaded.model(batch), model(batch), strict=True):
+        assert torch.equal(found, expected)  # its weights were rounded to float16 before
+    assert all(p.dtype == torch.float32 for p in loaded.model.parameters())
+    # Shared in the file, shared in memory.
+    assert loaded.model.encoder.embedding.weight is loaded.model.decoder.embedding.weight
+    for text in TEXTS:
+        assert loaded.vocabulary.encode(text) == tiny_vocabulary().encode(text)
+    assert loaded.log == [{"step": 3, "loss": 1.5}]
+
+
+@pytest.mark.parametrize("decoder,score", [("bahdanau", "additive"), ("fixed_vector", None)])
+@torch.no_grad()
+def test_half_precision_costs_little(decoder, score, tmp_path):
+    build = {
+        "source_size": 17,
+        "target_size": 13,
+        "decoder": decoder,
+        "score": score,
+        "encoder_layers": 2,
+        **TINY_SETTINGS,
+        "hidden_dim": 8,
+    }
+    torch.manual_seed(1)
+    model = build_translator(**build).eval()
+    save_checkpoint(
+        tmp_path / "x",
+        model,
+        tiny_vocabulary(),
+        builder="translator",
+        settings=build,
+        card={},
+        log=[],
+    )
+    loaded = load_checkpoint(tmp_path / "x").model
+    batch = random_batch([(4, 3), (6, 2)])
+    torch.testing.assert_close(loaded(batch)[0], model(batch)[0], atol=5e-3, rtol=5e-3)
+    assert not torch.equal(loaded(batch)[0], model(batch)[0])
+
+
+def test_two_bytes_a_parameter(folder):
+    model = load_checkpoint(folder).model
+    weights = load_file(folder / "model.safetensors")
+    assert sum(w.numel() for w in weights.values()) == count_parameters(model)
+    assert {w.dtype for w in weights.values()} == {torch.float16}
+    header = (folder / "model.safetensors").stat().st_size - 2 * count_parameters(model)
+    assert 0 < header < 4000
+
+
+def test_card(folder):
+    assert set(contents(folder)) == FILES
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    assert card == load_checkpoint(folder).card
+    assert card["builder"] == "translator"
+    assert card["settings"] == {"source_size": 120, **TINY_SETTINGS}
+    assert card["parameters"] == count_parameters(load_checkpoint(folder).model)
+    assert (card["name"], card["seed_of_data"]) == ("tiny", 7)
+    for name in ("model.safetensors", "vocabulary.json"):
+        assert card["sha256"][name] == hashlib.sha256((folder / name).read_bytes()).hexdigest()
+
+
+def test_provenance_says_command_commit_and_machine(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["__main__.py", "train", "x", "--seed", "3"])
+    found = provenance()
+    assert found["command"] == "python -m course_utils train x --seed 3"
+    assert found["commit"] == "unknown" or len(found["commit"].removesuffix("+changes")) == 40
+    assert found["machine"] == machine() and found["machine"]["torch"] == torch.__version__
+    json.dumps(found)
+
+
+def test_without_git_the_commit_is_unknown(monkeypatch, tmp_path):
+    monkeypatch.setattr(checkpoints, "REPO", tmp_path)
+    assert checkpoints.commit() == "unknown"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert checkpoints.commit() == "unknown"
+
+
+def test_names(monkeypatch, tmp_path):
+    monkeypatch.setattr(checkpoints, "CHECKPOINTS", tmp_path)
+    assert checkpoint_names() == []
+    for name in ("two", "one"):
+        tiny_checkpoint(tmp_path / name)
+    (tmp_path / "unfinished").mkdir()
+    assert checkpoint_names() == ["one", "two"]
+    assert load_checkpoint("one").card["builder"] == "translator"
+    assert load_checkpoint(str(tmp_path / "two")).card["builder"] == "translator"
+
+
+# --- damage -----------------------------------------------------------------------------------
+
+
+def flip(path):
+    """Change one byte in the middle."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def edit(card):
+    """A function that changes the card of a checkpoint."""
+
+    def change(folder):
+        path = folder / "card.json"
+        path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | card))
+
+    return change
+
+
+def forget_checksums(folder):
+    edit({"sha256": {}})(folder)
+
+
+def cut(name):
+    def change(folder):
+        path = folder / name
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    return change
+
+
+def cut_without_checksum(name):
+    def change(folder):
+        forget_checksums(folder)
+        cut(name)(folder)
+
+    return change
+
+
+DAMAGES = {
+    "weights": (lambda f: flip(f / "model.safetensors"), "model.safetensors is damaged"),
+    "cut weights": (cut("model.safetensors"), "model.safetensors is damaged"),
+    "cut weights, no checksum": (cut_without_checksum("model.safetensors"), "damaged"),
+    "vocabulary": (lambda f: flip(f / "vocabulary.json"), "vocabulary.json is damaged"),
+    "cut vocabulary, no checksum": (cut_without_checksum("vocabulary.json"), "vocabulary.json"),
+    "no weights": (lambda f: (f / "model.safetensors").unlink(), "model.safetensors"),
+    "no vocabulary": (lambda f: (f / "vocabulary.json").unlink(), "vocabulary.json"),
+    "cut card": (cut("card.json"), "JSONDecodeError"),
+    "empty card": (lambda f: (f / "card.json").write_text(""), "JSONDecodeError"),
+    "binary card": (lambda f: (f / "card.json").write_bytes(b"\xff\xfe"), "UnicodeDecodeError"),
+    "list as card": (lambda f: (f / "card.json").write_text("[]"), "TypeError"),
+    "empty object as card": (lambda f: (f / "card.json").write_text("{}"), "sha256"),
+    "list of checksums": (edit({"sha256": ["x"]}), "AttributeError"),
+    "unknown builder": (edit({"builder": "poet"}), "poet"),
+    "unknown setting": (edit({"settings": {"source_size": 120, "rhymes": 3}}), "rhymes"),
+    "other size": (
+        edit({"settings": {"source_size": 120, **TINY_SETTINGS, "embedding_dim": 8}}),
+        "size mismatch",
+    ),
+    "impossible size": (edit({"settings": {"source_size": 0}}), "damaged"),
+    "other model": (
+        edit({"settings": {"source_size": 120, **TINY_SETTINGS, "decoder": "bahdanau"}}),
+        "does not|size mismatch",
+    ),
+    "more layers": (
+        edit({"settings": {"source_size": 120, **TINY_SETTINGS, "encoder_layers": 2}}),
+        "does not fit .* missing .*recurrence.weight_ih_l1",
+    ),
+    "apart": (
+        edit({"settings": {"source_size": 120, "target_size": 120, **TINY_SETTINGS}}),
+        "does not fit .* missing .*embedding.weight",
+    ),
+    "cut log": (cut("log.json"), "JSONDecodeError"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_is_named(name, folder):
+    damage, message = DAMAGES[name]
+    damage(folder)
+    with pytest.raises(CheckpointError, match=message) as caught:
+        load_checkpoint(folder)
+    assert "checkpoint tiny" in str(caught.value)
+
+
+def test_unexpected_weights(folder):
+    weights = {**load_file(folder / "model.safetensors"), "surplus": torch.ones(2)}
+    checkpoints.save_file(weights, folder / "model.safetensors")
+    forget_checksums(folder)
+    with pytest.raises(CheckpointError, match="checkpoint tiny does not fit.*surplus"):
+        load_checkpoint(folder)
+
+
+def test_missing_log_is_no_damage(folder):
+    (folder / "log.json").unlink()
+    assert load_checkpoint(folder).log == []
+
+
+def test_unknown_name(monkeypatch, tmp_path):
+    monkeypatch.setattr(checkpoints, "CHECKPOINTS", tmp_path)
+    with pytest.raises(CheckpointError, match=r"no checkpoint 'nothing'.*\(none\)"):
+        load_checkpoint("nothing")
+    tiny_checkpoint(tmp_path / "tiny")
+    for name in ("nothing", "", "..", "tiny/card.json", "a\0b"):
+        with pytest.raises(CheckpointError, match=r"no checkpoint .*\(tiny\)"):
+            load_checkpoint(name)
+
+
+# --- overwriting ------------------------------------------------------------------------------
+
+
+def test_overwriting_replaces_everything(folder):
+    before = contents(folder)
+    (folder / "leftover").write_text("of an older version")
+    save(folder)
+    after = contents(folder)
+    assert set(after) == FILES and after["model.safetensors"] != before["model.safetensors"]
+    assert load_checkpoint(folder).card["settings"]["source_size"] == 17
+    assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
+
+
+@pytest.mark.parametrize("failing", ["save_file", "replace", "vocabulary"])
+def test_a_failure_leaves_what_was_there(failing, folder, monkeypatch):
+    before = contents(folder)
+
+    def fail(*arguments, **named):
+        raise OSError("no space left on device")
+
+    def fail_to_place_the_new_one(old, new, replace=os.replace):
+        if os.path.basename(new) == "tiny" and not os.path.basename(old).endswith("-old"):
+            fail()
+        replace(old, new)
+
+    if failing == "save_file":
+        monkeypatch.setattr(checkpoints, "save_file", fail)
+    elif failing == "vocabulary":
+        monkeypatch.setattr("course_utils.vocabulary.Vocabulary.save", fail)
+    else:
+        monkeypatch.setattr(checkpoints.os, "replace", fail_to_place_the_new_one)
+    for target in (folder, folder.parent / "new") if failing != "replace" else (folder,):
+        with pytest.raises(OSError, match="no space"):
+            save(target)
+    assert contents(folder) == before
+    assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
+
+
+def test_an_interruption_leaves_what_was_there(folder, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "save_file", interrupt)
+    before = contents(folder)
+    with pytest.raises(KeyboardInterrupt):
+        save(folder)
+    assert contents(folder) == before
+    assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
+
+
+def test_a_new_checkpoint_makes_its_folders_and_others_may_read_it(tmp_path):
+    save(tmp_path / "deep" / "deeper" / "tiny")
+    folder = tmp_path / "deep" / "deeper" / "tiny"
+    assert set(contents(folder)) == FILES
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
+def test_saving_does_not_change_the_model(tmp_path):
+    model = tiny_translator(train=True, sharpness=1.0)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    save(tmp_path / "x", model)
+    assert model.training
+    assert all(torch.equal(before[name], w) for name, w in model.state_dict().items())

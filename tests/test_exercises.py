@@ -1,0 +1,546 @@
+"""Each exercise is proved: the solution passes, the stub is unsolved, mistakes get their hint.
+
+The first half runs over every registered exercise and every notebook; the second half is about the
+framework itself, on small exercises made here.
+"""
+
+import builtins
+import json
+import random
+import runpy
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from IPython.core.formatters import DisplayFormatter
+
+import course_utils.exercises as exercises
+from course_utils.exercises import check, framework, get, numbers, solution, statement, stub_source
+from course_utils.exercises.framework import Wrong, case, difference, exercise
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+MISTAKES = [
+    pytest.param(number, mistake, id=f"{number}-{mistake.name}")
+    for number in numbers()
+    for mistake in get(number).mistakes
+]
+
+
+def run_cell(source, **names):
+    """What the code of a notebook's cell defines, after the notebook's usual imports."""
+    space = {"__name__": "__main__", **names}
+    exec("import math\nimport torch\nfrom torch.nn import functional as F", space)
+    exec(source, space)
+    return space
+
+
+# ---------------------------------------------------------------------- every registered exercise
+
+
+@pytest.mark.parametrize("number", numbers())
+def test_the_solution_as_printed_passes(number, capsys):
+    solution(number)
+    printed = capsys.readouterr().out
+    answer = run_cell(printed)[get(number).name]
+    assert check(number, answer)
+    assert capsys.readouterr().out == f"✔ {number} {get(number).title}\n"
+
+
+@pytest.mark.parametrize("number", numbers())
+def test_the_stub_is_unsolved_and_its_cell_runs_through(number, capsys):
+    run_cell(get(number).cell_source, check=check, solution=solution)
+    assert capsys.readouterr().out == f"✎ {number} is not solved yet\n"
+
+
+@pytest.mark.parametrize("number, mistake", MISTAKES)
+def test_each_mistake_fails_with_its_own_hint(number, mistake, capsys):
+    verdict = check(number, mistake.answer)
+    assert verdict.state == "wrong"
+    assert verdict.hint == mistake.hint, "the cases cannot tell this mistake from another one"
+    assert capsys.readouterr().out.rstrip().endswith(mistake.hint)
+
+
+@pytest.mark.parametrize("number", numbers())
+def test_the_master_is_complete(number):
+    one = get(number)
+    hints = [mistake.hint for mistake in one.mistakes]
+    assert len(hints) >= 3 and len(set(hints)) == len(hints)
+    assert min(map(len, hints)) > 20, "a hint is a sentence"
+    assert len(one.body) > 80 and f"`{one.name}" in one.body, "the statement names the function"
+    assert one.known_cases() or one.free_checks, "no case with a known result"
+    assert statement(number).startswith(f"### Exercise {number}: {one.title}\n\n")
+    assert "raise NotImplementedError" in stub_source(number)
+
+
+@pytest.mark.parametrize("number", numbers())
+def test_an_exercise_is_judged_quickly(number):
+    start = time.perf_counter()
+    get(number).judge(get(number).mistakes[-1].answer)
+    assert time.perf_counter() - start < 3
+
+
+def disagreements(notebook, cells):
+    """Where the cells of a notebook and the masters of its exercises differ, in words."""
+    found = []
+    for before, cell in zip([{"cell_type": None}, *cells], cells, strict=False):
+        tags = cell["metadata"].get("tags", [])
+        for number in (t.removeprefix("exercise:") for t in tags if t.startswith("exercise:")):
+            found.append(number)
+            if number not in numbers(notebook):
+                yield f"{number} has no master in nb{notebook}.py"
+                continue
+            one, source = get(number), "".join(cell["source"])
+            if cell["cell_type"] != "code" or not source.startswith(one.stub_source):
+                yield f"{number}: the cell does not start with the master's stub"
+            if f'check("{number}", {one.name})' not in source:
+                yield f"{number}: the cell does not check the answer"
+            if before["cell_type"] != "markdown":
+                yield f"{number}: no statement in the cell before"
+            elif one.statement not in "".join(before["source"]):
+                yield f"{number}: the statement is not the master's"
+    if sorted(found) != found or len(set(found)) != len(found):
+        yield f"the order of the exercises is {found}"
+    yield from (f"{number} is missing" for number in numbers(notebook) if number not in found)
+
+
+def test_notebooks_and_masters_agree():
+    wrong = []
+    for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        wrong += [f"{path.stem}: {words}" for words in disagreements(path.stem[:2], cells)]
+    assert wrong == []
+
+
+def cells_of(*exercises):
+    """Cells as a notebook file holds them."""
+    for one in exercises:
+        yield {"cell_type": "markdown", "metadata": {}, "source": one.statement.splitlines(True)}
+        tags = {"tags": [f"exercise:{one.number}"]}
+        yield {"cell_type": "code", "metadata": tags, "source": one.cell_source.splitlines(True)}
+
+
+def test_disagreements_are_found():
+    masters = [get(number) for number in numbers("03")]
+    assert list(disagreements("03", list(cells_of(*masters)))) == []
+    assert list(disagreements("03", list(cells_of(*masters[1:])))) == ["03.1 is missing"]
+    assert "the order of" in next(disagreements("03", list(cells_of(*masters[::-1]))))
+    assert "03.1 has no master in nb02.py" in disagreements("02", list(cells_of(*masters)))
+    for change, words in [
+        (lambda cells: cells[1]["source"].insert(0, "x = 1\n"), "03.1: the cell does not start"),
+        (lambda cells: cells[1]["source"].pop(-2), "03.1: the cell does not check the answer"),
+        (lambda cells: cells[2]["source"].pop(), "03.2: the statement is not the master's"),
+        (lambda cells: cells.pop(2), "03.2: no statement in the cell before"),
+    ]:
+        cells = list(cells_of(*masters))
+        change(cells)
+        (found,) = disagreements("03", cells)
+        assert found.startswith(words)
+
+
+def test_every_master_belongs_to_numbers_of_its_own():
+    for number in numbers():
+        notebook = number.split(".")[0]
+        assert get(number).solution.__module__ == f"course_utils.exercises.nb{notebook}"
+        assert numbers(notebook) == [f"{notebook}.{i + 1}" for i in range(len(numbers(notebook)))]
+
+
+# ------------------------------------------------- notebook 03: wrong answers written another way
+
+
+def count_all_found(candidate_words, reference_words, n):
+    found = total = 0
+    for i in range(len(candidate_words) - n + 1):
+        gram = candidate_words[i : i + n]
+        total += 1
+        if any(reference_words[j : j + n] == gram for j in range(len(reference_words))):
+            found += 1
+    return found, total
+
+
+def rates_by_name_of_gold(weights, gold):
+    sources = dict((target, source) for source, target in gold)  # keeps one link for each word
+    if not sources:
+        return 0.0
+    missed = [weights[target].argmax() != source for target, source in sources.items()]
+    return sum(map(bool, missed)) / len(sources)
+
+
+def old_beam_code(log_probs, scores):
+    total = log_probs + scores.unsqueeze(1)
+    best, where = total.view(-1).topk(scores.numel())
+    beams = where / total.size(1)
+    return list(zip(best.tolist(), beams.tolist(), (where % total.size(1)).tolist(), strict=True))
+
+
+def sets_of_pairs(candidate_words, reference_words, n):
+    def ngrams(words):
+        return {" ".join(words[i : i + n]) for i in range(len(words) - n + 1)}
+
+    ours = ngrams(candidate_words)
+    return sum(gram in ngrams(reference_words) for gram in ours), len(ours)
+
+
+def one_for_each_beam(log_probs, scores):
+    found = []
+    for beam in range(len(scores)):
+        token = int(log_probs[beam].argmax())
+        found.append((float(scores[beam] + log_probs[beam, token]), beam, token))
+    return sorted(found, key=lambda triple: -triple[0])
+
+
+@pytest.mark.parametrize(
+    "number, answer, word",
+    [
+        ("03.1", lambda weights, gold: 1 - get("03.1")(weights, gold) if gold else 0.0, "share of"),
+        ("03.1", lambda w, g: sum((int(r.argmax()), t) not in g for t, r in enumerate(w)) / len(w),
+         "do not count"),
+        ("03.2", count_all_found, "clip"),
+        ("03.2", sets_of_pairs, "set"),
+        ("03.2", lambda c, r, n: tuple(map(float, get("03.2")(c, r, n))), None),
+        ("03.3", old_beam_code, "//"),
+        ("03.3", one_for_each_beam, "each beam"),
+        ("03.3", lambda p, s: get("03.3")(p, torch.zeros_like(s)), "scores of the beginnings"),
+    ],
+)  # fmt: skip
+def test_03_wrong_answers_in_other_words(number, answer, word):
+    verdict = get(number).judge(answer)
+    assert verdict.state == "wrong"
+    assert word is None or word in verdict.hint
+
+
+def test_03_1_a_word_with_two_links_may_be_found_at_either():
+    assert get("03.1").judge(rates_by_name_of_gold).state == "wrong"
+
+
+def test_03_solutions_agree_with_other_implementations():
+    import sacrebleu
+
+    generator = random.Random(3)
+    for _ in range(20):
+        candidate, reference = (
+            [generator.choice("ab c d".split()) for _ in range(9)] for _ in "12"
+        )
+        bleu = sacrebleu.sentence_bleu(
+            " ".join(candidate), [" ".join(reference)], tokenize="none", smooth_method="none"
+        )
+        ours = [get("03.2")(candidate, reference, n) for n in (1, 2, 3, 4)]
+        assert [o[1] for o in ours] == bleu.totals
+        if bleu.counts[3]:
+            assert [o[0] for o in ours] == bleu.counts
+
+    log_probs, scores = torch.randn(4, 6).log_softmax(1), -torch.rand(4)
+    everything = [(float(scores[k] + log_probs[k, v]), k, v) for k in range(4) for v in range(6)]
+    best = sorted(everything, reverse=True)[:4]
+    assert difference(best, get("03.3")(log_probs, scores)) is None
+
+
+# --------------------------------------------------------------------------------- the framework
+
+
+@pytest.fixture
+def doubled(monkeypatch):
+    """A small exercise outside the course's registry: twice a tensor, row by row."""
+    monkeypatch.setattr(framework, "REGISTRY", {})
+    monkeypatch.setattr(exercises, "REGISTRY", framework.REGISTRY)
+
+    @exercise("99.1", "Twice", "Write `doubled(x)`.")
+    def doubled(x):
+        """Twice x (A, B)."""
+        return 2 * x
+
+    @doubled.cases
+    def _():
+        yield case(torch.tensor([[1.0, 2.0, 3.0]]), expected=torch.tensor([[2.0, 4.0, 6.0]]))
+        yield case(torch.randn(2, 3), label="two rows")
+
+    @doubled.mistake("squaring is something else: use 2 * x")
+    def squared(x):
+        return x**2
+
+    return doubled
+
+
+def test_a_wrong_answer_is_told_what_and_for_which_input(doubled, capsys):
+    verdict = check("99.1", lambda x: x * x)
+    assert not verdict
+    assert capsys.readouterr().out == (
+        "✘ 99.1 Twice\n"
+        "   problem:  the result is wrong\n"
+        "   input:    x = tensor([[1.0, 2.0, 3.0]])\n"
+        "   expected: tensor([[2.0, 4.0, 6.0]])\n"
+        "   yours:    tensor([[1.0, 4.0, 9.0]])\n"
+        "   hint:     squaring is something else: use 2 * x\n"
+    )
+
+
+def raises_key_error(x):
+    return {}["missing"]
+
+
+@pytest.mark.parametrize(
+    "answer, words",
+    [
+        (lambda x: None, ["nothing came back (None)", "`return`"]),
+        (lambda x: 2 * x.T, ["shape is (3, 1), expected (1, 3)", "swapped"]),
+        (lambda x: 2 * x[0], ["shape is (3,), expected (1, 3)"]),
+        (lambda x: (2 * x).long(), ["torch.int64", "expected torch.float32"]),
+        (lambda x: x > 0, ["torch.bool"]),
+        (lambda x: (2 * x).tolist(), ["a list came back", "tensor of shape (1, 3)"]),
+        (lambda x: (2 * x).numpy(), ["an ndarray came back, expected a Tensor"]),
+        (lambda x: 2 * x / 0 * 0, ["NaN"]),
+        (lambda x: x.mul_(2), ["the result is right, but argument 1 was changed", "copy"]),
+        (lambda: 0, ["raises TypeError", "x = tensor"]),
+        (raises_key_error, ["raises KeyError: 'missing'", 'in line:  return {}["missing"]']),
+        (lambda x: x if len(x) == 1 else 1 / 0, ["x = tensor([[1.0, 2.0, 3.0]])"]),
+        (lambda x: 2 * x if len(x) == 1 else 1 / 0, ["ZeroDivisionError", "(two rows)"]),
+        (torch.ones(3), ["a Tensor is not a function", 'check("99.1", doubled)']),
+    ],
+)
+def test_messages_for_other_ways_to_go_wrong(doubled, answer, words, capsys):
+    assert check("99.1", answer).state == "wrong"
+    printed = capsys.readouterr().out
+    for word in words:
+        assert word in printed
+    assert "squaring" not in printed
+
+
+def test_answers_may_be_right_in_their_own_way(doubled):
+    assert doubled.judge(lambda x: x + x)
+    assert doubled.judge(lambda x: 2 * x.double())
+    assert doubled.judge(lambda x: 2 * x + 1e-7)
+    assert doubled.judge(doubled)
+
+
+def test_half_solved_is_not_solved(doubled, capsys):
+    def answer(x):
+        if len(x) == 1:
+            return 2 * x
+        raise NotImplementedError
+
+    check("99.1", answer)
+    assert capsys.readouterr().out.startswith(
+        "✎ 99.1 is not solved yet: NotImplementedError is still raised for x = tensor("
+    )
+
+
+def test_what_an_answer_prints_shows_only_where_it_is_wrong(doubled, capsys):
+    def chatty(x):
+        print("shape", tuple(x.shape))
+        return 2 * x if len(x) == 1 else x
+
+    check("99.1", chatty)
+    printed = capsys.readouterr().out
+    assert printed.startswith("✘") and "printed:  shape (2, 3)" in printed
+    assert "(1, 3)" not in printed
+
+
+def test_a_partly_fitting_mistake_gives_a_careful_hint(doubled):
+    def squares_mostly(x):
+        return x**2 if len(x) == 1 else x**2 + (x > 9) * 1.0 if len(x) == 2 else x
+
+    assert doubled.judge(squares_mostly).hint == "squaring is something else: use 2 * x"
+
+    @doubled.cases
+    def _():
+        yield case(torch.full((3, 1), 5.0))
+
+    assert doubled.judge(squares_mostly).hint.startswith("perhaps this: squaring")
+    assert doubled.judge(lambda x: x if len(x) > 1 else x**2).hint is None
+
+
+def test_random_generators_stand_where_they_stood(doubled):
+    def state():
+        return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+
+    def uses_all(x):
+        return 2 * x + torch.rand(()) + random.random() + np.random.rand()
+
+    for seed in (random.seed, np.random.seed, torch.manual_seed):
+        seed(5)
+    before = state()
+    first = doubled.judge(uses_all).text
+    assert state() == before
+    doubled.judge(doubled)
+    assert state() == before
+    torch.manual_seed(6)
+    assert doubled.judge(uses_all).text == first
+
+
+def test_the_verdict_shows_nothing_at_the_end_of_a_cell(doubled, capsys):
+    verdict = check("99.1", doubled)
+    assert bool(verdict) is True
+    formatter = DisplayFormatter()
+    formatter.ipython_display_formatter.enabled = True
+    assert formatter.format(verdict) == ({}, {})
+
+
+def test_free_checks_judge_properties(doubled, capsys):
+    @doubled.check
+    def _(answer):
+        x = torch.ones(1, 2, requires_grad=True)
+        answer(x).sum().backward()
+        if x.grad is None or not torch.equal(x.grad, torch.full((1, 2), 2.0)):
+            raise Wrong("the gradient is wrong", expected=2.0, got=x.grad, hint="keep the graph")
+
+    assert doubled.judge(lambda x: x + x)
+    verdict = doubled.judge(lambda x: (2 * x).detach().requires_grad_())
+    assert verdict.state == "wrong" and verdict.hint == "keep the graph"
+    assert "the gradient is wrong" in verdict.text and "x = tensor([[1.0, 1.0]])" in verdict.text
+    broken = doubled.judge(lambda x: 2 * x.detach())
+    assert broken.state == "wrong" and "RuntimeError" in broken.text
+
+
+def test_an_answer_may_be_a_class(monkeypatch):
+    monkeypatch.setattr(framework, "REGISTRY", {})
+
+    @exercise("99.2", "A layer", "Write `Scale`.")
+    class Scale(torch.nn.Module):
+        """Multiplies by a learnt factor."""
+
+        def __init__(self, width):
+            super().__init__()
+            self.factor = torch.nn.Parameter(torch.ones(width))
+
+        @staticmethod
+        def name():
+            return "scale"
+
+        def forward(self, x):
+            """x (B, width) -> (B, width)."""
+            return x * self.factor
+
+    @Scale.check
+    def _(answer):
+        layer = answer(3)
+        if not list(layer.parameters()):
+            raise Wrong("the layer has nothing to learn")
+        if answer.name() != "scale":
+            raise Wrong("the name is wrong")
+
+    @Scale.mistake("make the factor a Parameter")
+    class Constant(torch.nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.factor = torch.ones(width)
+
+    assert Scale.judge(Scale)
+    assert Scale.judge(Constant).hint == "make the factor a Parameter"
+    assert Scale.stub_source == (
+        "class Scale(torch.nn.Module):\n"
+        '    """Multiplies by a learnt factor."""\n\n'
+        "    def __init__(self, width):\n"
+        "        raise NotImplementedError\n\n"
+        "    @staticmethod\n"
+        "    def name():\n"
+        "        raise NotImplementedError\n\n"
+        "    def forward(self, x):\n"
+        '        """x (B, width) -> (B, width)."""\n'
+        "        raise NotImplementedError"
+    )
+    assert Scale.judge(run_cell(Scale.stub_source)["Scale"]).state == "unsolved"
+
+
+def test_sources_are_cut_at_the_right_lines(monkeypatch):
+    monkeypatch.setattr(framework, "REGISTRY", {})
+
+    @exercise("99.3", "Long", "Write it.")
+    def long_signature(
+        first,
+        second=(1, 2),
+    ):
+        """Two lines
+
+        of text.
+        """
+        # a comment
+        return first
+
+    assert long_signature.solution_source.startswith("def long_signature(\n    first,")
+    assert long_signature.solution_source.endswith("    # a comment\n    return first")
+    assert long_signature.stub_source.endswith(
+        '    of text.\n    """\n    raise NotImplementedError'
+    )
+
+
+def test_masters_mistakes_are_refused(monkeypatch):
+    monkeypatch.setattr(framework, "REGISTRY", {})
+    with pytest.raises(ValueError, match="docstring"):
+        exercise("99.1", "Bare", "…")(lambda x: x)
+    with pytest.raises(ValueError, match="no exercise '3.1'; there are .*03.1"):
+        get("3.1")
+
+
+@pytest.mark.parametrize(
+    "expected, got, words",
+    [
+        (2, 2.0, "a float came back, expected an integer"),
+        (2, True, "wrong"),
+        (0.5, "0.5", "a str came back, expected a number"),
+        (0.5, 0.6, "the result is wrong"),
+        (0.5, float("nan"), "NaN"),
+        ((1, 2), (1, 2, 3), "3 values came back, expected 2"),
+        ((1, 2), 1, "an int came back, expected a tuple"),
+        ([(1, 2), (3, 4)], [(1, 2), (3, 5)], "at [1][1]: the result is wrong"),
+        ({"a": [1]}, {"a": [2]}, "at ['a'][0]"),
+        ({"a": 1}, {"b": 1}, "keys"),
+        ({1, 2}, {1, 3}, "wrong"),
+        ({1, 2}, [1, 2], "a list came back, expected a set"),
+        ("text", "next", "wrong"),
+        (torch.tensor([True, False]), torch.tensor([True, True]), "wrong"),
+        (torch.zeros(2, 3), torch.zeros(3, 2), "two dimensions are swapped"),
+        (torch.tensor([1, 2]), torch.tensor([1, 3]), "wrong"),
+    ],
+)
+def test_differences_in_words(expected, got, words):
+    assert words in difference(expected, got)
+
+
+@pytest.mark.parametrize(
+    "expected, got",
+    [
+        (2, 2),
+        (2, torch.tensor(2)),
+        (0.5, torch.tensor(0.5)),
+        (0.5, 0.500001),
+        (1.0, 1),
+        (float("-inf"), float("-inf")),
+        (float("nan"), float("nan")),
+        ([(1, 2)], ((1, 2),)),
+        (torch.tensor(0.5), 0.5),
+        (torch.tensor([0.5, float("nan")]), torch.tensor([0.5, float("nan")])),
+        (torch.tensor([0.5]), torch.tensor([0.5], dtype=torch.float64)),
+        (torch.zeros(0, 3), torch.zeros(0, 3)),
+        (np.arange(3), np.arange(3)),
+        ({1, 2}, {2, 1}),
+        (Counter("aab"), {"a": 2, "b": 1}),
+        (None, None),
+    ],
+)
+def test_no_difference(expected, got):
+    assert difference(expected, got) is None
+
+
+def test_importing_the_package_is_light():
+    code = "import course_utils.exercises, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_cells_are_printed_ready_to_paste(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["exercises", "03"])
+    runpy.run_module("course_utils.exercises", run_name="__main__")
+    printed = capsys.readouterr().out
+    assert printed.count('# %% tags=["exercise:03.') == 3
+    assert "# ### Exercise 03.2: The precision inside BLEU\n#\n# BLEU asks" in printed
+    assert get("03.3").cell_source in printed
+    monkeypatch.setattr(sys, "argv", ["exercises", "98"])
+    with pytest.raises(SystemExit, match="usage.*03.1"):
+        runpy.run_module("course_utils.exercises", run_name="__main__")
+
+
+def test_a_name_of_python_is_no_exercise():
+    assert not set(get(number).name for number in numbers()) & set(dir(builtins))

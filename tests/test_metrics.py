@@ -1,0 +1,236 @@
+"""Translation scores and alignment error rate."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_utils.metrics import (
+    alignment_error_rate,
+    alignment_from_attention,
+    bleu,
+    chance_alignment_error,
+    chrf,
+    diagonal_alignment,
+    exact_match,
+    score_by_bucket,
+    words_from_pieces,
+)
+from tools.tiny import quick
+
+# --- text -------------------------------------------------------------------------------------
+
+
+def test_bleu_of_a_case_computed_by_hand():
+    outputs = ["the cat sat on the mat", "a small dog"]
+    references = ["the cat sat on the rug", "a small dog"]
+    # 1-grams: 5 of 6 and 3 of 3; 2-grams: 4 of 5 and 2 of 2; 3: 3 of 4, 1 of 1; 4: 2 of 3, 0 of 0.
+    precisions = [8 / 9, 6 / 7, 4 / 5, 2 / 3]
+    expected = 100 * float(np.prod(precisions)) ** (1 / 4)
+    assert bleu(outputs, references).score == pytest.approx(expected)
+    # Too short: the brevity penalty is exp(1 − reference length / output length).
+    short = bleu(["the cat sat on the"], ["the cat sat on the rug"]).score
+    assert short == pytest.approx(100 * np.exp(1 - 6 / 5))
+
+
+def test_signatures_and_case():
+    score = bleu(["The cat sat on it"], ["the cat sat on it"])
+    assert score.score < 100 and "case:mixed" in score.signature
+    folded = bleu(["The cat sat on it"], ["the cat sat on it"], lowercase=True)
+    assert folded.score == pytest.approx(100)
+    for part in ("nrefs:1", "case:lc", "tok:13a", "smooth:exp", "version:"):
+        assert part in folded.signature
+    assert str(folded) == f"100.0 ({folded.signature})"
+    characters = chrf(["the cat"], ["the cat"])
+    assert characters.score == pytest.approx(100)
+    for part in ("nrefs:1", "nc:6", "nw:0"):
+        assert part in characters.signature
+
+
+def test_chrf_of_a_case_computed_by_hand():
+    # "abcd" for "abce": 1-grams 3 of 4, 2-grams 2 of 3, 3-grams 1 of 2, 4-grams 0 of 1, the same
+    # for precision and recall, so the F-score is their mean; longer ones do not exist.
+    assert chrf(["abcd"], ["abce"]).score == pytest.approx(
+        100 * (3 / 4 + 2 / 3 + 1 / 2 + 0) / 4, abs=1e-3
+    )
+
+
+def test_outputs_come_first():
+    outputs, references = ["a b c d e"], ["a b c d e f g h"]
+    assert bleu(outputs, references).score == pytest.approx(100 * np.exp(1 - 8 / 5))
+
+
+def test_exact_match_folds_white_space():
+    assert exact_match(["a  b ", "c", "D", "e"], ["a b", "c", "d", "e f"]) == 0.5
+
+
+@pytest.mark.parametrize("metric", [bleu, chrf, exact_match])
+def test_wrong_numbers_of_texts(metric):
+    with pytest.raises(ValueError, match="2 outputs for 1 references"):
+        metric(["a", "b"], ["a"])
+    with pytest.raises(ValueError, match="no outputs"):
+        metric([], [])
+
+
+# --- from attention to links ------------------------------------------------------------------
+
+
+def test_subwords_are_summed_over_the_source_and_averaged_over_the_target():
+    weights = [[0.1, 0.2, 0.7], [0.3, 0.3, 0.4], [0.0, 0.9, 0.1]]
+    found = words_from_pieces(weights, source_words=[0, 0, 1], target_words=[0, 1, 1])
+    assert found == pytest.approx(np.array([[0.3, 0.7], [0.75, 0.25]]))
+    assert words_from_pieces(weights) == pytest.approx(np.array(weights))
+    assert words_from_pieces(weights, source_words=[0, 0, 1])[1] == pytest.approx([0.6, 0.4])
+    assert words_from_pieces(weights, target_words=[0, 1, 1])[1] == pytest.approx([0.15, 0.6, 0.25])
+    # The sum decides for a word in two pieces that neither piece would win alone.
+    assert alignment_from_attention(found) == {(1, 0), (0, 1)}
+
+
+@given(
+    source=st.lists(st.integers(0, 1), min_size=1, max_size=7),
+    target=st.lists(st.integers(0, 1), min_size=1, max_size=6),
+    seed=st.integers(0, 99),
+)
+@quick
+def test_words_from_pieces_by_loops(source, target, seed):
+    weights = np.random.default_rng(seed).dirichlet(np.ones(len(source)), size=len(target))
+    # 1 = a new word begins here.
+    source_words, target_words = np.cumsum(source) - source[0], np.cumsum(target) - target[0]
+    found = words_from_pieces(weights, source_words.tolist(), target_words.tolist())
+    assert found.shape == (target_words[-1] + 1, source_words[-1] + 1)
+    for t, s in np.ndindex(found.shape):
+        rows = [
+            sum(weights[i, j] for j in range(len(source)) if source_words[j] == s)
+            for i in range(len(target))
+            if target_words[i] == t
+        ]
+        assert found[t, s] == pytest.approx(sum(rows) / len(rows))
+    assert found.sum(axis=1) == pytest.approx(np.ones(len(found)))  # still a distribution
+
+
+def test_words_from_pieces_of_an_empty_output():
+    assert words_from_pieces(np.zeros((0, 3)), [0, 0, 1], []).shape == (0, 2)
+
+
+def test_words_from_pieces_errors():
+    with pytest.raises(ValueError, match=r"\(3, 2\).* but 3 source pieces .*end mark"):
+        words_from_pieces(np.zeros((3, 2)), source_words=[0, 1, 2])
+    with pytest.raises(ValueError, match=r"\(3, 2\).* but 2 target pieces .*end mark"):
+        words_from_pieces(np.zeros((3, 2)), target_words=[0, 1])
+    with pytest.raises(ValueError, match=r"matrix .*\(4,\)"):
+        words_from_pieces(np.zeros(4))
+
+
+def test_each_target_word_links_to_its_largest_weight():
+    weights = [[0.2, 0.5, 0.3], [0.9, 0.1, 0.0], [0.0, 0.0, 0.0], [0.1, 0.1, 0.8]]
+    assert alignment_from_attention(weights) == {(1, 0), (0, 1), (2, 3)}
+    assert alignment_from_attention(np.zeros((2, 0))) == set()
+
+
+# --- alignment error rate ---------------------------------------------------------------------
+
+
+def test_error_rate_of_a_case_computed_by_hand():
+    gold = [{(0, 0), (1, 2), (2, 2)}, {(0, 1), (1, 0)}]  # (source, target)
+    predicted = [{(0, 0), (0, 1), (2, 2)}, {(0, 1), (0, 0)}]
+    # Sentence 1: target word 1 has no gold link, so (0, 1) is not counted; (0, 0) and (2, 2) are
+    # right. Sentence 2: (0, 1) is right. |A ∩ G| = 3, |A| = 4, |G| = 5.
+    score = alignment_error_rate(predicted, gold)
+    assert score.error_rate == pytest.approx(1 - 2 * 3 / (4 + 5))
+    assert (score.precision, score.recall) == (pytest.approx(3 / 4), pytest.approx(3 / 5))
+
+
+LINKS = st.sets(st.tuples(st.integers(0, 4), st.integers(0, 3)), max_size=6)
+CHOICES = st.lists(st.integers(0, 4), min_size=4, max_size=4)
+
+
+@given(sentences=st.lists(st.tuples(CHOICES, LINKS), min_size=1, max_size=4))
+@quick
+def test_error_rate_by_its_definition(sentences):
+    gold = [links for _, links in sentences]
+    predicted = [{(s, t) for t, s in enumerate(choices)} for choices, _ in sentences]
+    if not any(gold):
+        with pytest.raises(ValueError, match="no link at all"):
+            alignment_error_rate(predicted, gold)
+        return
+    right = counted = total = 0
+    for (choices, links), _ in zip(sentences, gold, strict=True):
+        total += len(links)
+        for t in range(4):
+            if any(target == t for _, target in links):  # an unaligned word has no right answer
+                counted += 1
+                right += (choices[t], t) in links
+    assert alignment_error_rate(predicted, gold).error_rate == pytest.approx(
+        1 - 2 * right / (counted + total)
+    )
+
+
+def test_error_rate_ends():
+    gold = [{(0, 0), (1, 1)}, {(2, 0)}]
+    assert alignment_error_rate(gold, gold).error_rate == 0
+    assert alignment_error_rate([{(1, 0), (0, 1)}, {(0, 0)}], gold).error_rate == 1
+    nothing = alignment_error_rate([set(), set()], gold)
+    assert (nothing.error_rate, nothing.precision, nothing.recall) == (1, 0, 0)
+    # Links of words that are unaligned in truth change nothing.
+    more = [links | {(4, 7), (0, 9)} for links in gold]
+    assert alignment_error_rate(more, gold).error_rate == 0
+    # "du" for "of the": one link of two at most, so a little error is left even at the best.
+    assert alignment_error_rate([{(0, 0)}], [{(0, 0), (1, 0)}]).error_rate == pytest.approx(1 / 3)
+    with pytest.raises(ValueError, match="1 predicted alignments for 2 gold ones"):
+        alignment_error_rate([set()], gold)
+
+
+def test_chance_is_what_random_links_get():
+    gold = [{(0, 0), (1, 2), (2, 2)}, {(0, 1), (1, 0)}, {(6, 3)}]
+    lengths, targets = [3, 2, 7], [4, 2, 5]
+    generator = random.Random(0)
+    rates = [
+        alignment_error_rate(
+            [
+                {(generator.randrange(length), t) for t in range(target)}
+                for length, target in zip(lengths, targets, strict=True)
+            ],
+            gold,
+        ).error_rate
+        for _ in range(4000)
+    ]
+    assert chance_alignment_error(gold, lengths) == pytest.approx(np.mean(rates), abs=0.012)
+    with pytest.raises(ValueError, match="no link at all"):
+        chance_alignment_error([set()], [3])
+    with pytest.raises(ValueError, match="2 source lengths for 3 gold"):
+        chance_alignment_error(gold, lengths[:2])
+
+
+@given(source=st.integers(1, 12), target=st.integers(1, 12))
+@quick
+def test_diagonal(source, target):
+    links = sorted(diagonal_alignment(source, target), key=lambda link: link[1])
+    assert [t for _, t in links] == list(range(target))
+    places = [s for s, _ in links]
+    assert places == sorted(places) and 0 <= places[0] and places[-1] < source
+    for s, t in links:  # the middle of target word t lies inside source word s
+        assert s <= (t + 0.5) * source / target <= s + 1
+    if source == target:
+        assert places == list(range(source))
+
+
+def test_diagonal_of_nothing():
+    assert diagonal_alignment(3, 0) == diagonal_alignment(0, 3) == set()
+
+
+# --- score by length --------------------------------------------------------------------------
+
+
+def test_score_by_bucket():
+    lengths = [3, 9, 4, 5, 20]
+    asked = []
+
+    def score(indices):
+        asked.append(indices)
+        return 10.0 * len(indices)
+
+    found = score_by_bucket(lengths, [(1, 4), (5, 9), (10, 19), (20, 30)], score)
+    assert found == [(3.5, 20.0, 2), (7.0, 20.0, 2), (20.0, 10.0, 1)]  # the empty one is left out
+    assert asked == [[0, 2], [1, 3], [4]]

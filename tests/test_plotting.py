@@ -1,0 +1,321 @@
+"""The figures show what they are given, refuse what does not fit, and look the same everywhere."""
+
+import base64
+import math
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import nbconvert
+import nbformat
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_hex
+
+from course_utils import plotting
+from course_utils.plotting import (
+    COLOURS,
+    WEIGHTS,
+    attention_matrix,
+    bars,
+    new_figure,
+    score_by_length,
+    show,
+    training_curves,
+)
+
+SOURCE = ["the", "black", "cat", "PAD", "PAD"]
+TARGET = ["le", "chat", "noir"]
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open():
+    yield
+    plt.close("all")
+
+
+def example_weights():
+    weights = torch.zeros(3, 5)
+    weights[0, 0], weights[1, 2], weights[2, 1], weights[2, 0] = 1.0, 1.0, 0.75, 0.25
+    return weights
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_matrix_has_tokens_on_both_axes_and_a_fixed_scale():
+    ax = attention_matrix(example_weights() / 10, SOURCE, TARGET, title="Alignment")
+    assert [label.get_text() for label in ax.get_xticklabels()] == SOURCE
+    assert [label.get_text() for label in ax.get_yticklabels()] == TARGET
+    assert ax.xaxis.get_ticks_position() == "top"
+    image = ax.images[0]
+    assert image.get_clim() == (0, 1)
+    np.testing.assert_allclose(image.get_array()[2], [0.025, 0.075, 0, 0, 0])
+    assert image.colorbar is not None
+    assert ax.get_title(loc="left") == "Alignment"
+
+
+def test_matrix_turns_long_tokens():
+    short = attention_matrix(torch.rand(1, 2), ["a", "b"], ["q"])
+    long = attention_matrix(torch.rand(1, 2), ["extraordinary", "b"], ["q"])
+    assert short.get_xticklabels()[0].get_rotation() == 0
+    assert long.get_xticklabels()[0].get_rotation() > 30
+
+
+def test_matrix_greys_padding_and_writes_no_weights_there():
+    mask = torch.tensor([True, True, True, False, False])
+    ax = attention_matrix(example_weights(), SOURCE, TARGET, column_mask=mask)
+    hatched = [patch for patch in ax.patches if patch.get_hatch()]
+    assert sorted(patch.get_x() for patch in hatched) == [2.5, 3.5]
+    assert all(patch.get_height() == 3 for patch in hatched)
+    assert len(texts(ax)) == 3 * 3
+    assert not [p for p in attention_matrix(example_weights(), SOURCE, TARGET).patches]
+
+
+def test_matrix_outlines_gold_links():
+    ax = attention_matrix(example_weights(), SOURCE, TARGET, gold={(2, 1), (4, 0)})
+    squares = [patch for patch in ax.patches if not patch.get_fill()]
+    centres = {(round(p.get_x() + 0.42), round(p.get_y() + 0.42)) for p in squares}
+    assert centres == {(2, 1), (4, 0)}
+
+
+def test_matrix_values_in_small_matrices_only_unless_asked():
+    ax = attention_matrix(example_weights(), SOURCE, TARGET)
+    assert texts(ax)[:5] == ["1", "0", "0", "0", "0"]
+    assert texts(ax)[10:12] == [".25", ".75"]
+    dark, light = ax.texts[0], ax.texts[1]
+    assert dark.get_color() == "white" and light.get_color() != "white"
+    assert not texts(attention_matrix(example_weights(), SOURCE, TARGET, cell_values=False))
+    wide = torch.rand(2, 30)
+    names = [str(i) for i in range(30)]
+    assert not texts(attention_matrix(wide, names, ["a", "b"]))
+    assert len(texts(attention_matrix(wide, names, ["a", "b"], cell_values=True))) == 60
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        torch.eye(2, 3, requires_grad=True),
+        torch.eye(2, 3, dtype=torch.bfloat16),
+        torch.eye(2, 3).numpy(),
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+        [torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 1.0, 0.0])],
+    ],
+    ids=["gradient", "bfloat16", "numpy", "lists", "list of tensors"],
+)
+def test_matrix_takes_any_kind_of_array(weights):
+    image = attention_matrix(weights, "abc", "xy").images[0]
+    np.testing.assert_array_equal(image.get_array(), np.eye(2, 3))
+
+
+@pytest.mark.parametrize(
+    "shape, cause", [((5, 3), "swapped"), ((2, 3, 5), "pick one sentence"), ((3, 4), "end mark")]
+)
+def test_matrix_refuses_sizes_that_do_not_fit(shape, cause):
+    with pytest.raises(ValueError, match=cause) as caught:
+        attention_matrix(torch.rand(shape), SOURCE, TARGET)
+    assert str(shape) in str(caught.value) and "(3, 5)" in str(caught.value)
+
+
+def test_matrix_refuses_a_wrong_mask_and_links_outside():
+    with pytest.raises(ValueError, match=r"\(3,\).*5 columns"):
+        attention_matrix(example_weights(), SOURCE, TARGET, column_mask=torch.ones(3))
+    with pytest.raises(ValueError, match="column 1, row 4.*swapped"):
+        attention_matrix(example_weights(), SOURCE, TARGET, gold={(1, 4)})
+
+
+def test_functions_draw_on_the_given_axes_and_return_them():
+    fig, axes = new_figure(8, 6, columns=2, rows=2)
+    a, b, c, d = axes.flatten()
+    assert attention_matrix(example_weights(), SOURCE, TARGET, ax=a) is a
+    assert score_by_length([1, 2], {"m": [0.5, 0.4]}, ax=b) is b
+    assert training_curves([{"step": 1, "loss": 2.0}], ax=c) is c
+    assert bars(["m"], [0.5], ax=d) is d
+    assert plt.get_fignums() == [fig.number]
+
+
+def test_lines_carry_their_names_and_differ_in_more_than_colour():
+    scores = {"attention": [50, 48, 45], "fixed vector": [45, 20, 5]}
+    ax = score_by_length([5, 15, 25], scores, ylabel="BLEU")
+    assert {"attention", "fixed vector"} <= set(texts(ax))
+    first, second = ax.lines
+    assert list(first.get_ydata()) == [50, 48, 45]
+    assert first.get_color() != second.get_color() and first.get_marker() != second.get_marker()
+    assert ax.get_ylabel() == "BLEU" and ax.get_ylim()[0] == 0
+
+
+def test_names_of_lines_that_end_together_do_not_overlap():
+    ax = score_by_length([1, 2], {name: [9, 9] for name in "abc"})
+    ax.figure.canvas.draw()
+    boxes = sorted((text.get_window_extent() for text in ax.texts), key=lambda box: box.y0)
+    assert all(low.y1 <= high.y0 + 1 for low, high in zip(boxes, boxes[1:], strict=False))
+
+
+def test_band_over_seeds_and_the_mean():
+    seeds = [[0.8, 0.4], [0.9, 0.6], [0.7, 0.5]]
+    ax = score_by_length([10, 20], {"model": seeds})
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.8, 0.5])
+    corners = ax.collections[0].get_paths()[0].vertices
+    at_ten = corners[corners[:, 0] == 10, 1]
+    np.testing.assert_allclose([at_ten.min(), at_ten.max()], [0.7, 0.9])
+    given = score_by_length([10, 20], {"model": [0.8, 0.5]}, spread={"model": [0.1, 0.2]})
+    corners = given.collections[0].get_paths()[0].vertices
+    at_twenty = corners[corners[:, 0] == 20, 1]
+    np.testing.assert_allclose([at_twenty.min(), at_twenty.max()], [0.3, 0.7])
+    assert not score_by_length([10, 20], {"model": [0.8, 0.5]}).collections
+
+
+def test_training_range_is_shaded():
+    ax = score_by_length([5, 15, 25], {"m": [3, 2, 1]}, training_range=(3, 20))
+    assert "lengths seen in training" in texts(ax)
+    shaded = ax.patches[0]
+    assert (shaded.get_x(), shaded.get_width()) == (3, 17)
+
+
+def test_missing_lengths_leave_a_gap():
+    ax = score_by_length([5, 15, 25], {"m": [3, 2, math.nan]})
+    label = next(text for text in ax.texts if text.get_text() == "m")
+    assert label.xy[0] == 15
+
+
+@pytest.mark.parametrize(
+    "scores, spread", [([1, 2], None), ([[1, 2, 3, 4]], None), ([1, 2, 3], {"m": [1, 2]})]
+)
+def test_scores_of_another_length_are_refused(scores, spread):
+    with pytest.raises(ValueError, match="m: .*3 lengths"):
+        score_by_length([5, 15, 25], {"m": scores}, spread=spread)
+
+
+class History:
+    steps, loss, valid = [10, 20, 30], [3.0, 2.0, 1.5], [None, 2.5, 2.0]
+
+
+ROWS = [
+    {"step": 10, "loss": 3.0},
+    {"step": 20, "loss": 2.0, "valid_loss": 2.5},
+    {"step": 30, "loss": 1.5, "valid_loss": 2.0},
+]
+
+
+@pytest.mark.parametrize(
+    "history",
+    [ROWS, History(), dict(vars(History)), type("Fit", (), {"rows": ROWS})()],
+    ids=["rows", "object", "dict", "result of fit"],
+)
+def test_training_curves_of_every_form_of_history(history):
+    ax = training_curves(history)
+    lines = [(list(line.get_xdata()), list(line.get_ydata())) for line in ax.lines]
+    assert lines == [([10, 20, 30], [3.0, 2.0, 1.5]), ([20, 30], [2.5, 2.0])]
+    assert set(texts(ax)) == {"training", "validation"}
+
+
+def test_training_curves_without_losses_are_refused():
+    with pytest.raises(ValueError, match="valid_loss"):
+        training_curves([{"step": 1}])
+    with pytest.raises(ValueError, match="2 steps but 3 values of loss"):
+        training_curves({"steps": [1, 2], "loss": [1, 2, 3]})
+
+
+def test_bars_carry_their_numbers_and_a_chance_line():
+    ax = bars(["dot", "additive"], [0.5, 0.912], spread=[0.3, 0.01], chance=0.1, ylabel="accuracy")
+    assert [patch.get_width() for patch in ax.patches] == [0.5, 0.912]
+    assert texts(ax) == ["0.50", "0.91", "chance"]
+    assert ax.texts[0].xy[0] == pytest.approx(0.8)  # beyond the error bar
+    assert [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == "--"] == [0.1]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first name stands on top
+    assert ax.get_xlabel() == "accuracy"
+    with pytest.raises(ValueError, match="2 names"):
+        bars(["a", "b"], [1, 2, 3])
+
+
+def test_weights_darken_evenly():
+    greys = WEIGHTS(np.linspace(0, 1, 21))[:, :3] @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(greys) < 0).all()
+    assert to_hex(WEIGHTS(0.0)) == "#ffffff"
+
+
+def test_every_text_has_ten_points_or_more():
+    axes = [
+        attention_matrix(example_weights(), SOURCE, TARGET, title="t"),
+        score_by_length([1, 2], {"m": [1, 2]}, training_range=(1, 2)),
+        training_curves(ROWS),
+        bars(["a"], [1], chance=0.5),
+    ]
+    for ax in axes:
+        written = [t for t in ax.figure.findobj(plt.Text) if t.get_text().strip()]
+        assert min(text.get_fontsize() for text in written) >= 10
+
+
+def test_colours_differ_for_colour_blind_people():
+    # Machado et al. 2009, deuteranopia and protanopia at full strength, on linear RGB.
+    machado = {
+        "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+        "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    }
+    rgb = np.array([matplotlib.colors.to_rgb(colour) for colour in COLOURS[:5]]) ** 2.2
+    for matrix in machado.values():
+        seen = np.clip(rgb @ np.array(matrix).T, 0, 1) ** (1 / 2.2)
+        distances = np.linalg.norm(seen[:, None] - seen[None], axis=-1)
+        assert distances[~np.eye(5, dtype=bool)].min() > 0.1
+
+
+# ------------------------------------------------------------------------------------------ show
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    calls = []
+
+    def display(*objects, **options):
+        calls.append((objects, options))
+
+    monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setattr(plotting, "_in_ipython", lambda: True)
+    return calls
+
+
+def test_show_displays_one_png_with_its_alternative_text(displayed):
+    fig, _ = new_figure(5, 3)
+    assert show(fig, alt='Weights fall from "the" & rise') is None
+    ((bundle,), options) = displayed[0]
+    assert len(displayed) == 1 and options["raw"] is True
+    assert bundle["image/png"].startswith(b"\x89PNG")
+    assert bundle["text/plain"] == 'Weights fall from "the" & rise'
+    assert options["metadata"]["image/png"]["alt"] == 'Weights fall from "the" & rise'
+    assert not plt.get_fignums()
+
+
+def test_nbconvert_puts_the_alternative_text_into_the_page(displayed):
+    show(new_figure(2, 1)[0], alt="“the” < cat")
+    ((bundle,), options) = displayed[0]
+    png = base64.b64encode(bundle["image/png"]).decode()
+    output = nbformat.v4.new_output(
+        "display_data", bundle | {"image/png": png}, metadata=options["metadata"]
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=[output])])
+    page, _ = nbconvert.HTMLExporter(template_name="classic").from_notebook_node(notebook)
+    assert 'alt="“the” &lt; cat"' in page
+
+
+def test_show_takes_axes_too_and_gives_the_same_bytes_again(displayed):
+    for _ in range(2):
+        show(attention_matrix(example_weights(), SOURCE, TARGET), alt="a matrix")
+    first, second = (objects[0]["image/png"] for objects, _ in displayed)
+    assert first == second
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("alt", ["", "  ", None])
+def test_show_wants_alternative_text(alt):
+    with pytest.raises(ValueError, match="say in words"):
+        show(new_figure()[0], alt=alt)
+
+
+def test_show_outside_ipython_only_closes(capsys):
+    assert show(new_figure()[0], alt="a picture") is None
+    assert not plt.get_fignums()
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,320 @@
+"""Greedy and beam search against the enumeration of every possible output."""
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course_utils.batches import Example, make_batch
+from course_utils.search import beam_search, greedy_search, length_penalty
+from course_utils.vocabulary import BOS, EOS, PAD, UNK
+from tools.tiny import MODELS, few, random_batch, tiny_translator
+
+VOCABULARY = 5  # PAD, BOS, EOS, UNK and one more: two tokens to write
+WRITABLE = [UNK, 4]
+EVERYTHING = 100  # more than there are sequences of up to 4 tokens
+
+every_model = pytest.mark.parametrize("decoder,score", MODELS)
+SEEDS = st.integers(0, 10**6)
+
+
+def tiny(decoder="attention", score="general", seed=0, sharpness=2.0):
+    return tiny_translator(decoder, score, seed=seed, target_size=VOCABULARY, sharpness=sharpness)
+
+
+def memory_of(model, *lengths, seed=0):
+    """The memory of random sources of these lengths."""
+    return model.remember(random_batch([(length, 0) for length in lengths], seed))
+
+
+@torch.no_grad()
+def log_prob_by_forward(model, memory, row, tokens, finished):
+    """Log probability of an output and its attention, by teacher forcing on a memory of one."""
+    target = [*tokens, EOS] if finished else list(tokens)
+    one = memory.select(torch.tensor([row]))
+    logits, weights = model.decoder(one, torch.tensor([[BOS, *target[:-1]]]))
+    logits[:, :, [PAD, BOS]] = -torch.inf
+    log_probs = logits.log_softmax(dim=-1)[0]
+    return float(sum(log_probs[t, token] for t, token in enumerate(target))), weights[0]
+
+
+def every_output(model, memory, row, max_length, alpha):
+    """All outputs of up to ``max_length`` tokens (EOS counted), finished ones first, best first."""
+    found = []
+    for length in range(max_length + 1):
+        for tokens in itertools.product(WRITABLE, repeat=length):
+            finished = length < max_length
+            log_prob, _ = log_prob_by_forward(model, memory, row, tokens, finished)
+            score = log_prob / ((5 + length + finished) / 6) ** alpha
+            found.append((finished, score, list(tokens)))
+    return sorted(found, key=lambda output: (not output[0], -output[1]))
+
+
+def test_length_penalty():
+    assert length_penalty(1, 0.7) == 1
+    assert length_penalty(7, 0.0) == 1
+    assert length_penalty(7, 1.0) == pytest.approx(2)
+    assert length_penalty(19, 0.5) == pytest.approx(2)
+
+
+# --- exhaustive search ------------------------------------------------------------------------
+
+
+@every_model
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 3.0])
+def test_a_beam_of_everything_is_exhaustive_search(decoder, score, alpha):
+    model = tiny(decoder, score)
+    memory = memory_of(model, 3, 6)
+    found = beam_search(model.decoder, memory, EVERYTHING, 4, alpha, best=9)
+    for row, hypotheses in enumerate(found):
+        expected = every_output(model, memory, row, 4, alpha)[:9]
+        assert [h.tokens for h in hypotheses] == [tokens for _, _, tokens in expected]
+        assert [h.finished for h in hypotheses] == [finished for finished, _, _ in expected]
+        scores = [score for _, score, _ in expected]
+        assert [h.score for h in hypotheses] == pytest.approx(scores, abs=1e-4)
+        # Asking for one gives the first: leaving out the hopeless beginnings loses nothing.
+        (alone,) = beam_search(model.decoder, memory, EVERYTHING, 4, alpha)[row]
+        assert alone.tokens == hypotheses[0].tokens
+
+
+def test_length_normalisation_decides_between_short_and_long():
+    lengths = {}
+    for alpha in (0.0, 3.0):
+        lengths[alpha] = 0
+        for seed in range(6):
+            model = tiny(seed=seed)
+            (best,) = beam_search(model.decoder, memory_of(model, 4), EVERYTHING, 4, alpha)[0]
+            lengths[alpha] += len(best.tokens)
+    assert lengths[3.0] > lengths[0.0]
+
+
+@given(seed=SEEDS, alpha=st.sampled_from([0.0, 0.7, 1.0]))
+@few
+def test_no_width_beats_exhaustive_search(seed, alpha):
+    model = tiny(seed=seed)
+    memory = memory_of(model, 4, 2, seed=seed)
+    best = [found[0] for found in beam_search(model.decoder, memory, EVERYTHING, 4, alpha)]
+    for width in (1, 2, 3, 5):
+        for narrow, wide in zip(
+            beam_search(model.decoder, memory, width, 4, alpha), best, strict=True
+        ):
+            assert (narrow[0].finished, narrow[0].score) <= (wide.finished, wide.score + 1e-5)
+
+
+def beam_by_hand(model, memory, row, width, max_length, alpha):
+    """The best output of a beam search written out, one forward for each beginning."""
+    beam, finished = [(0.0, [])], []
+    for length in range(1, max_length + 1):
+        children = [
+            (log_prob_by_forward(model, memory, row, [*tokens, token], False)[0], [*tokens, token])
+            for _, tokens in beam
+            for token in [EOS, *WRITABLE]
+        ]
+        children.sort(key=lambda child: -child[0])
+        beam = []
+        for log_prob, tokens in children[: width - len(finished)]:
+            if tokens[-1] == EOS or length == max_length:
+                score = log_prob / ((5 + length) / 6) ** alpha
+                finished.append((tokens[-1] == EOS, score, tokens))
+            else:
+                beam.append((log_prob, tokens))
+    return max(finished)
+
+
+@given(seed=SEEDS, width=st.integers(2, 4), alpha=st.sampled_from([0.0, 1.0, 3.0]))
+@few
+def test_beam_by_hand(seed, width, alpha):
+    """A finished hypothesis leaves its place in the beam empty."""
+    model = tiny(seed=seed)
+    memory = memory_of(model, 4, 2, seed=seed)
+    for row, (found,) in enumerate(beam_search(model.decoder, memory, width, 5, alpha)):
+        finished, score, tokens = beam_by_hand(model, memory, row, width, 5, alpha)
+        assert found.tokens + [EOS] * found.finished == tokens
+        assert found.score == pytest.approx(score, abs=1e-4)
+
+
+# --- greedy -----------------------------------------------------------------------------------
+
+
+@given(
+    model=st.sampled_from(MODELS),
+    seed=SEEDS,
+    inputs=st.lists(st.tuples(st.integers(1, 6), st.integers(1, 7)), min_size=1, max_size=4),
+    alpha=st.sampled_from([0.0, 1.0]),
+)
+@settings(few, max_examples=25)
+def test_width_one_is_greedy(model, seed, inputs, alpha):
+    model = tiny_translator(*model, seed=seed, target_size=7)
+    memory = memory_of(model, *(length for length, _ in inputs), seed=seed)
+    limits = [limit for _, limit in inputs]
+    greedy = greedy_search(model.decoder, memory, limits, alpha)
+    beam = beam_search(model.decoder, memory, 1, limits, alpha)
+    for one, (other,) in zip(greedy, beam, strict=True):
+        assert one.tokens == other.tokens and one.finished == other.finished
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+        torch.testing.assert_close(one.attention, other.attention, atol=1e-5, rtol=1e-5)
+
+
+@every_model
+def test_greedy_takes_the_best_token_each_time(decoder, score):
+    model = tiny_translator(decoder, score, seed=1)
+    memory = memory_of(model, 5, 3)
+    for row, found in enumerate(greedy_search(model.decoder, memory, 6)):
+        target = found.tokens + [EOS] * found.finished
+        for t, token in enumerate(target):
+            choices = {}
+            for other in range(2, 13):
+                tokens = target[:t] + [other]
+                log_prob, _ = log_prob_by_forward(model, memory, row, tokens, finished=False)
+                choices[other] = log_prob
+            assert max(choices, key=choices.get) == token
+
+
+# --- what both promise ------------------------------------------------------------------------
+
+
+def search(kind, model, memory, limit, alpha=1.0):
+    """The best hypothesis of each input, by either search."""
+    if kind == "greedy":
+        return greedy_search(model.decoder, memory, limit, alpha)
+    return [found[0] for found in beam_search(model.decoder, memory, 3, limit, alpha)]
+
+
+both = pytest.mark.parametrize("kind", ["greedy", "beam"])
+
+
+@both
+@given(seed=SEEDS, limit=st.integers(1, 6), alpha=st.sampled_from([0.0, 0.7, 1.0]))
+@few
+def test_hypothesis_describes_its_tokens(kind, seed, limit, alpha):
+    """Score and attention are those of a teacher-forced forward on the returned tokens."""
+    model = tiny_translator("attention", "additive", seed=seed)
+    memory = memory_of(model, 5, 2, 7, seed=seed)
+    for row, found in enumerate(search(kind, model, memory, limit, alpha)):
+        assert not {PAD, BOS, EOS} & set(found.tokens)
+        length = len(found.tokens) + found.finished
+        assert 1 <= length <= limit and (found.finished or length == limit)
+        log_prob, weights = log_prob_by_forward(model, memory, row, found.tokens, found.finished)
+        assert found.log_prob == pytest.approx(log_prob, abs=1e-4)
+        assert found.score == pytest.approx(log_prob / ((5 + length) / 6) ** alpha, abs=1e-4)
+        torch.testing.assert_close(found.attention, weights, atol=1e-5, rtol=1e-5)
+
+
+@both
+@every_model
+def test_company_changes_nothing(kind, decoder, score):
+    model = tiny_translator(decoder, score, seed=2)
+    sources = [[5, 9, 4], [16], [8, 8, 7, 12, 6, 10, 5], [4, 11, 13, 5]]
+    limits = [6, 3, 9, 7]
+
+    def memory(*rows):
+        return model.remember(make_batch([Example(sources[row], []) for row in rows]))
+
+    together = search(kind, model, memory(0, 1, 2, 3), limits)
+    backwards = search(kind, model, memory(3, 2, 1, 0), limits[::-1])[::-1]
+    for row, found in enumerate(together):
+        (alone,) = search(kind, model, memory(row), limits[row])
+        for other in (alone, backwards[row]):
+            assert other.tokens == found.tokens and other.finished == found.finished
+            assert other.score == pytest.approx(found.score, abs=1e-5)
+            width = len(sources[row])
+            torch.testing.assert_close(
+                other.attention[:, :width], found.attention[:, :width], atol=1e-5, rtol=1e-5
+            )
+        assert not found.attention[:, len(sources[row]) :].any()
+
+
+@both
+def test_every_input_has_its_own_limit(kind):
+    model = tiny()
+    with torch.no_grad():
+        model.decoder.output_bias[EOS] = -torch.inf
+    found = search(kind, model, memory_of(model, 2, 5, 3), [4, 1, 6])
+    assert [len(h.tokens) for h in found] == [4, 1, 6]
+    assert [len(h.attention) for h in found] == [4, 1, 6]
+    assert not any(h.finished for h in found)
+
+
+class ThreeTokens:
+    """A decoder that writes 4, 5, 6 and the end mark, whatever it reads."""
+
+    def start(self, memory):
+        return 0
+
+    def step(self, state, tokens):
+        logits = torch.zeros(len(tokens), 7)
+        logits[:, [4, 5, 6, EOS][min(state, 3)]] = 9.0
+        return logits, state + 1, torch.full((len(tokens), 1), float(state))
+
+
+def test_an_end_mark_after_the_limit_does_not_count():
+    memory = memory_of(tiny(), 1, 1, 1, 1)
+    found = greedy_search(ThreeTokens(), memory, [2, 3, 4, 9])
+    assert [h.tokens for h in found] == [[4, 5], [4, 5, 6], [4, 5, 6], [4, 5, 6]]
+    assert [h.finished for h in found] == [False, False, True, True]
+    assert [h.attention[:, 0].tolist() for h in found] == [
+        [0, 1],
+        [0, 1, 2],
+        [0, 1, 2, 3],
+        [0, 1, 2, 3],
+    ]
+
+
+@both
+@pytest.mark.parametrize("score_of_end", [-torch.inf, 50.0])
+def test_always_returns_something(kind, score_of_end):
+    model = tiny(seed=3)
+    with torch.no_grad():
+        model.decoder.output_bias[EOS] = score_of_end
+    for found in search(kind, model, memory_of(model, 3, 1), 5):
+        if score_of_end > 0:
+            assert found.tokens == [] and found.finished and len(found.attention) == 1
+        else:
+            assert len(found.tokens) == 5 and not found.finished
+        assert -1e9 < found.score <= 0
+
+
+@both
+def test_pad_and_bos_are_never_written(kind):
+    model = tiny(seed=4)
+    with torch.no_grad():
+        model.decoder.output_bias[[PAD, BOS]] = 50.0
+        model.decoder.output_bias[EOS] = -torch.inf
+    for found in search(kind, model, memory_of(model, 3, 1), 5):
+        assert set(found.tokens) <= {UNK, 4}
+        assert found.log_prob > -30  # probabilities among what may be written
+
+
+def test_a_finished_output_comes_before_a_better_unfinished_one():
+    model = tiny()
+    with torch.no_grad():  # EOS is possible, but anything else is far more likely
+        model.decoder.output_bias[EOS] = -20.0
+    found = beam_search(model.decoder, memory_of(model, 3), EVERYTHING, 2, best=5)[0]
+    assert [h.finished for h in found] == [True, True, True, False, False]
+    assert found[-1].score > found[0].score
+
+
+@both
+def test_search_leaves_no_gradient(kind):
+    model = tiny()
+    found = search(kind, model, memory_of(model, 3), 4)
+    assert not found[0].attention.requires_grad
+
+
+def test_errors():
+    model = tiny()
+    memory = memory_of(model, 3, 4)
+    for limit in (0, [3], [3, 0], [1, 2, 3]):
+        with pytest.raises(ValueError, match="one number or 2 of them"):
+            greedy_search(model.decoder, memory, limit)
+        with pytest.raises(ValueError, match="one number or 2 of them"):
+            beam_search(model.decoder, memory, 2, limit)
+    for width, best in ((0, 1), (2, 3), (2, 0)):
+        with pytest.raises(ValueError, match=f"best={best} and width={width}"):
+            beam_search(model.decoder, memory, width, best=best)
+    nothing = memory.select(torch.tensor([], dtype=torch.long))
+    for function in (greedy_search, beam_search):
+        with pytest.raises(ValueError, match="no input at all"):
+            function(model.decoder, nothing)

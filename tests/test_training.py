@@ -1,0 +1,408 @@
+"""The loss, one step, and `fit` with validation, selection, early stop and resumption."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course_utils.batches import Batch, BucketedBatches, Example, make_batch
+from course_utils.models import build_translator
+from course_utils.training import (
+    FitSettings,
+    fit,
+    one_cycle,
+    sequence_loss,
+    train_step,
+    validation_loss,
+)
+from course_utils.vocabulary import PAD
+from tools.tiny import few, quick, random_batch, random_examples, tiny_translator
+
+LENGTHS = [(4, 2), (7, 5), (1, 3), (5, 0)]
+SETTINGS = FitSettings(steps=12, validate_every=3, seed=5)
+
+
+def weights_of(model):
+    return {name: weight.clone() for name, weight in model.state_dict().items()}
+
+
+def same(one, other):
+    """Bit by bit the same weights."""
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def batches(number=40, tokens=20, seed=1):
+    lengths = [(i % 5 + 1, i % 4 + 1) for i in range(number)]
+    return BucketedBatches(random_examples(lengths, seed), tokens, seed, pool=13)
+
+
+def copy_task(number, seed):
+    """Examples whose target is their source."""
+    examples = random_examples([(i % 4 + 1, 0) for i in range(number)], seed, source_size=12)
+    return [Example(e.source, e.source) for e in examples]
+
+
+# --- loss -------------------------------------------------------------------------------------
+
+
+@given(
+    smoothing=st.sampled_from([0.0, 0.1, 0.4]),
+    lengths=st.lists(st.integers(0, 4), min_size=1, max_size=4),
+    seed=st.integers(0, 999),
+)
+@quick
+def test_loss_is_its_formula(smoothing, lengths, seed):
+    generator = torch.Generator().manual_seed(seed)
+    V, Tt = 7, max(lengths) + 1
+    logits = torch.randn(len(lengths), Tt, V, generator=generator) * 2
+    targets = torch.randint(1, V, (len(lengths), Tt), generator=generator)
+    for row, length in enumerate(lengths):
+        targets[row, length + 1 :] = PAD
+    total = count = 0
+    for row in range(len(lengths)):
+        for t in range(Tt):
+            if targets[row, t] == PAD:
+                continue
+            normaliser = math.log(sum(math.exp(x) for x in logits[row, t].tolist()))
+            for token, x in enumerate(logits[row, t].tolist()):
+                share = smoothing / V + (1 - smoothing) * (token == targets[row, t])
+                total += float(share) * (normaliser - x)
+            count += 1
+    found = sequence_loss(logits, targets, smoothing)
+    assert float(found) == pytest.approx(total / count, rel=1e-4)
+
+
+def test_uniform_logits_cost_ln_v():
+    targets = torch.tensor([[4, 5, PAD]])
+    assert float(sequence_loss(torch.zeros(1, 3, 11), targets)) == pytest.approx(math.log(11))
+
+
+def test_padding_does_not_count():
+    logits = torch.randn(2, 4, 9, requires_grad=True)
+    targets = torch.tensor([[4, 5, 2, PAD], [2, PAD, PAD, PAD]])
+    loss = sequence_loss(logits, targets, 0.1)
+    loss.backward()
+    assert torch.equal(logits.grad.abs().sum(-1) > 0, targets != PAD)
+    changed = logits.detach().clone()
+    changed[targets == PAD] = 100.0
+    assert sequence_loss(changed, targets, 0.1) == loss
+
+
+def test_loss_names_a_target_that_is_not_shifted():
+    with pytest.raises(ValueError, match=r"\(2, 4\) positions, targets for \(2, 5\).*shifted"):
+        sequence_loss(torch.zeros(2, 4, 9), torch.ones(2, 5, dtype=torch.long))
+
+
+# --- one step ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("clip", [1e9, 0.05])
+def test_train_step_is_the_loop_written_out(clip):
+    model, other = tiny_translator(dropout=0.0), tiny_translator(dropout=0.0)
+    data = [random_batch(LENGTHS, seed) for seed in range(3)]
+    rate, beta1, beta2, decay, epsilon = 0.02, 0.9, 0.999, 0.01, 1e-8
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
+    parameters = list(other.parameters())
+    moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in parameters]
+    for number, batch in enumerate(data, start=1):
+        found = train_step(model, batch, optimizer, label_smoothing=0.1, clip=clip)
+        logits, _ = other(batch)
+        log_probs, real = logits.log_softmax(-1), batch.target_out != PAD
+        right = log_probs.gather(-1, batch.target_out[..., None])[..., 0]
+        loss = -(0.9 * right + 0.1 * log_probs.mean(-1))[real].mean()
+        gradients = torch.autograd.grad(loss, parameters)
+        norm = torch.sqrt(sum(g.square().sum() for g in gradients))
+        assert found == pytest.approx(float(loss.detach()), abs=1e-5)
+        with torch.no_grad():
+            for p, g, (m, v) in zip(parameters, gradients, moments, strict=True):
+                g = g * min(1.0, clip / float(norm))
+                p.mul_(1 - rate * decay)
+                m.mul_(beta1).add_((1 - beta1) * g)
+                v.mul_(beta2).add_((1 - beta2) * g.square())
+                ratio = (m / (1 - beta1**number)) / ((v / (1 - beta2**number)).sqrt() + epsilon)
+                p.sub_(rate * ratio)
+    for (name, p), q in zip(model.named_parameters(), parameters, strict=True):
+        torch.testing.assert_close(p, q, atol=1e-3, rtol=1e-3, msg=name)
+
+
+def test_clipping_limits_the_norm_of_the_gradient():
+    moved = {}
+    for clip in (1e9, 0.01):
+        model = tiny_translator(dropout=0.0)
+        before = weights_of(model)
+        train_step(
+            model, random_batch(LENGTHS), torch.optim.SGD(model.parameters(), 1.0), clip=clip
+        )
+        difference = [model.state_dict()[n] - before[n] for n, _ in model.named_parameters()]
+        moved[clip] = float(torch.cat([d.flatten() for d in difference]).norm())
+    assert moved[0.01] == pytest.approx(0.01, rel=1e-3) and moved[1e9] > 0.02
+
+
+def test_extra_padding_gives_the_same_update():
+    results = []
+    for columns in (0, 3):
+        model = tiny_translator(dropout=0.0)
+        batch = random_batch(LENGTHS)
+        padding = torch.full((len(LENGTHS), columns), PAD)
+        batch = Batch(
+            torch.cat([batch.source, padding], dim=1),
+            batch.source_lengths,
+            torch.cat([batch.target, padding], dim=1),
+        )
+        train_step(model, batch, torch.optim.SGD(model.parameters(), 0.1), label_smoothing=0.1)
+        results.append(weights_of(model))
+    for name in results[0]:
+        torch.testing.assert_close(results[1][name], results[0][name], atol=1e-6, rtol=1e-5)
+
+
+def test_validation_loss_is_the_mean_over_tokens_without_dropout():
+    model = tiny_translator(train=True)
+    examples = random_examples(LENGTHS)
+    parts = [make_batch(examples[:1]), make_batch(examples[1:])]
+    found = validation_loss(model, parts)
+    assert model.training  # as it was before
+    assert found == validation_loss(model, parts)
+    model.eval()
+    logits, _ = model(make_batch(examples))
+    whole = sequence_loss(logits, make_batch(examples).target_out)
+    assert found == pytest.approx(float(whole.detach()), abs=1e-5)
+    assert validation_loss(model, parts) == found and not model.training
+
+
+# --- the schedule -----------------------------------------------------------------------------
+
+
+@given(steps=st.integers(1, 300), warm_up=st.floats(0, 0.9))
+@quick
+def test_one_cycle_rises_once_and_falls(steps, warm_up):
+    factors = [one_cycle(step, steps, warm_up) for step in range(steps)]
+    peak = factors.index(max(factors))
+    assert max(factors) == pytest.approx(1)
+    assert all(0 < f <= 1 for f in factors)
+    assert factors[: peak + 1] == sorted(factors[: peak + 1])
+    assert factors[peak:] == sorted(factors[peak:], reverse=True)
+    assert abs(peak - steps * warm_up) <= 1.5
+
+
+def test_one_cycle_values():
+    assert [one_cycle(step, 20, 0.2) for step in range(4)] == [0.25, 0.5, 0.75, 1.0]
+    assert one_cycle(12, 20, 0.2) == pytest.approx(0.5)  # half way down
+    assert one_cycle(20, 20, 0.2) == pytest.approx(0)
+
+
+# --- fit --------------------------------------------------------------------------------------
+
+
+def test_fit_is_repeated_train_step():
+    model, other = tiny_translator(dropout=0.0), tiny_translator(dropout=0.0)
+    history = fit(model, batches(), SETTINGS, progress=False)
+    optimizer = torch.optim.AdamW(other.parameters(), lr=1.0, weight_decay=SETTINGS.weight_decay)
+    other.train()
+    losses, tokens = [], 0
+    for step, batch in zip(range(SETTINGS.steps), batches().forever(), strict=False):
+        optimizer.param_groups[0]["lr"] = 3e-3 * one_cycle(step, 12, 0.1)
+        losses.append(train_step(other, batch, optimizer, label_smoothing=0.1, clip=1.0))
+        tokens += batch.target_tokens
+    assert same(weights_of(model), weights_of(other))
+    assert not model.training
+    assert history.steps == history.best_step == 12 and history.tokens == tokens
+    assert [row["step"] for row in history.rows] == [3, 6, 9, 12]
+    means = [sum(losses[i : i + 3]) / 3 for i in range(0, 12, 3)]
+    assert [row["loss"] for row in history.rows] == pytest.approx(means)
+
+
+def test_fit_learns_to_copy():
+    torch.manual_seed(0)
+    model = build_translator(12, embedding_dim=16, memory_dim=24, hidden_dim=24, dropout=0.0)
+    data = BucketedBatches(copy_task(300, 0), 100)
+    valid = [make_batch(copy_task(50, 1))]
+    before = validation_loss(model, valid)
+    budget = FitSettings(steps=150, validate_every=50, learning_rate=0.01, label_smoothing=0.0)
+    history = fit(model, data, budget, valid=valid, progress=False)
+    assert before > 2 and validation_loss(model, valid) < 1
+    found = [row["valid_loss"] for row in history.rows]
+    assert found == sorted(found, reverse=True)
+    assert validation_loss(model, valid) == pytest.approx(min(found))
+
+
+@given(
+    decoder=st.sampled_from(["attention", "bahdanau", "fixed_vector"]),
+    stops=st.lists(st.integers(1, 11), min_size=1, max_size=3),
+)
+@settings(few, max_examples=6)
+def test_interrupted_training_reaches_the_same_weights(tmp_path_factory, decoder, stops):
+    """Bit by bit, with dropout, wherever and however often it is cut."""
+    score = None if decoder == "fixed_vector" else "general"
+    valid = [random_batch(LENGTHS, seed=9)]
+
+    def evaluate(model):
+        return {"noise": float(torch.rand(()))}  # even one that draws random numbers
+
+    def run(model, **more):
+        torch.rand(3)  # what happened before must not matter
+        return fit(
+            model, batches(), SETTINGS, valid=valid, evaluate=evaluate, progress=False, **more
+        )
+
+    whole = tiny_translator(decoder, score, layers=2)
+    expected = run(whole)
+    file = tmp_path_factory.mktemp("resume") / "folder" / "state"
+    for stop in sorted(stops):
+        run(tiny_translator(decoder, score, layers=2), resume_file=file, stop_after=stop)
+        assert file.exists() == (stop >= SETTINGS.validate_every)
+    model = tiny_translator(decoder, score, layers=2)
+    history = run(model, resume_file=file)
+    assert same(weights_of(model), weights_of(whole))
+    assert not list(file.parent.glob("*"))  # complete: nothing is left
+    assert (history.steps, history.tokens, history.best_step) == (
+        expected.steps,
+        expected.tokens,
+        expected.best_step,
+    )
+    for name in ("step", "loss", "valid_loss", "noise", "learning_rate", "tokens"):
+        assert [r[name] for r in history.rows] == [r[name] for r in expected.rows]
+
+
+def test_dropout_takes_part_in_the_test_above():
+    results = []
+    for dropout in (0.0, 0.4):
+        model = tiny_translator(dropout=dropout)
+        fit(model, batches(), SETTINGS, progress=False)
+        results.append(weights_of(model))
+    assert not same(*results)
+
+
+def test_stopped_at_the_very_end_it_still_finishes(tmp_path):
+    file = tmp_path / "state"
+    valid = [random_batch(LENGTHS, seed=9)]
+    whole = tiny_translator()
+    fit(whole, batches(), SETTINGS, valid=valid, progress=False)
+    fit(
+        tiny_translator(),
+        batches(),
+        SETTINGS,
+        valid=valid,
+        progress=False,
+        resume_file=file,
+        stop_after=12,
+    )
+    model = tiny_translator()
+    fit(model, batches(), SETTINGS, valid=valid, progress=False, resume_file=file)
+    assert same(weights_of(model), weights_of(whole)) and not file.exists()
+
+
+def test_resuming_with_other_settings_is_refused(tmp_path):
+    file = tmp_path / "state"
+    fit(tiny_translator(), batches(), SETTINGS, progress=False, resume_file=file, stop_after=6)
+    for changes in ({"seed": 6}, {"steps": 13}, {"learning_rate": 0.1}):
+        with pytest.raises(ValueError, match="state belongs to a training with other settings"):
+            fit(
+                tiny_translator(),
+                batches(),
+                replace(SETTINGS, **changes),
+                progress=False,
+                resume_file=file,
+            )
+    assert file.exists()
+
+
+def test_seed_decides():
+    results = []
+    for seed in (5, 5, 6):
+        model = tiny_translator()
+        torch.rand(seed)
+        fit(model, batches(), replace(SETTINGS, seed=seed), progress=False)
+        results.append(weights_of(model))
+    assert same(results[0], results[1]) and not same(results[0], results[2])
+
+
+def scripted(values):
+    """An evaluate function that returns given scores and keeps the weights that it saw."""
+    left, seen = list(values), []
+
+    def evaluate(model):
+        assert not model.training
+        seen.append(weights_of(model))
+        return {"score": left.pop(0)}
+
+    return evaluate, seen
+
+
+@pytest.mark.parametrize(
+    "scores", [[1.0, 4.0, 2.0, 3.0], [4.0, 3.0, 2.0, 1.0], [1.0, 2.0, 3.0, 4.0]]
+)
+def test_best_weights_are_kept(scores):
+    evaluate, seen = scripted(scores)
+    model = tiny_translator()
+    history = fit(model, batches(), SETTINGS, evaluate=evaluate, select="score", progress=False)
+    best = scores.index(4.0)
+    assert history.best_step == 3 * (best + 1)
+    assert same(weights_of(model), seen[best])
+    assert not same(seen[0], seen[1])
+    assert not model.training
+
+
+def test_lowest_validation_loss_is_selected(monkeypatch):
+    values = [3.0, 1.0, 2.0, 4.0]
+    monkeypatch.setattr("course_utils.training.validation_loss", lambda *_: values.pop(0))
+    history = fit(
+        tiny_translator(), batches(), SETTINGS, valid=[random_batch(LENGTHS)], progress=False
+    )
+    assert history.best_step == 6
+
+
+@pytest.mark.parametrize(
+    "patience,steps", [(None, 12), (1, 9), (2, 12)]
+)  # the best is at 6, so 9 is the first without a better one
+def test_early_stop(patience, steps):
+    evaluate, seen = scripted([1.0, 4.0, 2.0, 3.0])
+    model = tiny_translator()
+    budget = replace(SETTINGS, patience=patience)
+    history = fit(model, batches(), budget, evaluate=evaluate, select="score", progress=False)
+    assert history.steps == steps and history.best_step == 6
+    assert history.stopped_early == (patience is not None)
+    assert same(weights_of(model), seen[1])
+
+
+def test_last_step_is_always_validated():
+    history = fit(tiny_translator(), batches(), replace(SETTINGS, steps=4), progress=False)
+    assert [row["step"] for row in history.rows] == [3, 4]
+
+
+def test_a_training_that_diverges_still_ends():
+    model = tiny_translator()
+    budget = replace(SETTINGS, learning_rate=1e30)
+    history = fit(model, batches(), budget, valid=[random_batch(LENGTHS)], progress=False)
+    assert history.steps == 12
+
+
+def test_progress_bar_can_be_seen(capfd):
+    fit(tiny_translator(), batches(), SETTINGS)
+    assert "step" in capfd.readouterr().err
+    fit(tiny_translator(), batches(), SETTINGS, progress=False)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_errors():
+    def run(settings=SETTINGS, **more):
+        fit(tiny_translator(), batches(), settings, progress=False, **more)
+
+    with pytest.raises(ValueError, match="steps=0"):
+        run(replace(SETTINGS, steps=0))
+    with pytest.raises(ValueError, match="select='bleu' needs an evaluate"):
+        run(select="bleu")
+    with pytest.raises(ValueError, match="select='bleu', but evaluate returned .*chrf"):
+        run(select="bleu", evaluate=lambda model: {"chrf": 1.0})
+    with pytest.raises(ValueError, match="patience"):
+        run(replace(SETTINGS, patience=2))
+
+
+def test_padded_logits_do_not_change_smoothing():
+    """PyTorch's smoothed loss with ignored positions equals that of the real ones alone."""
+    logits, targets = torch.randn(1, 5, 9), torch.tensor([[4, 5, 2, PAD, PAD]])
+    expected = F.cross_entropy(logits[0, :3], targets[0, :3], label_smoothing=0.1)
+    torch.testing.assert_close(sequence_loss(logits, targets, 0.1), expected)

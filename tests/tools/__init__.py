@@ -1,0 +1,1 @@
+"""Helpers of the tests: conventions of notebooks, their execution, hand-built code."""
