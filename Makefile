@@ -48,7 +48,7 @@ install:
 	@echo "Installing into $(VENV): a few minutes, and with PyTorch's GPU builds 5.5 GB."
 ifneq ($(CPU),)
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
-	    --index-url $(TORCH_CPU_INDEX) "$$(grep -o 'torch==[0-9.]*' pyproject.toml | head -1)"
+	    --index-url $(TORCH_CPU_INDEX) $$(grep -oE '"torch(vision|audio)?==[0-9.]+' pyproject.toml | tr -d '"')
 endif
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[dev]'
 	@mkdir -p $(LAB_SETTINGS)

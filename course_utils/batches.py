@@ -1,6 +1,8 @@
 """Batches: examples of similar length, padded together.
 
 An `Example` is one input with its target ids; a `Batch` is what every model of the course reads.
+An input is a list of ids (text) or a tensor whose first dimension may differ between examples
+(frames of speech), or is the same for all (the channels of an image, the places of a grid).
 """
 
 import random
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from course_utils.vocabulary import BOS, EOS, PAD
 
@@ -17,9 +20,13 @@ __all__ = ["Batch", "BucketedBatches", "Example", "make_batch", "pad"]
 
 @dataclass(frozen=True)
 class Example:
-    """One input and its target: ids of the source, ids of the target without BOS and EOS."""
+    """One input and its target.
 
-    source: list[int]
+    source  ids of a text, or a tensor (T, …): an image (C, H, W), features of places or frames
+    target  ids without BOS and EOS
+    """
+
+    source: list[int] | Tensor
     target: list[int]
 
 
@@ -27,8 +34,8 @@ class Example:
 class Batch:
     """B examples padded together.
 
-    source          (B, Ts)    ids, PAD behind the end
-    source_lengths  (B,)
+    source          (B, Ts)    ids, PAD behind the end; of tensors (B, T, …), zeros behind the end
+    source_lengths  (B,)       how many positions of the second dimension are real
     target          (B, Tt+1)  BOS … EOS, PAD behind the end
     """
 
@@ -69,12 +76,26 @@ def pad(sequences: list[list[int]], width: int | None = None) -> Tensor:
 
 
 def make_batch(examples: list[Example]) -> Batch:
-    """Pad examples to one batch. An example without source gets a single PAD as its source."""
+    """Pad examples to one batch. A text without source gets a single PAD as its source.
+
+    Sources are all ids or all tensors; tensors differ at most in their first dimension.
+    """
     if not examples:
         raise ValueError("a batch needs at least one example")
-    sources = [example.source or [PAD] for example in examples]
+    sources = [example.source for example in examples]
+    if isinstance(sources[0], Tensor):
+        shapes = {tuple(source.shape[1:]) for source in sources}
+        if len(shapes) > 1 or not all(len(source) for source in sources):
+            raise ValueError(
+                "sources of one batch have the same shape behind their first dimension, which is "
+                f"at least 1; got {[tuple(source.shape) for source in sources[:8]]}"
+            )
+        source = pad_sequence(sources, batch_first=True)
+    else:
+        sources = [ids or [PAD] for ids in sources]
+        source = pad(sources)
     return Batch(
-        source=pad(sources),
+        source=source,
         source_lengths=torch.tensor([len(s) for s in sources]),
         target=pad([[BOS, *example.target, EOS] for example in examples]),
     )

@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from course_utils.models import Seq2Seq, build_translator, count_parameters
+from course_utils.models import BUILDERS, Seq2Seq, count_parameters
 from course_utils.paths import CHECKPOINTS, REPO
 from course_utils.vocabulary import Vocabulary
 
@@ -36,8 +36,6 @@ __all__ = [
     "provenance",
     "save_checkpoint",
 ]
-
-BUILDERS = {"translator": build_translator}
 
 
 class CheckpointError(Exception):
@@ -127,7 +125,8 @@ def save_checkpoint(
 ) -> dict:
     """Write a checkpoint; either the whole folder is there afterwards or what was there before.
 
-    ``builder`` names one of BUILDERS, which gets the settings and makes the same model again.
+    ``builder`` names one of `course_utils.models.BUILDERS`, which gets the settings and makes the
+    same model again.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ Links = Collection[tuple[int, int]]
 
 @dataclass(frozen=True)
 class TextScore:
-    """A score from 0 to 100 and the signature that tells how it was computed."""
+    """A score (0 to 100, a share 0 to 1) and the signature that tells how it was computed."""
 
     score: float
     signature: str
@@ -46,38 +46,60 @@ def _same_number(outputs: Sequence, references: Sequence) -> None:
         raise ValueError("no outputs to score")
 
 
-def bleu(outputs: Sequence[str], references: Sequence[str], lowercase: bool = False) -> TextScore:
+def _alternatives(references: Sequence[str | Sequence[str]]) -> list[list[str]]:
+    """The references of each output as a list, also where there is only one."""
+    return [[r] if isinstance(r, str) else list(r) for r in references]
+
+
+def _streams(references: Sequence[str | Sequence[str]]) -> list[list[str]]:
+    """As sacrebleu wants them: all first references, all second ones, and so on."""
+    lists = _alternatives(references)
+    numbers = {len(texts) for texts in lists}
+    if len(numbers) != 1 or 0 in numbers:
+        raise ValueError(f"every output needs the same number of references, got {numbers}")
+    return [list(stream) for stream in zip(*lists, strict=True)]
+
+
+def bleu(
+    outputs: Sequence[str], references: Sequence[str | Sequence[str]], lowercase: bool = False
+) -> TextScore:
     """Corpus BLEU (Papineni et al. 2002) of detokenised text, by sacrebleu, tokeniser 13a.
 
-    The model's outputs come first. Corpus BLEU is not the mean of sentence scores.
+    The model's outputs come first; each has one reference, or a list of them. Corpus BLEU is not
+    the mean of sentence scores.
     """
     from sacrebleu.metrics import BLEU
 
     _same_number(outputs, references)
     # force: no warning when outputs end in ' .', as those of the generated corpus do by right.
     metric = BLEU(lowercase=lowercase, force=True)
-    score = metric.corpus_score(list(outputs), [list(references)]).score
+    score = metric.corpus_score(list(outputs), _streams(references)).score
     return TextScore(score, str(metric.get_signature()))
 
 
-def chrf(outputs: Sequence[str], references: Sequence[str], lowercase: bool = False) -> TextScore:
+def chrf(
+    outputs: Sequence[str], references: Sequence[str | Sequence[str]], lowercase: bool = False
+) -> TextScore:
     """Corpus chrF (Popović 2015): F-score of character n-grams, by sacrebleu."""
     from sacrebleu.metrics import CHRF
 
     _same_number(outputs, references)
     metric = CHRF(lowercase=lowercase)
-    score = metric.corpus_score(list(outputs), [list(references)]).score
+    score = metric.corpus_score(list(outputs), _streams(references)).score
     return TextScore(score, str(metric.get_signature()))
 
 
 def exact_match(
-    outputs: Sequence[str], references: Sequence[str], lowercase: bool = False
-) -> float:
-    """Share (0 to 1) of outputs that equal their reference, white space folded."""
+    outputs: Sequence[str], references: Sequence[str | Sequence[str]], lowercase: bool = False
+) -> TextScore:
+    """Share (0 to 1) of outputs that equal a reference of theirs, white space folded."""
     _same_number(outputs, references)
     fold = str.lower if lowercase else str
-    pairs = zip(outputs, references, strict=True)
-    return sum(fold(o).split() == fold(r).split() for o, r in pairs) / len(outputs)
+    right = sum(
+        fold(output).split() in [fold(text).split() for text in texts]
+        for output, texts in zip(outputs, _alternatives(references), strict=True)
+    )
+    return TextScore(right / len(outputs), "share of outputs equal to a reference")
 
 
 # --- alignment --------------------------------------------------------------------------------

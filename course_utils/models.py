@@ -8,7 +8,7 @@ from course_utils.decoders import AttentionDecoder, BahdanauDecoder, Decoder, Fi
 from course_utils.encoders import TextEncoder
 from course_utils.memory import Memory
 
-__all__ = ["DECODERS", "Seq2Seq", "build_translator", "count_parameters"]
+__all__ = ["BUILDERS", "DECODERS", "Seq2Seq", "build_translator", "count_parameters"]
 
 DECODERS = {
     "attention": AttentionDecoder,
@@ -82,6 +82,10 @@ def build_translator(
             **settings,
         ),
     )
+
+
+# What a checkpoint's card names: a function that makes the model again from its settings.
+BUILDERS = {"translator": build_translator}
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -12,7 +12,7 @@ from course_utils.decoders import Decoder
 from course_utils.memory import Memory
 from course_utils.vocabulary import BOS, EOS, PAD
 
-__all__ = ["Hypothesis", "beam_search", "greedy_search", "length_penalty"]
+__all__ = ["Hypothesis", "beam_search", "greedy_search", "length_penalty", "search"]
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,19 @@ def beam_search(
         sorted(hypotheses, key=lambda h: (not h.finished, -h.score))[:best]
         for hypotheses in finished
     ]
+
+
+def search(
+    decoder: Decoder,
+    memory: Memory,
+    beam: int = 1,
+    max_length: int | list[int] = 100,
+    alpha: float = 1.0,
+) -> list[Hypothesis]:
+    """The output for each input: greedy for ``beam`` 1, otherwise the best of a beam search."""
+    if beam == 1:
+        return greedy_search(decoder, memory, max_length, alpha)
+    return [best[0] for best in beam_search(decoder, memory, beam, max_length, alpha)]
 
 
 def _worth_continuing(

@@ -5,57 +5,26 @@ Everything between the two is the encoder–memory–attention–decoder–searc
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from course_utils.batches import Batch, BucketedBatches, Example, make_batch
+from course_utils.batches import Example, make_batch
 from course_utils.metrics import words_from_pieces
 from course_utils.models import Seq2Seq
-from course_utils.search import Hypothesis, beam_search, greedy_search
+from course_utils.search import Hypothesis, search
+from course_utils.tasks import Pair, TaskData, Writer
 from course_utils.vocabulary import Vocabulary
 
-__all__ = ["Pair", "Segment", "Translation", "TranslationData", "Translator"]
-
-Pair = tuple[str, str]
+__all__ = ["Segment", "Translation", "TranslationData", "Translator"]
 
 
-@dataclass
-class TranslationData:
-    """Training and validation pairs of texts with one vocabulary for both languages.
+class TranslationData(TaskData):
+    """Pairs of texts with one vocabulary for both languages."""
 
-    The test set is not in here: it is loaded once, when all decisions have been made.
-    """
-
-    train: list[Pair]
-    valid: list[Pair]
-    vocabulary: Vocabulary
-    lowercase: bool = True
-    cards: list[dict] = field(default_factory=list)  # what the checkpoint's card says of the data
-
-    @cached_property
-    def examples(self) -> list[Example]:
-        return self.to_examples(self.train)
-
-    def to_examples(self, pairs: Sequence[Pair]) -> list[Example]:
-        """Ids of the pairs."""
-        sources = self.vocabulary.encode_all([source for source, _ in pairs])
-        targets = self.vocabulary.encode_all([target for _, target in pairs])
-        return [Example(s, t) for s, t in zip(sources, targets, strict=True)]
-
-    def batches(self, tokens: int, seed: int = 0) -> BucketedBatches:
-        """Training batches of at most ``tokens`` target positions."""
-        return BucketedBatches(self.examples, tokens, seed)
-
-    @cached_property
-    def valid_batches(self) -> list[Batch]:
-        """Validation batches, always the same, sorted by length so that little is padding."""
-        examples = sorted(
-            self.to_examples(self.valid), key=lambda e: (len(e.target), len(e.source))
-        )
-        return [make_batch(examples[i : i + 100]) for i in range(0, len(examples), 100)]
+    def encode_inputs(self, inputs: list[str]) -> list[list[int]]:
+        return self.vocabulary.encode_all(inputs)
 
 
 @dataclass(frozen=True)
@@ -111,20 +80,12 @@ class Translation:
         return self.segments[0]
 
 
-class Translator:
+class Translator(Writer):
     """A model with its vocabulary, ready to translate. Use `load` for a checkpoint."""
 
     def __init__(self, model: Seq2Seq, vocabulary: Vocabulary, longest_segment: int = 80):
-        self.model, self.vocabulary = model, vocabulary
+        super().__init__(model, vocabulary)
         self.longest_segment = longest_segment
-
-    @classmethod
-    def load(cls, name: str, device: str | torch.device = "cpu") -> "Translator":
-        """The translator of a checkpoint, by name or folder."""
-        from course_utils.checkpoints import load_checkpoint
-
-        checkpoint = load_checkpoint(name, device)
-        return cls(checkpoint.model, checkpoint.vocabulary)
 
     def translate(
         self,
@@ -193,9 +154,7 @@ class Translator:
         batch = make_batch([Example(ids, []) for ids in sources]).to(self.model.device)
         memory = self.model.remember(batch)
         limits = [2 * len(ids) + 10 for ids in sources]
-        if beam == 1:
-            return greedy_search(self.model.decoder, memory, limits, alpha)
-        return [best[0] for best in beam_search(self.model.decoder, memory, beam, limits, alpha)]
+        return search(self.model.decoder, memory, beam, limits, alpha)
 
     def _cut(self, ids: list[int]) -> list[list[int]]:
         segments, longest = [], self.longest_segment

@@ -35,6 +35,23 @@ def test_make_batch():
     assert moved.source_lengths.device.type == "cpu"
 
 
+def test_make_batch_of_tensors():
+    """Sound and pictures: only the first dimension may differ, and zeros fill it up."""
+    long, short = torch.ones(5, 3), torch.full((2, 3), 7.0)
+    batch = make_batch([Example(long, [4]), Example(short, [5, 6])])
+    assert batch.source.shape == (2, 5, 3)
+    assert batch.source[1].tolist() == [[7.0] * 3] * 2 + [[0.0] * 3] * 3
+    assert batch.source_lengths.tolist() == [5, 2]
+    image = torch.arange(24, dtype=torch.uint8).reshape(2, 3, 4)
+    batch = make_batch([Example(image, []), Example(image + 1, [])])
+    assert batch.source.dtype == torch.uint8
+    assert torch.equal(batch.source, torch.stack([image, image + 1]))
+    with pytest.raises(ValueError, match=r"\(5, 3\), \(5, 4\)"):
+        make_batch([Example(long, []), Example(torch.ones(5, 4), [])])
+    with pytest.raises(ValueError, match="at least 1"):
+        make_batch([Example(torch.ones(0, 3), [])])
+
+
 def test_pad():
     assert pad([[7, 8], [], [9]]).tolist() == [[7, 8], [PAD, PAD], [9, PAD]]
     assert pad([[7], [9]], width=3).tolist() == [[7, PAD, PAD], [9, PAD, PAD]]

@@ -63,7 +63,21 @@ def test_outputs_come_first():
 
 
 def test_exact_match_folds_white_space():
-    assert exact_match(["a  b ", "c", "D", "e"], ["a b", "c", "d", "e f"]) == 0.5
+    assert exact_match(["a  b ", "c", "D", "e"], ["a b", "c", "d", "e f"]).score == 0.5
+
+
+def test_several_references():
+    """Any one of them will do; n-grams match if one reference has them."""
+    outputs = ["a b c d", "e f g h"]
+    references = [["a b x y", "z b c d"], ["e f g h", "q"]]
+    assert exact_match(outputs, references).score == 0.5
+    one_each = [texts[0] for texts in references]
+    assert bleu(outputs, references).score > bleu(outputs, one_each).score
+    assert bleu(["a b c d e"], [["x y z u v", "a b c d e"]]).score == pytest.approx(100)
+    assert "nrefs:2" in bleu(outputs, references).signature
+    assert chrf(["abcd"], [["xy", "abcd"]]).score == pytest.approx(100)
+    with pytest.raises(ValueError, match="same number of references"):
+        bleu(outputs, [["a"], ["b", "c"]])
 
 
 @pytest.mark.parametrize("metric", [bleu, chrf, exact_match])

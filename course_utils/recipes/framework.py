@@ -1,0 +1,118 @@
+"""What a recipe is, and how it becomes a trained and tested model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from course_utils.models import BUILDERS, Seq2Seq
+from course_utils.tasks import Pair, TaskData, Writer
+from course_utils.training import FitSettings, History, fit
+
+__all__ = ["Recipe", "Task", "public_card", "test_metrics", "train_model"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the trainings of one task have in common.
+
+    ``builder`` names one of `course_utils.models.BUILDERS`, whose first setting, ``size``, is the
+    size of the vocabulary; ``writer`` turns inputs into texts with the trained model; ``scores``
+    are metrics ``score(outputs, references, lowercase)`` by name.
+    """
+
+    builder: str
+    size: str
+    writer: type[Writer]
+    scores: dict[str, Callable]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    ``batch_tokens`` target positions a batch. At each validation the inputs of the validation set
+    become texts, greedily, and ``select`` names the score that chooses the weights.
+    """
+
+    name: str
+    title: str
+    data: Callable[[], TaskData]
+    test: Callable[[], list[Pair]]
+    settings: FitSettings
+    task: Task
+    select: str = "bleu"
+    batch_tokens: int = 2000
+    model: dict = field(default_factory=dict)
+    beam: int = 5
+    alpha: float = 1.0
+
+
+def public_card(name: str) -> dict:
+    """What a checkpoint says of a public data set: licence, citation and checksums."""
+    from course_utils.datasets.registry import REGISTRY
+
+    dataset = REGISTRY[name]
+    return {
+        "name": name,
+        "licence": dataset.licence,
+        "citation": dataset.citation,
+        "files": {file.name: file.sha256 for file in dataset.files},
+    }
+
+
+def device() -> torch.device:
+    """The GPU when there is one, otherwise the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def train_model(
+    recipe: Recipe,
+    data: TaskData,
+    *,
+    resume_file: Path | None = None,
+    progress: bool = True,
+) -> tuple[Seq2Seq, History, dict]:
+    """Build and train a recipe's model on ``data``: the model, its history, its build settings."""
+    task = recipe.task
+    build = {task.size: len(data.vocabulary), **recipe.model}
+    torch.manual_seed(recipe.settings.seed)
+    model = BUILDERS[task.builder](**build).to(device())
+    inputs, references = [x for x, _ in data.valid], [y for _, y in data.valid]
+
+    def evaluate(trained: Seq2Seq) -> dict[str, float]:
+        outputs = task.writer(trained, data.vocabulary).texts(inputs)
+        return {
+            f"valid_{name}": score(outputs, references, lowercase=data.lowercase).score
+            for name, score in task.scores.items()
+        }
+
+    history = fit(
+        model,
+        data.batches(recipe.batch_tokens, recipe.settings.seed),
+        recipe.settings,
+        valid=data.valid_batches,
+        evaluate=evaluate,
+        select=f"valid_{recipe.select}",
+        resume_file=resume_file,
+        progress=progress,
+    )
+    return model, history, build
+
+
+def test_metrics(recipe: Recipe, model: Seq2Seq, data: TaskData) -> dict:
+    """Scores of a trained model on validation and test set, greedy and with the recipe's beam."""
+    writer = recipe.task.writer(model, data.vocabulary)
+    metrics = {}
+    for split, pairs in (("valid", data.valid), ("test", recipe.test())):
+        inputs, references = [x for x, _ in pairs], [y for _, y in pairs]
+        for search, beam in (("greedy", 1), (f"beam{recipe.beam}", recipe.beam)):
+            outputs = writer.texts(inputs, beam, recipe.alpha)
+            for name, function in recipe.task.scores.items():
+                score = function(outputs, references, lowercase=data.lowercase)
+                metrics[f"{split}_{name}_{search}"] = {
+                    "score": round(score.score, 2 if score.score > 1 else 4),
+                    "signature": score.signature,
+                }
+    return metrics

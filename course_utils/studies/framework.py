@@ -1,0 +1,60 @@
+"""What a study is, and how one of its trainings becomes a row of figures."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from course_utils.models import count_parameters
+from course_utils.recipes import RECIPES
+from course_utils.recipes.framework import Recipe, train_model
+from course_utils.tasks import TaskData, Writer
+
+__all__ = ["Study", "Variant", "train_and_measure"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to build and train: changes to the recipe's model, and a budget."""
+
+    name: str
+    model: dict
+    steps: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """Variants × seeds of one recipe; ``measure`` tests each trained model."""
+
+    name: str
+    title: str
+    variants: tuple[Variant, ...]
+    seeds: tuple[int, ...]
+    recipe: str
+    measure: Callable[[Writer], dict]
+    seeds_of: dict = field(default_factory=dict)  # variant → seeds, where they differ
+
+    def runs(self) -> list[tuple[Variant, int]]:
+        return [(v, s) for v in self.variants for s in self.seeds_of.get(v.name, self.seeds)]
+
+
+def train_and_measure(
+    study: Study, data: TaskData, variant: Variant, seed: int, steps: int
+) -> dict:
+    """One row of a study."""
+    started, processor = time.perf_counter(), time.process_time()
+    recipe: Recipe = RECIPES[study.recipe]
+    settings = replace(recipe.settings, steps=steps, seed=seed, validate_every=max(1, steps // 6))
+    changed = replace(recipe, settings=settings, model=recipe.model | variant.model)
+    model, history, _ = train_model(changed, data)
+    return {
+        "parameters": count_parameters(model),
+        "best_step": history.best_step,
+        "target_tokens": history.tokens,
+        "training_minutes": round(history.seconds / 60, 2),
+        **study.measure(recipe.task.writer(model, data.vocabulary)),
+        "curve": [
+            {k: round(v, 4) for k, v in row.items() if k != "learning_rate"} for row in history.rows
+        ],
+        "minutes": round((time.perf_counter() - started) / 60, 2),
+        "processor_minutes": round((time.process_time() - processor) / 60, 2),
+    }

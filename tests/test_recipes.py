@@ -1,0 +1,109 @@
+"""Trainings and studies from end to end, on a task small enough for a second."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from course_utils import recipes, studies
+from course_utils.checkpoints import load_checkpoint
+from course_utils.recipes import RECIPES, train
+from course_utils.studies import STUDIES_BY_NAME, Study, Variant, load_study, run_study
+from course_utils.training import FitSettings
+from course_utils.translation import TranslationData, Translator
+from course_utils.vocabulary import Vocabulary
+
+PAIRS = [("one two", "un deux"), ("two", "deux"), ("three one", "trois un"), ("four", "quatre")]
+MODEL = {"embedding_dim": 6, "memory_dim": 10, "hidden_dim": 10}
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """A recipe of four sentences, registered under its name."""
+    words = Vocabulary.words([text for pair in PAIRS for text in pair])
+    recipe = replace(
+        RECIPES["translation-generated"],
+        name="tiny",
+        data=lambda: TranslationData(PAIRS, PAIRS[:2], words, cards=[{"name": "four pairs"}]),
+        test=lambda: PAIRS[1:],
+        settings=FitSettings(steps=4, validate_every=2, seed=5),
+        batch_tokens=12,
+        model=MODEL,
+    )
+    monkeypatch.setitem(recipes.RECIPES, "tiny", recipe)
+    return recipe
+
+
+def test_train_writes_a_checkpoint_that_says_how_it_came_about(tiny, tmp_path, capsys):
+    card = train("tiny", steps=3, seed=7, out=tmp_path / "made")
+    assert (card["name"], card["steps"], card["seed"]) == ("tiny", 3, 7)
+    assert card["data"] == [{"name": "four pairs"}]
+    assert card["fit"]["batch_tokens"] == 12
+    assert card["processor_minutes"] >= 0
+    scores = {f"{s}_{m}_{d}" for s in ("valid", "test") for m in ("bleu", "chrf", "exact")
+              for d in ("greedy", "beam5")}  # fmt: skip
+    assert set(card["metrics"]) == scores
+    # The scores are those of the weights in the file.
+    checkpoint = load_checkpoint(tmp_path / "made")
+    assert json.loads((tmp_path / "made" / "card.json").read_text()) == checkpoint.card == card
+    outputs = Translator(checkpoint.model, checkpoint.vocabulary).texts([s for s, _ in PAIRS[1:]])
+    right = sum(o == t for o, (_, t) in zip(outputs, PAIRS[1:], strict=True)) / 3
+    assert card["metrics"]["test_exact_greedy"]["score"] == pytest.approx(right, abs=1e-3)
+    assert [row["step"] for row in checkpoint.log] == [2, 3]
+
+
+def test_a_training_depends_on_its_seed_alone(tiny, tmp_path):
+    def weights(seed, name):
+        train("tiny", seed=seed, out=tmp_path / name)
+        return load_checkpoint(tmp_path / name).model.decoder.output_bias
+
+    first = weights(1, "a")
+    assert torch.equal(first, weights(1, "b"))
+    assert not torch.equal(first, weights(2, "c"))
+
+
+def test_unknown_names(tmp_path):
+    with pytest.raises(ValueError, match="unknown training 'nothing'.*translation-multi30k"):
+        train("nothing", out=tmp_path / "x")
+    with pytest.raises(ValueError, match="unknown study 'nothing'.*bottleneck"):
+        run_study("nothing", tmp_path / "x.json")
+    with pytest.raises(FileNotFoundError, match="study bottleneck"):
+        load_study("bottleneck", tmp_path / "x.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_has_a_row_for_each_training_and_goes_on_where_it_stopped(
+    tiny, tmp_path, monkeypatch
+):
+    variants = (Variant("dot", {"score": "dot"}, 2), Variant("general", {"score": "general"}, 3))
+    measured = []
+
+    def measure(writer):
+        measured.append(writer)
+        return {"outputs": writer.texts(["two"])}
+
+    study = Study("small", "Two", variants, (0, 4), "tiny", seeds_of={"general": (1,)},
+                  measure=measure)  # fmt: skip
+    monkeypatch.setitem(studies.STUDIES_BY_NAME, "small", study)
+    path = run_study("small", tmp_path / "small.json")
+    result = load_study("small", path)
+    keys = [(run["variant"], run["seed"], run["steps"]) for run in result["runs"]]
+    assert keys == [("dot", 0, 2), ("dot", 4, 2), ("general", 1, 3)]
+    assert result["seeds"] == [0, 1, 4] and result["minutes"] >= 0 and result["command"]
+    assert all(run["curve"][-1]["step"] == run["steps"] for run in result["runs"])
+    assert result["runs"][2]["parameters"] == result["runs"][0]["parameters"] + 10 * 10
+    del result["runs"][1]
+    path.write_text(json.dumps(result))
+    run_study("small", path)
+    assert len(measured) == 4  # only the missing one was trained again
+    assert [(r["variant"], r["seed"]) for r in load_study("small", path)["runs"]][-1] == ("dot", 4)
+
+
+def test_studies_name_recipes_and_settings_that_exist():
+    for study in STUDIES_BY_NAME.values():
+        recipe = RECIPES[study.recipe]
+        for variant in study.variants:
+            build = {recipe.task.size: 9, **recipe.model, **variant.model}
+            recipes.framework.BUILDERS[recipe.task.builder](**build)
+        assert {name for name in study.seeds_of} <= {v.name for v in study.variants}
