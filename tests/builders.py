@@ -15,7 +15,9 @@ The notebook's version may lack options of the package's: compare what both offe
 import torch
 
 from course_utils.attention import length_mask, make_score
+from course_utils.vocabulary import BOS, EOS
 from tools.hand_built import compares
+from tools.tiny import random_batch, tiny_translator
 
 
 @compares("course_utils.attention.masked_softmax")
@@ -67,3 +69,62 @@ def multi_head_attention(built, packaged):
         expected = theirs(query, keys, values, attend_mask=mask)
         for one, other in zip(result, expected, strict=True):
             torch.testing.assert_close(one, other)
+
+
+@compares("course_utils.decoders.BahdanauDecoder")
+def bahdanau_decoder(built, packaged):
+    torch.manual_seed(0)
+    ours, theirs = built(13, 6, 10, 8), packaged(13, 6, 10, 8)
+    ours.load_state_dict(theirs.state_dict())
+    memory = tiny_translator().remember(random_batch([(5, 0), (3, 0)]))
+    tokens = torch.tensor([[BOS, 4, 7, 12], [BOS, 9, 5, EOS]])
+    for one, other in zip(ours(memory, tokens), theirs(memory, tokens), strict=True):
+        torch.testing.assert_close(one, other)
+    state, packaged_state = ours.start(memory), theirs.start(memory)
+    for column in tokens.unbind(dim=1):
+        logits, state, weights = ours.step(state, column)
+        expected, packaged_state, other = theirs.step(packaged_state, column)
+        torch.testing.assert_close(logits, expected)
+        torch.testing.assert_close(weights, other)
+
+
+@compares("course_utils.training.train_step")
+def train_step(built, packaged):
+    def trained(step):
+        model = tiny_translator(seed=1, dropout=0.0, train=True, sharpness=4.0)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+        batches = [random_batch([(5, 4), (3, 6)], seed) for seed in range(3)]
+        losses = [step(model, batch, optimizer, clip=0.5) for batch in batches]
+        return losses, torch.cat([p.flatten() for p in model.parameters()])
+
+    (losses, weights), (expected, other) = trained(built), trained(packaged)
+    assert losses == expected
+    torch.testing.assert_close(weights, other)
+
+
+@compares("course_utils.search.greedy_search")
+def greedy_search(built, packaged):
+    for seed in range(5):
+        model = tiny_translator(seed=seed)
+        memory = model.remember(random_batch([(5, 0), (3, 0), (7, 0)], seed))
+        for limit in (1, 6, 30):
+            expected = [h.tokens for h in packaged(model.decoder, memory, limit)]
+            assert built(model.decoder, memory, limit) == expected
+
+
+@compares("course_utils.search.beam_search")
+def beam_search(built, packaged):
+    found = 0
+    for seed in range(8):
+        model = tiny_translator(seed=seed)
+        model.decoder.output_bias.data[EOS] = 2.0  # so that outputs end
+        memory = model.remember(random_batch([(5, 0)], seed))
+        for width, alpha in ((1, 0.0), (3, 1.0), (5, 0.6)):
+            ours = built(model.decoder, memory, width, 20, alpha)
+            (theirs,) = packaged(model.decoder, memory, width, 20, alpha, best=width)
+            theirs = [h for h in theirs if h.finished]
+            if ours:
+                found += 1
+                assert ours[0][1] == theirs[0].tokens
+                assert abs(ours[0][0] - theirs[0].score) < 1e-4
+    assert found > 8
