@@ -12,6 +12,7 @@ import pytest
 import yaml
 from jupyter_client.kernelspec import KernelSpecManager
 
+from course_utils.commands import results
 from tools.notebooks import CELL_TIMEOUT, ROOT, kernel_environment
 from tools.rules import broken, link_targets
 
@@ -152,3 +153,8 @@ def test_continuous_integration_finds_the_mirror(mirror, tmp_path):
         ["bash", str(clone / ".ci" / "run")], capture_output=True, text=True, env=environment
     ).stdout
     assert shown == f"make test, mirror {folder if mirror else 'none'}\n"
+
+
+def test_readme_shows_what_the_checkpoints_reach():
+    """`python -m course_utils results` prints the table; paste it when a checkpoint changes."""
+    assert results.table() in README

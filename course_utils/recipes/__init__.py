@@ -54,6 +54,7 @@ def train(
         # Of all cores together: on a busy machine the fairer measure of what a training costs.
         "processor_minutes": round((time.process_time() - processor) / 60, 1),
         "fit": asdict(settings) | {"batch_tokens": recipe.batch_tokens},
+        "select": recipe.select,
         "metrics": metrics,
         "data": data.cards,
         **provenance(),

@@ -1,0 +1,48 @@
+"""Print what the checkpoints of the course reach, as the table in README.md: from their cards."""
+
+import argparse
+import json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    pass
+
+
+def run(arguments: argparse.Namespace) -> int:
+    print(table())
+    return 0
+
+
+def table() -> str:
+    """One row for each checkpoint, in Markdown."""
+    from course_utils.checkpoints import checkpoint_names
+    from course_utils.paths import CHECKPOINTS
+
+    lines = ["| checkpoint | task | parameters | training | test |", "|---|---|---|---|---|"]
+    for name in checkpoint_names():
+        card = json.loads((CHECKPOINTS / name / "card.json").read_text(encoding="utf-8"))
+        lines.append(
+            f"| `{name}` | {card['title']} | {card['parameters']:,} | {_training(card)} "
+            f"| {_scores(card)} |"
+        )
+    return "\n".join(lines)
+
+
+def _training(card: dict) -> str:
+    minutes = f"{card['training_minutes']:.0f} minutes"
+    if "processor_minutes" in card:
+        minutes += f" ({card['processor_minutes']:.0f} of processor time)"
+    return f"{card['steps']:,} steps, {minutes}"
+
+
+def _scores(card: dict) -> str:
+    """The score that chose the weights, on the test set, for each way to search."""
+    select = card.get("select", "bleu")
+    found = {
+        name.removeprefix(f"test_{select}").lstrip("_"): metric["score"]
+        for name, metric in card["metrics"].items()
+        if name == f"test_{select}" or name.startswith(f"test_{select}_")
+    }
+    parts = [f"{score:g}" + (f" {search}" if search else "") for search, score in found.items()]
+    names = {"bleu": "BLEU", "wer": "WER", "exact": "exact match", "accuracy": "accuracy"}
+    return f"{names.get(select, select)} " + ", ".join(parts)
