@@ -146,7 +146,8 @@ def save_checkpoint(
         for name, content in (("card.json", full), ("log.json", log)):
             text = json.dumps(content, indent=1, ensure_ascii=False)
             (partial / name).write_text(text + "\n", encoding="utf-8")
-        partial.chmod(0o755)
+        for path in (partial, *partial.iterdir()):  # readable for everyone, not for the owner alone
+            path.chmod(0o755 if path.is_dir() else 0o644)
         if folder.exists():
             old = partial.with_name(partial.name + "-old")
             os.replace(folder, old)
