@@ -99,8 +99,9 @@ STUDIES = (
         "Attention after the recurrence against Bahdanau's order",
         (
             Variant("after the recurrence", ATTENTION | {"score": "additive"}, BUDGET),
-            Variant("Bahdanau's order", {"decoder": "bahdanau"}, BUDGET),
+            # Its recurrence also reads the context: a narrower state makes up for that.
+            Variant("Bahdanau's order", {"decoder": "bahdanau", "hidden_dim": 152}, BUDGET),
         ),
-        seeds=(0,),
+        seeds=(0, 1),
     ),
 )
