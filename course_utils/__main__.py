@@ -9,6 +9,8 @@ COMMANDS = {
     "train": "train a model of the course from scratch",
     "study": "run a comparison that is too slow for a notebook",
     "translate": "translate lines of text with a checkpoint",
+    "caption": "describe photos with a checkpoint",
+    "gallery": "draw the pictures of the README",
     "bench": "measure the attention layers, training and decoding on this machine",
 }
 

@@ -46,14 +46,14 @@ COLOURS = {
     "purple": (140, 60, 180),
     "orange": (245, 130, 30),
 }
-SIZES = {"small": (5.5, 6.5), "large": (9.0, 10.5)}  # radius in pixels, from … to
+SIZES = {"small": (6.0, 7.0), "large": (10.0, 11.5)}  # radius in pixels, from … to
 TEXTURES = ("plain", "striped", "dotted")
 RELATIONS = {"left of": (-1, 0), "right of": (1, 0), "above": (0, -1), "below": (0, 1)}
 OPENINGS = ("", "there is", "we see", "a picture of")
 NUMBERS = ("no", "a", "two", "three", "four")
 GAP = 2.0  # pixels that stay free between two things
 
-_REACH = 12  # half the side of the square patch on which a thing is drawn
+_REACH = 13  # half the side of the square patch on which a thing is drawn
 _FINE = 2  # samples a pixel and direction
 _DARK = 0.35  # brightness of stripes and dots
 
