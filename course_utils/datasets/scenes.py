@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 SIDE = 64  # pixels
-SPLITS = {"train": 8000, "valid": 400, "test": 1000}
+SPLITS = {"train": 12000, "valid": 400, "test": 1000}
 
 SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring", "star")
 COLOURS = {
@@ -205,7 +205,7 @@ class Scene:
 
 
 def scenes(split: str = "train", count: int | None = None, seed: int = 0) -> list[Scene]:
-    """Scenes of a split: "train" (8,000), "valid" (400), "test" (1,000), or the first ``count``.
+    """Scenes of a split: "train" (12,000), "valid" (400), "test" (1,000), or the first ``count``.
 
     Raises ValueError for an unknown split or a count below 1. The splits share no random numbers.
     """

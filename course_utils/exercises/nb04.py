@@ -256,7 +256,8 @@ def shorter_ones_too(candidate, references, n):
     "A gate for words that need no picture",
     r"""
     Softmax cannot look away: its weights sum to one even for *of* and *the*. Xu et al. multiply
-    what was read by a **gate** between 0 and 1 ([Xu et al. 2015](REFERENCES.md#xu2015), section 4.2.1):
+    what was read by a **gate** between 0 and 1
+    ([Xu et al. 2015](REFERENCES.md#xu2015), section 4.2.1):
 
     $$\beta_t = \sigma(w \cdot s_t + b) \qquad\qquad r_t = \beta_t \sum_i \alpha_{ti} v_i$$
 

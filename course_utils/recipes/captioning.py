@@ -33,7 +33,7 @@ def scene_pairs(split: str, seed: int = 0, captions: int | None = None) -> list[
     return pairs
 
 
-def scenes_data(seed: int = 0, captions: int = 3) -> CaptionData:
+def scenes_data(seed: int = 0, captions: int = 2) -> CaptionData:
     """Generated scenes; a vocabulary of words."""
     train = scene_pairs("train", seed, captions)
     vocabulary = Vocabulary.words([text for _, texts in train for text in texts])
@@ -77,11 +77,11 @@ RECIPES = (
         data=scenes_data,
         test=partial(scene_pairs, "test"),
         settings=FitSettings(
-            steps=1500, learning_rate=4e-3, label_smoothing=0.0, validate_every=250
+            steps=3000, learning_rate=3e-3, label_smoothing=0.0, validate_every=500
         ),
         task=SCENES,
         select="exact",
-        batch_tokens=1000,
+        batch_tokens=500,
         model={"pictures": "scenes"},
     ),
     Recipe(
