@@ -360,9 +360,12 @@ def picture_attention(picture, weights, words, *, masks=None, columns=6, first=T
     columns = max(1, min(columns, panels))
     rows = -(-panels // columns)
     each = width / columns
+    tall = each * height / wide + 0.32
     fig, axes = plt.subplots(
-        rows, columns, figsize=(width, rows * (each * height / wide + 0.32)), squeeze=False
+        rows, columns, figsize=(width, rows * tall), squeeze=False, layout="none"
     )
+    # Places worked out here: an automatic layout takes seconds for forty small pictures.
+    fig.subplots_adjust(0, 0, 1, 1 - 0.3 / (rows * tall), wspace=0.04, hspace=0.36 / tall)
     axes = list(axes.flat)
     for ax in axes:
         ax.set_axis_off()
