@@ -86,7 +86,8 @@ def measure_photos(captioner: Captioner) -> dict:
     }
 
 
-BUDGET = RECIPES["captioning-scenes"].settings.steps
+BUDGET = RECIPES["captioning-scenes"].settings.steps // 2
+PHOTO_BUDGET = RECIPES["captioning-flickr8k"].settings.steps // 2
 POOLED = {"decoder": "fixed_vector", "positions": False}
 COORDINATES = {"decoder": "fixed_vector"}
 
@@ -100,8 +101,29 @@ STUDIES = (
         (
             Variant("attention", {}, BUDGET),
             Variant("pooled vector", POOLED, BUDGET),
-            Variant("pooled vector with coordinates", COORDINATES, BUDGET),
+            Variant("pooled with coordinates", COORDINATES, BUDGET),
+            Variant("pooled with coordinates, converged", COORDINATES, 3 * BUDGET),
+            Variant("attention, converged", {}, 3 * BUDGET),
+            Variant("pooled vector, converged", POOLED, 3 * BUDGET),
         ),
-        seeds=(0, 1),
+        seeds=(0,),
+    ),
+    OnScenes(
+        "extras",
+        "The doubly stochastic regulariser and the gate",
+        (
+            Variant("regulariser", {}, BUDGET, {"regulariser": 0.01}),
+            Variant("gate", {"gate": True}, BUDGET),
+        ),
+        seeds=(0,),
+    ),
+    OnPhotos(
+        "photos",
+        "Attention against a pooled vector on real photos",
+        (
+            Variant("pooled with coordinates", COORDINATES, PHOTO_BUDGET),
+            Variant("attention", {}, PHOTO_BUDGET),
+        ),
+        seeds=(0,),
     ),
 )
