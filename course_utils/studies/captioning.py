@@ -87,7 +87,7 @@ def measure_photos(captioner: Captioner) -> dict:
 
 
 BUDGET = RECIPES["captioning-scenes"].settings.steps // 2
-PHOTO_BUDGET = RECIPES["captioning-flickr8k"].settings.steps // 2
+PHOTO_BUDGET = 1000
 POOLED = {"decoder": "fixed_vector", "positions": False}
 COORDINATES = {"decoder": "fixed_vector"}
 
