@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 SIDE = 64  # pixels
-SPLITS = {"train": 12000, "valid": 400, "test": 1000}
+SPLITS = {"train": 20000, "valid": 400, "test": 1000}
 
 SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring", "star")
 COLOURS = {
@@ -205,7 +205,7 @@ class Scene:
 
 
 def scenes(split: str = "train", count: int | None = None, seed: int = 0) -> list[Scene]:
-    """Scenes of a split: "train" (12,000), "valid" (400), "test" (1,000), or the first ``count``.
+    """Scenes of a split: "train" (20,000), "valid" (400), "test" (1,000), or the first ``count``.
 
     Raises ValueError for an unknown split or a count below 1. The splits share no random numbers.
     """
@@ -245,10 +245,10 @@ def _open(opening: str, first: tuple[int, ...], core: list) -> Caption:
 def _layout(generator: np.random.Generator) -> list[Thing]:
     """Things of one scene, from left to right, apart from each other."""
     while True:
-        count = 1 + int(generator.choice(4, p=(0.1, 0.3, 0.35, 0.25)))
+        count = 1 + int(generator.choice(4, p=(0.25, 0.3, 0.25, 0.2)))
         kinds: list[tuple[str, str, str, str]] = []
         for _ in range(count):
-            if kinds and generator.random() < 0.25:
+            if kinds and generator.random() < 0.2:
                 kinds.append(kinds[generator.integers(len(kinds))])  # one more of the same kind
             else:
                 kinds.append(

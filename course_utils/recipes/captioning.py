@@ -77,7 +77,7 @@ RECIPES = (
         data=scenes_data,
         test=partial(scene_pairs, "test"),
         settings=FitSettings(
-            steps=3000, learning_rate=3e-3, label_smoothing=0.0, validate_every=500
+            steps=3600, learning_rate=3e-3, label_smoothing=0.0, validate_every=600
         ),
         task=SCENES,
         select="exact",
