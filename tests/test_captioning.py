@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from course_utils import recipes
 from course_utils.__main__ import main
 from course_utils.batches import Example, make_batch
 from course_utils.captioning import (
@@ -25,9 +27,12 @@ from course_utils.captioning import (
 from course_utils.checkpoints import load_checkpoint, save_checkpoint
 from course_utils.datasets.scenes import scenes
 from course_utils.image_encoders import GridEncoder, ImageEncoder, PhotoEncoder
+from course_utils.metrics import cider
 from course_utils.models import build_captioner, count_parameters
+from course_utils.recipes import RECIPES, train
 from course_utils.recipes.captioning import captions_of, scene_pairs
-from course_utils.training import doubly_stochastic, train_step
+from course_utils.studies.captioning import measure_scenes
+from course_utils.training import FitSettings, doubly_stochastic, train_step
 from course_utils.vocabulary import BOS, PAD, Vocabulary
 from tools.tiny import few, quick
 
@@ -332,6 +337,83 @@ def test_words_that_name_have_masks(number):
     for word, mask in zip(caption.words, word_masks(scene, caption), strict=True):
         assert (mask is None) == (word in "a and , there is are we see picture of left right "
                                   "above below".split())  # fmt: skip
+
+
+# --- recipes and studies ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny_recipe(monkeypatch):
+    """The recipe of the photos on five photos of noise."""
+    pairs = [(p, [TEXTS[i % 4], TEXTS[(i + 1) % 4]]) for i, p in enumerate(photos(5))]
+    recipe = replace(
+        RECIPES["captioning-flickr8k"],
+        name="tiny",
+        data=lambda: CaptionData(pairs, pairs[:2], WORDS),
+        test=lambda: pairs[2:],
+        settings=FitSettings(steps=4, validate_every=2),
+        batch_tokens=20,
+        model={"pictures": "photos", **SIZES},
+    )
+    monkeypatch.setitem(recipes.RECIPES, "tiny", recipe)
+    return recipe
+
+
+def test_a_captioner_is_trained_tested_and_loaded_again(tiny_recipe, tmp_path):
+    card = train("tiny", out=tmp_path / "made")
+    assert set(card["metrics"]) == {f"{split}_{name}_{search}" for split in ("valid", "test")
+                                    for name in ("bleu", "cider")
+                                    for search in ("greedy", "beam3")}  # fmt: skip
+    assert "nrefs:2" in card["metrics"]["test_bleu_beam3"]["signature"]
+    assert "tok:words" in card["metrics"]["test_cider_beam3"]["signature"]
+    captioner = Captioner.load(tmp_path / "made")
+    assert len(captioner.texts(photos(2))) == 2
+    assert (tmp_path / "made" / "model.safetensors").stat().st_size < 100_000
+
+
+def test_a_missing_optional_score_is_left_out_with_a_line(
+    tiny_recipe, tmp_path, monkeypatch, capsys
+):
+    def missing(*arguments, **settings):
+        raise ImportError("No module named 'pycocoevalcap'")
+
+    task = replace(tiny_recipe.task, test_scores={"cider": missing})
+    monkeypatch.setitem(recipes.RECIPES, "tiny", replace(tiny_recipe, task=task))
+    card = train("tiny", out=tmp_path / "made")
+    assert set(card["metrics"]) == {f"{split}_bleu_{search}" for split in ("valid", "test")
+                                    for search in ("greedy", "beam3")}  # fmt: skip
+    assert "cider is left out" in capsys.readouterr().err
+
+
+def test_cider_by_its_properties():
+    references = [[t, t.replace("dog", "hound")] for t in TEXTS]
+    perfect = cider(TEXTS, references).score
+    assert perfect > 3
+    assert cider(TEXTS[::-1], references).score < 0.3 * perfect
+    assert cider([t.upper() + " !" for t in TEXTS], references, lowercase=True).score == (
+        pytest.approx(cider([f"{t} !" for t in TEXTS], references, lowercase=True).score)
+    )
+    with pytest.raises(ValueError, match="3 outputs for 4"):
+        cider(TEXTS[:3], references)
+
+
+def test_what_a_study_of_scenes_measures(monkeypatch):
+    from course_utils.datasets import scenes as module
+
+    monkeypatch.setattr(module, "SPLITS", dict.fromkeys(module.SPLITS, 6))
+    texts = [text for _, several in scene_pairs("test") for text in several]
+    vocabulary = Vocabulary.words(texts)
+    model = build_captioner(len(vocabulary), pictures="scenes", **SIZES).eval()
+    measured = measure_scenes(Captioner(model, vocabulary))
+    assert measured["test_exact"] == 0 and sum(r["scenes"] for r in measured["by_things"]) == 6
+    kinds = measured["pointing"]
+    assert set(kinds) == {"all", "size", "texture", "colour", "shape", "number"}
+    parts = [kinds[kind]["words"] for kind in kinds if kind != "all"]
+    assert kinds["all"]["words"] == sum(parts)
+    fixed = build_captioner(
+        len(vocabulary), pictures="scenes", decoder="fixed_vector", **SIZES
+    ).eval()
+    assert "pointing" not in measure_scenes(Captioner(fixed, vocabulary))
 
 
 # --- the command ------------------------------------------------------------------------------

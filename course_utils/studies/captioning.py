@@ -4,7 +4,6 @@ from functools import partial
 
 from course_utils.captioning import Captioner, pointing, word_masks
 from course_utils.metrics import bleu, exact_match, score_by_bucket
-from course_utils.recipes import RECIPES
 from course_utils.recipes.captioning import flickr8k_pairs
 from course_utils.studies.framework import Study, Variant
 
