@@ -84,7 +84,7 @@ def measure_photos(captioner: Captioner) -> dict:
     }
 
 
-BUDGET = 1800
+BUDGET = 1400
 PHOTO_BUDGET = 1000
 POOLED = {"decoder": "fixed_vector", "positions": False}
 COORDINATES = {"decoder": "fixed_vector"}
@@ -100,9 +100,16 @@ STUDIES = (
             Variant("attention", {}, BUDGET),
             Variant("pooled vector", POOLED, BUDGET),
             Variant("pooled with coordinates", COORDINATES, BUDGET),
-            Variant("pooled with coordinates, longer", COORDINATES, 2 * BUDGET),
-            Variant("pooled vector, longer", POOLED, 2 * BUDGET),
-            Variant("attention, longer", {}, 2 * BUDGET),
+        ),
+        seeds=(0,),
+    ),
+    OnScenes(
+        "pooled-converged",
+        "One pooled vector against attention, trained to convergence",
+        (
+            Variant("attention", {}, 4 * BUDGET),
+            Variant("pooled vector", POOLED, 4 * BUDGET),
+            Variant("pooled with coordinates", COORDINATES, 4 * BUDGET),
         ),
         seeds=(0,),
     ),
