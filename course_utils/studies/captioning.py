@@ -84,7 +84,7 @@ def measure_photos(captioner: Captioner) -> dict:
     }
 
 
-BUDGET = 1400
+BUDGET = 1000
 PHOTO_BUDGET = 1000
 POOLED = {"decoder": "fixed_vector", "positions": False}
 COORDINATES = {"decoder": "fixed_vector"}
@@ -98,8 +98,8 @@ STUDIES = (
         "One pooled vector for the whole picture against attention",
         (
             Variant("attention", {}, BUDGET),
-            Variant("pooled vector", POOLED, BUDGET),
             Variant("pooled with coordinates", COORDINATES, BUDGET),
+            Variant("pooled vector", POOLED, BUDGET),
         ),
         seeds=(0,),
     ),
