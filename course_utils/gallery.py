@@ -18,10 +18,12 @@ __all__ = ["FIGURES", "GALLERY", "PHOTOS", "draw_gallery", "shipped_photo"]
 GALLERY = DATA / "gallery"
 SENTENCE = "Ein kleiner brauner Hund springt über einen Zaun und fängt den Ball."
 
-# Photos that come with the course's libraries: (package, file). Chelsea the cat (CC0, Stéfan van
-# der Walt), the astronaut (NASA, public domain), a cup of coffee (CC0, Rachel Michetti), a rocket
-# (SpaceX, CC0); a flower and a palace in China (both CC BY 2.0, see the README of scikit-learn).
+# Photos that come with the course's libraries: (package, file). A motorcycle (Middlebury stereo
+# benchmark 2014), Chelsea the cat (CC0, Stéfan van der Walt), the astronaut (NASA, public domain),
+# a cup of coffee (CC0, Rachel Michetti), a rocket (SpaceX, CC0); a flower and a palace in China
+# (both CC BY 2.0, see the README of scikit-learn's images).
 PHOTOS = {
+    "motorcycle": ("skimage", "stereo_motorcycle"),
     "cat": ("skimage", "chelsea"),
     "astronaut": ("skimage", "astronaut"),
     "coffee": ("skimage", "coffee"),
@@ -50,6 +52,7 @@ def shipped_photo(name: str) -> np.ndarray:
         import skimage.data
 
         pixels = getattr(skimage.data, file)()
+        pixels = pixels[0] if isinstance(pixels, tuple) else pixels  # the left one of a pair
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
     return read_photo(buffer.getvalue())
@@ -105,8 +108,8 @@ def photo_figure(name: str):
 FIGURES: dict[str, Callable] = {
     "translation": translation_figure,
     "scene": scene_figure,
+    "motorcycle": lambda: photo_figure("motorcycle"),
     "cat": lambda: photo_figure("cat"),
-    "flower": lambda: photo_figure("flower"),
 }
 
 
