@@ -10,6 +10,8 @@ COMMANDS = {
     "study": "run a comparison that is too slow for a notebook",
     "translate": "translate lines of text with a checkpoint",
     "results": "print what the shipped checkpoints reach",
+    "caption": "describe photos with a checkpoint",
+    "gallery": "draw the pictures of the README",
     "bench": "measure the attention layers, training and decoding on this machine",
 }
 

@@ -157,6 +157,25 @@ def decoding_rows(checkpoint: str = "translation-multi30k", sentences: int = 256
     ]
 
 
+def captioning_rows(checkpoint: str = "captioning-flickr8k", photos: int = 32) -> list[Row]:
+    """Photos a second: features of squashed photos, and captions with a beam of 3."""
+    import numpy as np
+
+    from course_utils.captioning import Captioner
+    from course_utils.checkpoints import checkpoint_names
+    from course_utils.photos import SIDE, photo_features
+
+    pictures = np.random.default_rng(0).integers(0, 256, (photos, SIDE, SIDE, 3), dtype=np.uint8)
+    (seconds,) = timed_in_turn(lambda: photo_features(list(pictures)), runs=3)
+    rows = [Row("features of photos", f"{photos / seconds:,.0f} photos/s", "EfficientNet-lite0")]
+    if checkpoint not in checkpoint_names():
+        return [*rows, Row("captions", "not measured", f"no checkpoint {checkpoint}")]
+    captioner, features = Captioner.load(checkpoint), photo_features(list(pictures))
+    (seconds,) = timed_in_turn(lambda: captioner.texts(features, beam=3), runs=3)
+    rate = f"{photos / seconds:,.0f} photos/s"
+    return [*rows, Row("captions, beam 3", rate, f"checkpoint {checkpoint}")]
+
+
 def import_rows() -> list[Row]:
     """Seconds that a fresh Python needs to import the package."""
 
@@ -186,5 +205,5 @@ def table(rows: list[Row]) -> str:
 
 def bench() -> str:
     """The whole table."""
-    rows = attention_rows() + training_rows() + decoding_rows() + import_rows()
+    rows = attention_rows() + training_rows() + decoding_rows() + captioning_rows() + import_rows()
     return table(rows)

@@ -137,21 +137,36 @@ class Decoder(nn.Module):
 
 
 class AttentionDecoder(Decoder):
-    """Recurrence first, then attention with its state as query (Luong et al. 2015, eq. 1–7)."""
+    """Recurrence first, then attention with its state as query (Luong et al. 2015, eq. 1–7).
 
-    def __init__(self, *args, score: str = "scaled_dot", attention_dim: int | None = None, **rest):
+    ``gate`` scales the context by β = σ(w·s + b), a number between 0 and 1 for each step, so that a
+    word can do without the memory (Xu et al. 2015, section 4.2.1). The weights stay as they are.
+    """
+
+    def __init__(
+        self,
+        *args,
+        score: str = "scaled_dot",
+        attention_dim: int | None = None,
+        gate: bool = False,
+        **rest,
+    ):
         super().__init__(*args, **rest)
         settings = {"attention_dim": attention_dim} if score == "additive" else {}
         self.attention = Attention(make_score(score, self.hidden_dim, self.memory_dim, **settings))
+        self.gate = nn.Linear(self.hidden_dim, 1) if gate else None
 
     def prepare(self, memory: Memory) -> Tensor:
         return self.attention.prepare(memory.keys)
 
     def look(self, queries: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
         memory = state.memory
-        return self.attention(
+        context, weights = self.attention(
             queries, state.prepared, memory.values, attend_mask=memory.attend_mask, prepared=True
         )
+        if self.gate is not None:
+            context = torch.sigmoid(self.gate(queries)) * context
+        return context, weights
 
 
 class BahdanauDecoder(AttentionDecoder):

@@ -17,6 +17,7 @@ __all__ = [
     "bleu",
     "chance_alignment_error",
     "chrf",
+    "cider",
     "diagonal_alignment",
     "exact_match",
     "score_by_bucket",
@@ -87,6 +88,33 @@ def chrf(
     metric = CHRF(lowercase=lowercase)
     score = metric.corpus_score(list(outputs), _streams(references)).score
     return TextScore(score, str(metric.get_signature()))
+
+
+def cider(
+    outputs: Sequence[str], references: Sequence[str | Sequence[str]], lowercase: bool = False
+) -> TextScore:
+    """CIDEr-D (Vedantam et al. 2015, section 5): n-grams weighted by their rarity in references.
+
+    By `pycocoevalcap` (the extra "cider"), which calls CIDEr-D plainly CIDEr, as papers on captions
+    do. Its usual tokeniser needs Java; we split at white space after removing punctuation, so a
+    figure compares with papers only roughly, and papers print 100 times ours. Rarity is counted
+    over the given references: scores of different sets, or of parts of one, do not compare.
+    Raises ImportError without the package.
+    """
+    from pycocoevalcap.cider.cider import Cider
+
+    _same_number(outputs, references)
+    fold = str.lower if lowercase else str
+
+    def words(text: str) -> str:
+        return " ".join("".join(c if c.isalnum() else " " for c in fold(text)).split())
+
+    truth = {i: [words(t) for t in texts] for i, texts in enumerate(_alternatives(references))}
+    score, _ = Cider().compute_score(truth, {i: [words(t)] for i, t in enumerate(outputs)})
+    case = "lc" if lowercase else "mixed"
+    return TextScore(
+        float(score), f"CIDEr-D|case:{case}|tok:words without punctuation|pycocoevalcap"
+    )
 
 
 def exact_match(

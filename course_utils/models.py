@@ -6,9 +6,17 @@ from torch import Tensor, nn
 from course_utils.batches import Batch
 from course_utils.decoders import AttentionDecoder, BahdanauDecoder, Decoder, FixedVectorDecoder
 from course_utils.encoders import TextEncoder
+from course_utils.image_encoders import ImageEncoder, PhotoEncoder
 from course_utils.memory import Memory
 
-__all__ = ["BUILDERS", "DECODERS", "Seq2Seq", "build_translator", "count_parameters"]
+__all__ = [
+    "BUILDERS",
+    "DECODERS",
+    "Seq2Seq",
+    "build_captioner",
+    "build_translator",
+    "count_parameters",
+]
 
 DECODERS = {
     "attention": AttentionDecoder,
@@ -84,8 +92,47 @@ def build_translator(
     )
 
 
+IMAGE_ENCODERS = {"scenes": ImageEncoder, "photos": PhotoEncoder}
+
+
+def build_captioner(
+    size: int,
+    *,
+    pictures: str,
+    decoder: str = "attention",
+    score: str | None = None,
+    embedding_dim: int = 96,
+    memory_dim: int = 192,
+    hidden_dim: int = 192,
+    positions: bool = True,
+    gate: bool = False,
+    dropout: float = 0.1,
+    encoder_dropout: float | None = None,
+) -> Seq2Seq:
+    """A captioner with a vocabulary of ``size`` pieces: an image encoder, and the same decoders.
+
+    ``pictures`` is "scenes" (pixels) or "photos" (features). With ``decoder="fixed_vector"`` it
+    reads the pooled vector alone; ``positions=False`` leaves the places' coordinates out.
+    """
+    for name, value, known in (
+        ("pictures", pictures, IMAGE_ENCODERS),
+        ("decoder", decoder, DECODERS),
+    ):
+        if value not in known:
+            raise ValueError(f"unknown {name} {value!r}; choose from {', '.join(known)}")
+    if decoder == "fixed_vector" and (score is not None or gate):
+        raise ValueError("a fixed-vector decoder has no attention, so it takes no score or gate")
+    drop = dropout if encoder_dropout is None else encoder_dropout
+    encoder = IMAGE_ENCODERS[pictures](memory_dim, drop, positions)
+    settings = ({"score": score} if score is not None else {}) | ({"gate": True} if gate else {})
+    return Seq2Seq(
+        encoder,
+        DECODERS[decoder](size, embedding_dim, memory_dim, hidden_dim, dropout, **settings),
+    )
+
+
 # What a checkpoint's card names: a function that makes the model again from its settings.
-BUILDERS = {"translator": build_translator}
+BUILDERS = {"translator": build_translator, "captioner": build_captioner}
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -21,7 +21,15 @@ from tqdm import tqdm
 from course_utils.batches import Batch, BucketedBatches
 from course_utils.vocabulary import PAD
 
-__all__ = ["FitSettings", "History", "fit", "sequence_loss", "train_step", "validation_loss"]
+__all__ = [
+    "FitSettings",
+    "History",
+    "doubly_stochastic",
+    "fit",
+    "sequence_loss",
+    "train_step",
+    "validation_loss",
+]
 
 
 def sequence_loss(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -41,6 +49,16 @@ def sequence_loss(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0)
     )
 
 
+def doubly_stochastic(weights: Tensor, targets: Tensor) -> Tensor:
+    """Mean over inputs of Σ_i (1 − Σ_t α_ti)² (Xu et al. 2015, eq. 14, second term).
+
+    ``weights`` (B, Tt, Tk); steps whose target (B, Tt) is PAD do not count. It is zero when every
+    position has received a weight of 1 in total over the whole output.
+    """
+    total = (weights * (targets != PAD)[..., None]).sum(dim=1)
+    return ((1 - total) ** 2).sum(dim=1).mean()
+
+
 def train_step(
     model: nn.Module,
     batch: Batch,
@@ -48,18 +66,24 @@ def train_step(
     *,
     label_smoothing: float = 0.0,
     clip: float = 1.0,
+    regulariser: float = 0.0,
 ) -> float:
     """One update of the weights; returns the loss (nats a token) before it.
 
     Gradients are scaled down to a norm of ``clip`` when they exceed it (Pascanu et al. 2013).
+    ``regulariser`` is the share λ of `doubly_stochastic` in what is minimised, not in what is
+    returned.
     """
-    logits, _ = model(batch)
-    loss = sequence_loss(logits, batch.target_out, label_smoothing)
+    logits, weights = model(batch)
+    nats = sequence_loss(logits, batch.target_out, label_smoothing)
+    loss = nats
+    if regulariser:
+        loss = nats + regulariser * doubly_stochastic(weights, batch.target_out)
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), clip)
     optimizer.step()
-    return loss.item()
+    return nats.item()
 
 
 @torch.no_grad()
@@ -87,6 +111,7 @@ class FitSettings:
     warm_up: float = 0.1  # share of the steps in which the one-cycle schedule rises
     label_smoothing: float = 0.1
     clip: float = 1.0
+    regulariser: float = 0.0  # share of the doubly stochastic term, see `train_step`
     validate_every: int = 200
     patience: int | None = None  # stop after so many validations without a better one
     seed: int = 0
@@ -190,6 +215,7 @@ def fit(
             optimizer,
             label_smoothing=settings.label_smoothing,
             clip=settings.clip,
+            regulariser=settings.regulariser,
         )
         schedule.step()
         history.steps += 1

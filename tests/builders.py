@@ -15,6 +15,7 @@ The notebook's version may lack options of the package's: compare what both offe
 import torch
 
 from course_utils.attention import length_mask, make_score
+from course_utils.batches import Example, make_batch
 from course_utils.vocabulary import BOS, EOS
 from tools.hand_built import compares
 from tools.tiny import random_batch, tiny_translator
@@ -128,3 +129,34 @@ def beam_search(built, packaged):
                 assert ours[0][1] == theirs[0].tokens
                 assert abs(ours[0][0] - theirs[0].score) < 1e-4
     assert found > 8
+
+
+@compares("course_utils.image_encoders.GridEncoder")
+def grid_encoder(built, packaged):
+    torch.manual_seed(0)
+    ours, theirs = built(6, 5, 4), packaged(6, 5, 4)
+    ours.load_state_dict(theirs.state_dict())
+    for encoder in (ours, theirs):
+        encoder.eval()
+        encoder.features = lambda source: source
+    source = torch.randn(3, 6, 5)
+    batch = make_batch([Example(x, [7]) for x in source])
+    one, other = ours(batch), theirs(batch)
+    for name in ("keys", "values", "summary"):
+        torch.testing.assert_close(getattr(one, name), getattr(other, name))
+    assert torch.equal(one.attend_mask, other.attend_mask)
+
+
+@compares("course_utils.captioning.cover")
+def cover(built, packaged):
+    mask = torch.rand(6, 8, generator=torch.Generator().manual_seed(0)).numpy() < 0.4
+    for rows, columns in ((2, 4), (3, 2), (6, 8), (1, 1)):
+        assert (built(mask, rows, columns) == packaged(mask, rows, columns)).all()
+
+
+@compares("course_utils.training.doubly_stochastic")
+def doubly_stochastic(built, packaged):
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.rand(2, 3, 5, generator=generator)
+    targets = torch.tensor([[4, 5, 2], [6, 2, 0]])
+    torch.testing.assert_close(built(weights, targets), packaged(weights, targets))

@@ -319,3 +319,36 @@ def test_show_outside_ipython_only_closes(capsys):
     assert show(new_figure()[0], alt="a picture") is None
     assert not plt.get_fignums()
     assert capsys.readouterr().out == ""
+
+
+# --- attention over pictures ------------------------------------------------------------------
+
+
+def test_picture_attention_has_a_panel_for_each_word():
+    picture = np.full((12, 18, 3), 200, np.uint8)
+    weights = np.zeros((3, 9))
+    weights[0, 2] = weights[1, 6] = weights[2, 4] = 1.0
+    mask = np.zeros((12, 18), bool)
+    mask[:4, 12:] = True
+    fig = plotting.picture_attention(
+        picture, weights, ["one", "two", "three"], masks=[mask, None, None], columns=2
+    )
+    assert len(fig.axes) == 4 and [ax.get_title() for ax in fig.axes[1:]] == [
+        "one  1.00", "two  1.00", "three  1.00"
+    ]  # fmt: skip
+    light = fig.axes[1].images[1]
+    assert light.get_array()[0, 2, 3] > 0.8 and light.get_array()[2, 0, 3] == 0
+    assert light.get_extent() == [-0.5, 17.5, 11.5, -0.5]  # the light covers the whole picture
+    plt.close(fig)
+
+
+def test_picture_attention_says_what_does_not_fit():
+    picture = np.zeros((12, 12, 3), np.uint8)
+    with pytest.raises(ValueError, match="end mark"):
+        plotting.picture_attention(picture, np.ones((3, 9)), ["one", "two"])
+    with pytest.raises(ValueError, match="square"):
+        plotting.picture_attention(picture, np.ones((2, 8)), ["one", "two"])
+    with pytest.raises(ValueError, match="height, width, 3"):
+        plotting.picture_attention(picture[..., 0], np.ones((1, 9)), ["one"])
+    with pytest.raises(ValueError, match="1 masks for 2 words"):
+        plotting.picture_attention(picture, np.ones((2, 9)), ["one", "two"], masks=[None])

@@ -347,7 +347,12 @@ def _zip_members(path):
         damaged = archive.testzip()
         if damaged is not None:
             raise zipfile.BadZipFile(f"{damaged} is damaged")
-        return [(item.filename, item.file_size) for item in archive.infolist() if not item.is_dir()]
+        # What macOS adds to an archive (a shadow ._name for each file) is no content.
+        return [
+            (item.filename, item.file_size)
+            for item in archive.infolist()
+            if not item.is_dir() and not item.filename.startswith("__MACOSX/")
+        ]
 
 
 def _tar_members(path):

@@ -180,4 +180,47 @@ def _multi30k():
     )
 
 
-REGISTRY = {entry.name: entry for entry in (_multi30k(),)}
+def _flickr8k():
+    address = "https://github.com/jbrownlee/Datasets/releases/download/Flickr8k/"
+    # No checksums: copies of these archives differ in layout and in the photos' sizes. What they
+    # have to hold is the same in all.
+    return PublicDataset(
+        name="flickr8k",
+        title="Flickr8k: photos with five English captions each",
+        files=(
+            RemoteFile(
+                name="Flickr8k_Dataset.zip",
+                urls=(f"{address}Flickr8k_Dataset.zip",),
+                size=1115419746,
+                manifest=(Content("Flicker8k_Dataset/*.jpg", files=8091),),
+            ),
+            RemoteFile(
+                name="Flickr8k_text.zip",
+                urls=(f"{address}Flickr8k_text.zip",),
+                size=2340801,
+                manifest=tuple(
+                    Content(f"*{name}", files=1)
+                    for name in (
+                        "Flickr8k.token.txt",
+                        "Flickr_8k.trainImages.txt",
+                        "Flickr_8k.devImages.txt",
+                        "Flickr_8k.testImages.txt",
+                    )
+                ),
+            ),
+        ),
+        licence="non-commercial research and education, no redistribution",
+        citation=(
+            "M. Hodosh, P. Young, J. Hockenmaier (2013). Framing Image Description as a Ranking"
+            " Task: Data, Models and Evaluation Metrics. Journal of Artificial Intelligence"
+            " Research 47, 853–899."
+        ),
+        remarks=(
+            "8,091 photos (about 1.1 GB; a mirror may hold them at 224 × 224); official split of"
+            " 6,000 / 1,000 / 1,000. Two ids of the caption file have no photo. Not part of the"
+            " course's own files, and no stored output shows a photo."
+        ),
+    )
+
+
+REGISTRY = {entry.name: entry for entry in (_multi30k(), _flickr8k())}

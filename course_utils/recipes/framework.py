@@ -1,5 +1,6 @@
 """What a recipe is, and how it becomes a trained and tested model."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,13 +20,16 @@ class Task:
 
     ``builder`` names one of `course_utils.models.BUILDERS`, whose first setting, ``size``, is the
     size of the vocabulary; ``writer`` turns inputs into texts with the trained model; ``scores``
-    are metrics ``score(outputs, references, lowercase)`` by name.
+    are metrics ``score(outputs, references, lowercase)`` by name; ``test_scores`` are more of them,
+    computed only after the training. One whose optional package is missing is left out, with a line
+    that says so.
     """
 
     builder: str
     size: str
     writer: type[Writer]
     scores: dict[str, Callable]
+    test_scores: dict[str, Callable] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,12 @@ def test_metrics(recipe: Recipe, model: Seq2Seq, data: TaskData) -> dict:
         inputs, references = [x for x, _ in pairs], [y for _, y in pairs]
         for search, beam in (("greedy", 1), (f"beam{recipe.beam}", recipe.beam)):
             outputs = writer.texts(inputs, beam, recipe.alpha)
-            for name, function in recipe.task.scores.items():
-                score = function(outputs, references, lowercase=data.lowercase)
+            for name, function in (recipe.task.scores | recipe.task.test_scores).items():
+                try:
+                    score = function(outputs, references, lowercase=data.lowercase)
+                except ImportError as error:
+                    print(f"{name} is left out: {error}", file=sys.stderr)
+                    continue
                 metrics[f"{split}_{name}_{search}"] = {
                     "score": round(score.score, 2 if score.score > 1 else 4),
                     "signature": score.signature,

@@ -14,11 +14,12 @@ __all__ = ["Study", "Variant", "train_and_measure"]
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to build and train: changes to the recipe's model, and a budget."""
+    """One way to build and train: changes to the recipe's model, a budget, changes to `fit`."""
 
     name: str
     model: dict
     steps: int
+    fit: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def train_and_measure(
     started, processor = time.perf_counter(), time.process_time()
     recipe: Recipe = RECIPES[study.recipe]
     settings = replace(recipe.settings, steps=steps, seed=seed, validate_every=max(1, steps // 6))
+    settings = replace(settings, **variant.fit)
     changed = replace(recipe, settings=settings, model=recipe.model | variant.model)
     model, history, _ = train_model(changed, data)
     return {

@@ -1,0 +1,317 @@
+"""Exercises of notebook 04, image captioning: heat maps, the regulariser, BLEU with references."""
+
+import torch
+
+from course_utils.exercises.framework import case, exercise
+
+
+@exercise(
+    "04.1",
+    "A heat map that adds up",
+    r"""
+    To draw attention over a picture, every place of the grid has to become a block of pixels. A
+    smooth map looks better, but it invents detail, and nobody can add it up any more. Do it
+    honestly: every pixel of a place gets the same share of that place's weight.
+
+    Write `to_pixels(weights, rows, columns, height, width)`.
+
+    - `weights` has shape (T, rows · columns): one row for each word, places row by row from the top
+      left, as a page is read.
+    - `height` is a multiple of `rows`, `width` of `columns`.
+
+    Return (T, height, width). The pixels of a word sum to what its weights sum to.
+
+    **Predict first:** a grid of 8 × 8 over 64 × 64 pixels. What is the brightest that a pixel can
+    get?
+    """,
+)
+def to_pixels(weights, rows, columns, height, width):
+    """Weights of places as a map of pixels that has the same sum.
+
+    weights: (T, rows * columns). Returns (T, height, width).
+    """
+    tall, wide = height // rows, width // columns
+    grid = weights.reshape(len(weights), rows, columns) / (tall * wide)
+    return grid.repeat_interleave(tall, dim=1).repeat_interleave(wide, dim=2)
+
+
+@to_pixels.cases
+def _():
+    yield case(
+        torch.tensor([[0.25, 0.75]]), 1, 2, 1, 2, expected=torch.tensor([[[0.25, 0.75]]]),
+        label="a pixel for each place",
+    )  # fmt: skip
+    yield case(
+        torch.tensor([[0.2, 0.8]]), 2, 1, 4, 1,
+        expected=torch.tensor([[[0.1], [0.1], [0.4], [0.4]]]), label="one place below the other",
+    )  # fmt: skip
+    for T, rows, columns, tall, wide in ((1, 2, 3, 1, 1), (3, 2, 5, 3, 2), (2, 7, 4, 2, 5)):
+        weights = torch.softmax(torch.randn(T, rows * columns), dim=1)
+        yield case(weights, rows, columns, rows * tall, columns * wide)
+
+
+@to_pixels.mistake(
+    "a place's weight is spread over its pixels: divide by how many there are, or the sum grows"
+)
+def weight_repeated(weights, rows, columns, height, width):
+    grid = weights.reshape(len(weights), rows, columns)
+    tall, wide = height // rows, width // columns
+    return grid.repeat_interleave(tall, dim=1).repeat_interleave(wide, dim=2)
+
+
+@to_pixels.mistake(
+    "places are counted row by row: reshape to (T, rows, columns), without exchanging the two"
+)
+def grid_turned(weights, rows, columns, height, width):
+    tall, wide = height // rows, width // columns
+    grid = weights.reshape(len(weights), columns, rows).transpose(1, 2) / (tall * wide)
+    return grid.repeat_interleave(tall, dim=1).repeat_interleave(wide, dim=2)
+
+
+@to_pixels.mistake(
+    "`repeat` puts the whole grid several times side by side; `repeat_interleave` makes each place"
+    " larger"
+)
+def grid_tiled(weights, rows, columns, height, width):
+    tall, wide = height // rows, width // columns
+    return weights.reshape(len(weights), rows, columns).repeat(1, tall, wide) / (tall * wide)
+
+
+@exercise(
+    "04.2",
+    "Point, and know what chance is",
+    r"""
+    The pointing game: for each word, does the largest weight lie on a place that holds (a part of)
+    what the word names? A score alone says nothing: a thing that fills half of the picture is hit
+    by every second dart.
+
+    Write `pointing_game(weights, holds)`.
+
+    - `weights` has shape (T, places).
+    - `holds` has shape (T, places), boolean: which places hold what word t names. A row without any
+      True belongs to a word that names nothing (*and*, *left*): it does not count.
+
+    Return two numbers, `(hits, chance)`: the share of the counted words that hit, and the share
+    that a dart thrown at a place at random would hit on average over the same words. Without any
+    counted word both are 0.0.
+    """,
+)
+def pointing_game(weights, holds):
+    """Share of words whose largest weight lies on what they name, and the same for chance.
+
+    weights: (T, places). holds: (T, places) bool. Returns two floats.
+    """
+    counted = holds.any(dim=1)
+    if not counted.any():
+        return 0.0, 0.0
+    weights, holds = weights[counted], holds[counted]
+    hit = holds.gather(1, weights.argmax(dim=1, keepdim=True))
+    return hit.float().mean().item(), holds.float().mean().item()
+
+
+@pointing_game.cases
+def _():
+    rows = torch.tensor([[0.7, 0.1, 0.1, 0.1], [0.1, 0.2, 0.3, 0.4]])
+    first = torch.tensor([[True, False, False, False], [False, False, False, True]])
+    yield case(rows, first, expected=(1.0, 0.25), label="both hit")
+    yield case(rows, ~first, expected=(0.0, 0.75), label="both miss")
+    nothing = torch.tensor([[True, True, False, False], [False] * 4])
+    yield case(rows, nothing, expected=(1.0, 0.5), label="the second word names nothing")
+    yield case(rows, torch.zeros(2, 4, dtype=torch.bool), expected=(0.0, 0.0), label="no words")
+    for T, places in ((3, 5), (7, 4), (9, 16)):
+        weights = torch.softmax(2 * torch.randn(T, places), dim=1)
+        holds = torch.rand(T, places) < 0.4
+        holds[T // 2] = False
+        yield case(weights, holds)
+
+
+@pointing_game.mistake("a word that names nothing does not count, neither as a miss nor for chance")
+def nothing_counted_as_miss(weights, holds):
+    hit = holds.gather(1, weights.argmax(dim=1, keepdim=True))
+    return hit.float().mean().item(), holds.float().mean().item()
+
+
+@pointing_game.mistake(
+    "this is the weight on the thing (its attention mass); the pointing game asks only where the"
+    " largest weight lies"
+)
+def mass_instead_of_hits(weights, holds):
+    counted = holds.any(dim=1)
+    if not counted.any():
+        return 0.0, 0.0
+    mass = (weights * holds)[counted].sum(dim=1)
+    return mass.mean().item(), holds[counted].float().mean().item()
+
+
+@pointing_game.mistake(
+    "chance is the share of places that hold the thing, not one place out of all: a large thing is"
+    " easier to hit"
+)
+def chance_of_one_place(weights, holds):
+    hits, _ = pointing_game.solution(weights, holds)
+    return hits, (1 / weights.shape[1] if holds.any() else 0.0)
+
+
+@pointing_game.mistake("without any counted word you take the mean of nothing: return 0.0, 0.0")
+def no_words_forgotten(weights, holds):
+    counted = holds.any(dim=1)
+    hit = holds.gather(1, weights.argmax(dim=1, keepdim=True))[counted]
+    return hit.float().mean().item(), holds[counted].float().mean().item()
+
+
+@exercise(
+    "04.3",
+    "Five right answers",
+    r"""
+    A photo has five captions by five people, and all of them are right. BLEU's precision clips an
+    n-gram at the *largest* number of times that it occurs in **one** reference
+    ([Papineni et al. 2002](REFERENCES.md#papineni2002), section 2.1):
+
+    $$p_n = \frac{\sum_g \min\big(\text{count}_C(g),\; \max_R \text{count}_R(g)\big)}
+    {\sum_g \text{count}_C(g)}$$
+
+    Write `precision(candidate, references, n)` for a list of words and a list of lists of words.
+    Return the two sums as integers, `(matches, total)`. A candidate of fewer than `n` words has no
+    n-grams: `(0, 0)`.
+
+    **Predict first:** which is higher, the score against five references or the mean of the five
+    scores against one each?
+    """,
+)
+def precision(candidate, references, n):
+    """Clipped n-gram matches against several references, and the number of n-grams.
+
+    candidate: list of words. references: list of lists of words. Returns two ints.
+    """
+    from collections import Counter
+
+    def grams(words):
+        return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
+
+    most = Counter()
+    for reference in references:
+        most |= grams(reference)
+    counted = grams(candidate)
+    return sum(min(number, most[gram]) for gram, number in counted.items()), sum(counted.values())
+
+
+@precision.cases
+def _():
+    two = ["a dog runs in the snow".split(), "the dog and the cat".split()]
+    yield case("a cat runs".split(), two, 1, expected=(3, 3), label="a word from either")
+    yield case("the the the".split(), two, 1, expected=(2, 3), label="clipped at two")
+    yield case("a dog and".split(), two, 2, expected=(2, 2), label="pairs from either")
+    yield case("dog".split(), two, 2, expected=(0, 0), label="too short")
+    yield case(
+        "the cat runs in the snow".split(), two[:1], 2, expected=(3, 5), label="one reference"
+    )
+    yield case(
+        "on the on the".split(), ["on the".split(), "on the".split()], 1, expected=(2, 4),
+        label="the same reference twice",
+    )  # fmt: skip
+    words = "a b c d".split()
+    for length, count, n in ((7, 2, 1), (9, 5, 2), (12, 3, 3)):
+        picks = torch.randint(4, (1 + count, length)).tolist()
+        rows = [[words[i] for i in row] for row in picks]
+        yield case(rows[0], rows[1:], n)
+
+
+@precision.mistake(
+    "clip at the largest count in one reference; adding the references up lets *the the the* pass"
+)
+def references_added_up(candidate, references, n):
+    from collections import Counter
+
+    def grams(words):
+        return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
+
+    total = sum((grams(reference) for reference in references), Counter())
+    counted = grams(candidate)
+    return sum(min(c, total[g]) for g, c in counted.items()), sum(counted.values())
+
+
+@precision.mistake(
+    "different n-grams may come from different references: do not choose one best reference"
+)
+def best_single_reference(candidate, references, n):
+    scores = [precision.solution(candidate, [reference], n) for reference in references]
+    return max(scores)
+
+
+@precision.mistake("clip each n-gram: it counts at most as often as a reference has it")
+def not_clipped(candidate, references, n):
+    known = {tuple(r[i : i + n]) for r in references for i in range(len(r) - n + 1)}
+    grams = [tuple(candidate[i : i + n]) for i in range(len(candidate) - n + 1)]
+    return sum(gram in known for gram in grams), len(grams)
+
+
+@precision.mistake("only n-grams of exactly n words count, not the shorter ones as well")
+def shorter_ones_too(candidate, references, n):
+    sums = [precision.solution(candidate, references, size) for size in range(1, n + 1)]
+    return sum(m for m, _ in sums), sum(t for _, t in sums)
+
+
+@exercise(
+    "04.4",
+    "A gate for words that need no picture",
+    r"""
+    Softmax cannot look away: its weights sum to one even for *of* and *the*. Xu et al. multiply
+    what was read by a **gate** between 0 and 1
+    ([Xu et al. 2015](REFERENCES.md#xu2015), section 4.2.1):
+
+    $$\beta_t = \sigma(w \cdot s_t + b) \qquad\qquad r_t = \beta_t \sum_i \alpha_{ti} v_i$$
+
+    Write `gated_read(states, weights, values, w, b)`: states (T, D), weights (T, places), values
+    (places, Dv), w (D,) and b a tensor with one number. Return r (T, Dv) and β (T,).
+
+    **Predict first:** β is small, the heat map is bright. What did the picture contribute?
+    """,
+)
+def gated_read(states, weights, values, w, b):
+    """What is read from the picture, scaled by a gate for each step.
+
+    states: (T, D). weights: (T, places). values: (places, Dv). w: (D,). b: one number.
+    Returns (T, Dv) and (T,).
+    """
+    gate = torch.sigmoid(states @ w + b)
+    return gate[:, None] * (weights @ values), gate
+
+
+@gated_read.cases
+def _():
+    states, values = torch.tensor([[0.0, 0.0], [100.0, 0.0]]), torch.tensor([[2.0], [4.0]])
+    half = torch.tensor([[0.5, 0.5], [0.0, 1.0]])
+    yield case(
+        states, half, values, torch.tensor([1.0, 0.0]), torch.tensor(0.0),
+        expected=(torch.tensor([[1.5], [4.0]]), torch.tensor([0.5, 1.0])), label="half open, open",
+    )  # fmt: skip
+    for T, D, places, Dv in ((1, 3, 4, 2), (5, 2, 3, 4), (3, 6, 9, 5)):
+        weights = torch.softmax(torch.randn(T, places), dim=1)
+        yield case(
+            torch.randn(T, D), weights, torch.randn(places, Dv), torch.randn(D), torch.randn(())
+        )
+
+
+@gated_read.mistake("the gate is a sigmoid of the score, a number between 0 and 1")
+def no_sigmoid(states, weights, values, w, b):
+    gate = states @ w + b
+    return gate[:, None] * (weights @ values), gate
+
+
+@gated_read.mistake("each step has a gate of its own: a softmax over the steps makes them compete")
+def softmax_over_steps(states, weights, values, w, b):
+    gate = torch.softmax(states @ w + b, dim=0)
+    return gate[:, None] * (weights @ values), gate
+
+
+@gated_read.mistake("the gate has an offset b as well")
+def offset_forgotten(states, weights, values, w, b):
+    gate = torch.sigmoid(states @ w)
+    return gate[:, None] * (weights @ values), gate
+
+
+@gated_read.mistake(
+    "what is read is multiplied by the gate; the gate returned alone changes nothing"
+)
+def gate_not_used(states, weights, values, w, b):
+    return weights @ values, torch.sigmoid(states @ w + b)

@@ -1,0 +1,94 @@
+"""The loader of Flickr8k, on archives made here: quirks of the published files included."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from course_utils.datasets import download, flickr8k, registry
+from course_utils.datasets.registry import DataError
+from course_utils.recipes import captioning as recipes
+
+
+def jpeg(value):
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((20, 30, 3), value, np.uint8)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+CAPTIONS = {
+    "a.jpg": ["A dog .", "Two dogs run", "a dog runs ."],
+    "b.jpg": ["A cat ."],
+    "c.jpg": ["Nobody has this photo ."],
+}
+
+
+@pytest.fixture(params=["", "Flickr8k_text/"])
+def archives(request, tmp_path, monkeypatch):
+    """Both archives, the texts with or without a folder, with the shadows that macOS adds."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / flickr8k.PHOTOS, "w") as archive:
+        for number, name in enumerate(("a.jpg", "b.jpg", "extra.jpg")):
+            archive.writestr(f"Flicker8k_Dataset/{name}", jpeg(60 * number))
+            archive.writestr(f"__MACOSX/Flicker8k_Dataset/._{name}", b"shadow")
+    tokens = "".join(
+        f"{name}#{i}\t{text} \n" for name, texts in CAPTIONS.items() for i, text in enumerate(texts)
+    )
+    with zipfile.ZipFile(folder / flickr8k.TEXTS, "w") as archive:
+        for name, text in (
+            ("Flickr8k.token.txt", tokens + "lost.jpg.1#0\tNo photo .\n"),
+            ("Flickr_8k.trainImages.txt", "b.jpg\nc.jpg\na.jpg\n"),
+            ("Flickr_8k.devImages.txt", "a.jpg\n"),
+            ("Flickr_8k.testImages.txt", "b.jpg"),
+        ):
+            archive.writestr(f"{request.param}{name}", text)
+            archive.writestr(f"__MACOSX/{request.param}._{name}", b"shadow")
+    monkeypatch.setattr(flickr8k, "fetch", lambda name: folder)
+    flickr8k._members.cache_clear()
+    return folder
+
+
+def test_splits_in_the_published_order_without_what_has_no_photo(archives):
+    train = flickr8k.flickr8k("train")
+    assert [photo.name for photo in train] == ["b.jpg", "a.jpg"]
+    assert train[1].captions == ("A dog .", "Two dogs run", "a dog runs .")
+    assert [p.name for p in flickr8k.flickr8k("valid")] == ["a.jpg"]
+    assert [p.name for p in flickr8k.flickr8k("test")] == ["b.jpg"]
+    with pytest.raises(ValueError, match="train, valid, test"):
+        flickr8k.flickr8k("dev")
+
+
+def test_the_photos_themselves(archives):
+    assert flickr8k.photo_bytes(["b.jpg", "a.jpg"]) == [jpeg(60), jpeg(0)]
+    with pytest.raises(KeyError):
+        flickr8k.photo_bytes(["c.jpg"])
+
+
+def test_pairs_of_features_and_texts(archives, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "cache"))
+    pairs = recipes.flickr8k_pairs("train", progress=False)
+    assert [texts for _, texts in pairs] == [["A cat"], ["A dog", "Two dogs run", "a dog runs"]]
+    assert all(features.shape == (49, 320) for features, _ in pairs)
+    assert not np.array_equal(pairs[0][0], pairs[1][0])
+
+
+def test_damaged_archives(archives):
+    (archives / flickr8k.TEXTS).write_bytes(b"PK no archive")
+    with pytest.raises(DataError, match="Flickr8k_text.zip cannot be read"):
+        flickr8k.flickr8k("valid")
+    with zipfile.ZipFile(archives / flickr8k.TEXTS, "w") as archive:
+        archive.writestr("readme.txt", "nothing else")
+    with pytest.raises(DataError, match="holds no Flickr8k.token.txt"):
+        flickr8k.flickr8k("valid")
+
+
+def test_the_manifest_counts_files_but_not_their_shadows(archives):
+    _, texts = registry.dataset("flickr8k").files
+    download._verify_content(archives / flickr8k.TEXTS, texts)
+    with zipfile.ZipFile(archives / flickr8k.TEXTS, "a") as archive:
+        archive.writestr("copy/Flickr8k.token.txt", "a second one")
+    with pytest.raises(download.Mismatch, match="2 files like .*token.txt"):
+        download._verify_content(archives / flickr8k.TEXTS, texts)
