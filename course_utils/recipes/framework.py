@@ -8,7 +8,7 @@ import torch
 
 from course_utils.models import BUILDERS, Seq2Seq
 from course_utils.tasks import Pair, TaskData, Writer
-from course_utils.training import FitSettings, History, fit
+from course_utils.training import FitSettings, History, Loss, attention_loss, fit
 
 __all__ = ["Recipe", "Task", "public_card", "test_metrics", "train_model"]
 
@@ -19,13 +19,16 @@ class Task:
 
     ``builder`` names one of `course_utils.models.BUILDERS`, whose first setting, ``size``, is the
     size of the vocabulary; ``writer`` turns inputs into texts with the trained model; ``scores``
-    are metrics ``score(outputs, references, lowercase)`` by name.
+    are metrics ``score(outputs, references, lowercase)`` by name; of those in ``errors`` lower is
+    better. ``loss`` is what training minimises.
     """
 
     builder: str
     size: str
     writer: type[Writer]
     scores: dict[str, Callable]
+    errors: tuple[str, ...] = ()
+    loss: Loss = attention_loss
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ def train_model(
         valid=data.valid_batches,
         evaluate=evaluate,
         select=f"valid_{recipe.select}",
+        lower_is_better=recipe.select in task.errors,
+        loss=task.loss,
         resume_file=resume_file,
         progress=progress,
     )
