@@ -9,6 +9,7 @@ COMMANDS = {
     "train": "train a model of the course from scratch",
     "study": "run a comparison that is too slow for a notebook",
     "translate": "translate lines of text with a checkpoint",
+    "transcribe": "write down what is said in sound files",
     "bench": "measure the attention layers, training and decoding on this machine",
 }
 

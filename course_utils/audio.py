@@ -30,6 +30,7 @@ __all__ = [
     "write_audio",
 ]
 
+QUIET = 0.01  # share of the loudest 10 ms (-40 dB) below which a place counts as quiet
 SILENCE = 1e-3  # root mean square of 10 ms below which nothing was said: -60 dB of full scale
 PAUSE = 0.5  # seconds of quiet that separate two pieces
 MARGIN = 0.15  # seconds of quiet that a piece keeps on either side
@@ -200,7 +201,7 @@ def pieces_of_speech(
     ``blocks`` are consecutive parts of the sound, as `audio_blocks` yields them; no more than two
     blocks are held at a time. A piece ends where it is quiet for `PAUSE` seconds or, when it would
     get longer than ``longest`` seconds, at the quietest place of its second half. Quiet is what
-    lies 34 dB below the loudest place nearby, or below `SILENCE` in any case. Pieces in which
+    lies 40 dB below the loudest place nearby, or below `SILENCE` in any case. Pieces in which
     nothing is said are left out.
     """
     width = max(1, sample_rate // 100)
@@ -211,16 +212,17 @@ def pieces_of_speech(
     while block is not None:
         following = next(source, None)
         rest = torch.cat([rest, block])
-        level = loudness(rest, sample_rate)
-        position = 0
+        last = following is None
+        level = loudness(rest if last else rest[: len(rest) // width * width], sample_rate)
+        position = max(0, len(level) - round(100 * MARGIN))  # when nothing is open at the end
         for start, end, closed in _cut(level, most):
-            if not closed and following is not None:
+            if not (closed or last):
                 position = start  # it may go on in the next block
                 break
             piece = rest[start * width : end * width]
             if not silent(piece, sample_rate):
                 yield (offset + start * width) / sample_rate, piece
-            position = end
+            position = max(position, end)
         rest, offset = rest[position * width :], offset + position * width
         block = following
 
@@ -228,7 +230,7 @@ def pieces_of_speech(
 def _cut(level: Tensor, most: int) -> list[tuple[int, int, bool]]:
     """Pieces (start, end, closed) of a row of loudnesses; an open one may still go on."""
     pause, margin = round(100 * PAUSE), round(100 * MARGIN)
-    threshold = max(SILENCE, float(level.max()) * 0.02) if len(level) else SILENCE
+    threshold = max(SILENCE, float(level.max()) * QUIET) if len(level) else SILENCE
     loud = (level >= threshold).nonzero().flatten().tolist()
     if not loud:
         return []
@@ -246,7 +248,7 @@ def _cut(level: Tensor, most: int) -> list[tuple[int, int, bool]]:
             cut = half + int(smooth[half : start + most].argmin())
             pieces.append((start, cut, True))
             start = cut
-        pieces.append((start, end, end < len(level) and len(level) - last > pause))
+        pieces.append((start, end, len(level) - last > pause))
     return pieces
 
 
@@ -261,9 +263,9 @@ def change_speed(samples: Tensor, factor: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training sounds are varied, each time anew: voices, microphones and rooms not in the data.
+    """How training sounds are varied, each time anew, to stand for voices and rooms unheard.
 
-    speed       share by which a sound may play faster or slower, its pitch with it (Ko et al. 2015)
+    speed       share by which a sound may play faster or slower, pitch included (Ko et al. 2015)
     pitch       share by which the spectrum may move up or down while the tempo stays
     noise       share of sounds that get noise, 5 to 40 dB below the sound
     edges       most seconds of silence before and behind the sound
@@ -299,7 +301,7 @@ class Augmentation:
         return self.mask(frames)
 
     def mask(self, frames: Tensor) -> Tensor:
-        """SpecAugment's masks (Park et al. 2019, section 2) over frames (T, mels): set to silence."""
+        """SpecAugment's masks (Park et al. 2019, section 2) over frames (T, mels): silence."""
         from torchaudio.functional import mask_along_axis
 
         for axis, largest, share in ((2, self.bands, 1.0), (1, self.moments, 0.2)):

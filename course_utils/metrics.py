@@ -373,7 +373,7 @@ def time_errors(found: Sequence[float], words: Sequence[tuple[float, float]]) ->
 
 
 def monotonicity(weights: Sequence) -> float:
-    """Share of steps that do not go back: the peak of a row lies at or behind that of the row before.
+    """Share of steps that do not go back: a row peaks where the row before did, or behind.
 
     ``weights`` is a list of matrices (outputs, positions); 1.0 when there is no step at all.
     """

@@ -71,7 +71,7 @@ def build_translator(
     encoder = TextEncoder(source_size, embedding_dim, memory_dim, dropout, encoder_layers)
     settings = {"score": score} if score is not None else {}
     if attention_dim is not None:
-        additive = score == "additive" or (score is None and decoder == "bahdanau")
+        additive = score in ("additive", "location") or (score is None and decoder == "bahdanau")
         if not additive:
             raise ValueError(
                 f"attention_dim is the hidden layer of the additive score, but decoder={decoder!r} "

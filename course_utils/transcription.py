@@ -236,7 +236,7 @@ class Recogniser(Writer):
 
     @torch.no_grad()
     def attention_of(self, pairs: Sequence[Pair], batch_size: int = 32) -> list[np.ndarray]:
-        """Attention over the positions of given (sound, text), (pieces, Tk) each, end mark left out.
+        """Attention of given (sound, text): (pieces, Tk) each, the end mark left out.
 
         The decoder reads the given text (teacher forcing), so the matrices can be compared with
         true word times whatever the model would have written itself. The sounds are not cut.
