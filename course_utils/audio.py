@@ -111,7 +111,8 @@ class FrontEnd:
     """Sound → log-mel frames: how loud each band of pitch is, a hundred times a second.
 
     sample_rate     samples a second that it expects
-    mels            bands, equally wide on the mel scale (Stevens et al. 1937) up to half the rate
+    mels            bands, equally wide on the mel scale (Stevens et al. 1937)
+    lowest, highest hertz that the bands cover: those of a telephone, which suffice for words
     window, hop     seconds that a frame looks at, and from one frame to the next
     depth           nats below the loudest place at which everything counts as equally silent
     """
@@ -121,6 +122,7 @@ class FrontEnd:
     window: float = 0.025
     hop: float = 0.010
     lowest: float = 60.0
+    highest: float = 4000.0
     depth: float = 14.0
 
     @property
@@ -164,18 +166,21 @@ class FrontEnd:
         the hop: for a sound that plays `pitch` times too fast, the frames come as often as before.
         """
         power = self.power(samples, max(1, round(self.hop_samples / pitch)))
-        bands = power @ _filters(self.fft_size // 2 + 1, self.lowest, self.mels, self.sample_rate)
+        highest = min(self.highest, self.sample_rate / 2)
+        bands = power @ _filters(
+            self.fft_size // 2 + 1, self.lowest, highest, self.mels, self.sample_rate
+        )
         loudness = torch.log(bands + 1e-10)
         top = loudness.max()
         return (torch.maximum(loudness, top - self.depth) - top) * (2 / self.depth) + 1
 
 
 @lru_cache
-def _filters(bins: int, lowest: float, mels: int, sample_rate: int) -> Tensor:
+def _filters(bins: int, lowest: float, highest: float, mels: int, sample_rate: int) -> Tensor:
     """Triangles (bins, mels) that add up the power inside each band."""
     from torchaudio.functional import melscale_fbanks
 
-    return melscale_fbanks(bins, lowest, sample_rate / 2, mels, sample_rate)
+    return melscale_fbanks(bins, lowest, highest, mels, sample_rate)
 
 
 # --- pauses -----------------------------------------------------------------------------------

@@ -36,7 +36,8 @@ class Recipe:
     """How a model is trained.
 
     ``batch_tokens`` target positions a batch. At each validation the inputs of the validation set
-    become texts, greedily, and ``select`` names the score that chooses the weights.
+    become texts, greedily, and ``select`` names the score that chooses the weights. ``start`` names
+    a checkpoint (or its folder) to begin with; None begins with random weights.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Recipe:
     model: dict = field(default_factory=dict)
     beam: int = 5
     alpha: float = 1.0
+    start: str | None = None
 
 
 def public_card(name: str) -> dict:
@@ -77,11 +79,17 @@ def train_model(
     resume_file: Path | None = None,
     progress: bool = True,
 ) -> tuple[Seq2Seq, History, dict]:
-    """Build and train a recipe's model on ``data``: the model, its history, its build settings."""
+    """Build and train a recipe's model on ``data``: the model, its history, its build settings.
+
+    Of the checkpoint ``recipe.start`` it takes over the encoder, and all the rest as well when both
+    write with the same vocabulary.
+    """
     task = recipe.task
     build = {task.size: len(data.vocabulary), **recipe.model}
     torch.manual_seed(recipe.settings.seed)
     model = BUILDERS[task.builder](**build).to(device())
+    if recipe.start is not None:
+        take_over(model, data, recipe.start)
     inputs, references = [x for x, _ in data.valid], [y for _, y in data.valid]
 
     def evaluate(trained: Seq2Seq) -> dict[str, float]:
@@ -104,6 +112,24 @@ def train_model(
         progress=progress,
     )
     return model, history, build
+
+
+def take_over(model: Seq2Seq, data: TaskData, start: str) -> None:
+    """Copy the weights of a checkpoint: its encoder, or everything for the same vocabulary."""
+    from course_utils.checkpoints import load_checkpoint
+
+    found = load_checkpoint(start)
+    size = len(data.vocabulary)
+    same = found.vocabulary.pieces(range(len(found.vocabulary))) == data.vocabulary.pieces(
+        range(size)
+    )
+    target, source = (model, found.model) if same else (model.encoder, found.model.encoder)
+    try:
+        target.load_state_dict(source.state_dict())
+    except RuntimeError as error:
+        raise ValueError(
+            f"the model of checkpoint {start} has other sizes than the one to be trained: {error}"
+        ) from error
 
 
 def test_metrics(recipe: Recipe, model: Seq2Seq, data: TaskData) -> dict:
