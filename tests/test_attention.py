@@ -517,7 +517,7 @@ def test_location_score_is_its_formula():
             places = [0.0 if not 0 <= i + k < TK else float(previous[b, i + k]) for k in (-1, 0, 1)]
             f = torch.tensor([dot(row[0].tolist(), places) for row in F_])
             expected = v[0] @ torch.tanh(W @ keys[b, i] + U @ query[b, 0] + V @ f)
-            assert float(found[b, 0, i]) == pytest.approx(float(expected), abs=1e-5)
+            assert found[b, 0, i].item() == pytest.approx(expected.item(), abs=1e-5)
 
 
 def test_location_moves_with_the_previous_weights():

@@ -46,8 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
     failed = False
     try:
         recogniser = Recogniser.load(arguments.checkpoint)
-        if not hasattr(recogniser, "front_end"):
-            raise CheckpointError(f"checkpoint {arguments.checkpoint} is no speech recogniser")
         for number, name in enumerate(arguments.files, start=1):
             first, texts = None, []
             try:
@@ -67,6 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     except (CheckpointError, OSError) as error:
         return fail(str(error))
+    except TypeError as error:  # a translator, for instance
+        return fail(f"checkpoint {arguments.checkpoint}: {error}")
     return 1 if failed else 0
 
 

@@ -109,7 +109,6 @@ RECIPES = (
         select="wer",
         batch_tokens=200,
     ),
-    # Goes on from the one above: python -m course_utils train speech-digits --start FOLDER
     Recipe(
         name="speech-digits",
         title="Strings of spoken digits, Free Spoken Digit Dataset",
@@ -121,6 +120,7 @@ RECIPES = (
         task=SPEECH,
         select="wer",
         batch_tokens=200,
+        start="speech-digits-short",
     ),
     Recipe(
         name="speech-commands",
@@ -134,6 +134,6 @@ RECIPES = (
         select="wer",
         batch_tokens=120,
         model={"score": "location", "sample_rate": 16_000},
-        start="speech-digits",
+        start="speech-digits-short",
     ),
 )

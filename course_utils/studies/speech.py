@@ -109,24 +109,23 @@ def measure_speaker(recogniser: Recogniser, speaker: str) -> dict:
     return {"speaker": speaker, **counted(outputs, texts), "interval": interval}
 
 
-BUDGET = 700
-SMALL = {"memory_dim": 192, "features": 128, "hidden_dim": 128}
-
 # --- the ways to listen -----------------------------------------------------------------------
+# All begin with the encoder of the digits (`Recipe.start`), so that a short budget suffices.
 
+BUDGET = 400
 LISTENING = Study(
     "listening",
     "Attention, location-aware attention, CTC, both, and one vector",
     (
+        Variant("location + CTC", {"score": "location", "ctc_weight": 0.3}, BUDGET),
+        Variant("content + CTC", {"score": "additive", "ctc_weight": 0.3}, BUDGET),
+        Variant("CTC", {"score": None, "ctc_weight": 1.0}, BUDGET),
         Variant("content", {"score": "additive", "ctc_weight": 0.0}, BUDGET),
         Variant("location", {"score": "location", "ctc_weight": 0.0}, BUDGET),
-        Variant("CTC", {"ctc_weight": 1.0}, BUDGET),
-        Variant("content + CTC", {"score": "additive", "ctc_weight": 0.3}, BUDGET),
-        Variant("location + CTC", {"score": "location", "ctc_weight": 0.3}, BUDGET),
         # As many parameters: what the others spend on attention goes into the decoder's state.
         Variant(
             "one vector",
-            {"decoder": "fixed_vector", "score": None, "ctc_weight": 0.0, "hidden_dim": 198},
+            {"decoder": "fixed_vector", "score": None, "ctc_weight": 0.0, "hidden_dim": 252},
             BUDGET,
         ),
     ),
@@ -137,7 +136,9 @@ LISTENING = Study(
 
 # --- a voice that was never heard -------------------------------------------------------------
 
-SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+SPEAKERS = ("theo", "george", "jackson", "lucas", "nicolas", "yweweler")
+SMALL = {"memory_dim": 192, "features": 128, "hidden_dim": 128}
+UNHEARD_BUDGET = 1000
 PLAIN = Augmentation()
 
 
@@ -151,7 +152,7 @@ def speaker_variant(speaker: str, name: str, augmentation: Augmentation) -> Vari
     return Variant(
         f"{speaker}, {name}",
         SMALL,
-        400,
+        UNHEARD_BUDGET,
         data=partial(without, speaker, augmentation),
         measure=partial(measure_speaker, speaker=speaker),
     )
@@ -162,11 +163,11 @@ UNHEARD = Study(
     "Digits of a speaker whom the training has not heard, without and with augmentation",
     tuple(
         speaker_variant(speaker, name, augmentation)
-        for name, augmentation in (("plain", PLAIN), ("augmented", AUGMENTATION))
         for speaker in SPEAKERS
+        for name, augmentation in (("plain", PLAIN), ("augmented", AUGMENTATION))
     ),
     seeds=(0,),
-    recipe="speech-digits",
+    recipe="speech-digits-short",
     measure=partial(measure_speaker, speaker="theo"),
 )
 
