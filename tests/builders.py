@@ -67,3 +67,14 @@ def multi_head_attention(built, packaged):
         expected = theirs(query, keys, values, attend_mask=mask)
         for one, other in zip(result, expected, strict=True):
             torch.testing.assert_close(one, other)
+
+
+@compares("course_utils.attention.LocationScore")
+def location_score(built, packaged):
+    torch.manual_seed(0)
+    ours, theirs = built(7, 4, 6, 3, 5), packaged(7, 4, 6, 3, 5)
+    ours.load_state_dict(theirs.state_dict())
+    query, keys, previous = torch.randn(2, 1, 7), torch.randn(2, 9, 4), torch.rand(2, 9)
+    torch.testing.assert_close(
+        ours(query, ours.prepare(keys), previous), theirs(query, theirs.prepare(keys), previous)
+    )
