@@ -37,7 +37,9 @@ class Recipe:
 
     ``batch_tokens`` target positions a batch. At each validation the inputs of the validation set
     become texts, greedily, and ``select`` names the score that chooses the weights. ``start`` names
-    a checkpoint (or its folder) to begin with; None begins with random weights.
+    a checkpoint (or its folder) to begin with, whose encoder is taken over and, unless
+    ``start_encoder_only``, the rest as well when both write with the same vocabulary; None begins
+    with random weights.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Recipe:
     beam: int = 5
     alpha: float = 1.0
     start: str | None = None
+    start_encoder_only: bool = False
 
 
 def public_card(name: str) -> dict:
@@ -79,17 +82,13 @@ def train_model(
     resume_file: Path | None = None,
     progress: bool = True,
 ) -> tuple[Seq2Seq, History, dict]:
-    """Build and train a recipe's model on ``data``: the model, its history, its build settings.
-
-    Of the checkpoint ``recipe.start`` it takes over the encoder, and all the rest as well when both
-    write with the same vocabulary.
-    """
+    """Build and train a recipe's model on ``data``: the model, its history, its build settings."""
     task = recipe.task
     build = {task.size: len(data.vocabulary), **recipe.model}
     torch.manual_seed(recipe.settings.seed)
     model = BUILDERS[task.builder](**build).to(device())
     if recipe.start is not None:
-        take_over(model, data, recipe.start)
+        take_over(model, data, recipe.start, recipe.start_encoder_only)
     inputs, references = [x for x, _ in data.valid], [y for _, y in data.valid]
 
     def evaluate(trained: Seq2Seq) -> dict[str, float]:
@@ -114,7 +113,7 @@ def train_model(
     return model, history, build
 
 
-def take_over(model: Seq2Seq, data: TaskData, start: str) -> None:
+def take_over(model: Seq2Seq, data: TaskData, start: str, encoder_only: bool = False) -> None:
     """Copy the weights of a checkpoint: its encoder, or everything for the same vocabulary."""
     from course_utils.checkpoints import load_checkpoint
 
@@ -123,7 +122,8 @@ def take_over(model: Seq2Seq, data: TaskData, start: str) -> None:
     same = found.vocabulary.pieces(range(len(found.vocabulary))) == data.vocabulary.pieces(
         range(size)
     )
-    target, source = (model, found.model) if same else (model.encoder, found.model.encoder)
+    whole = same and not encoder_only
+    target, source = (model, found.model) if whole else (model.encoder, found.model.encoder)
     try:
         target.load_state_dict(source.state_dict())
     except RuntimeError as error:

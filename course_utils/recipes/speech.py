@@ -115,7 +115,7 @@ RECIPES = (
         data=partial(digit_data, seed=1, augmentation=MILD),
         test=digit_test,
         settings=FitSettings(
-            steps=1200, learning_rate=2e-3, label_smoothing=0.05, warm_up=0.05, validate_every=300
+            steps=600, learning_rate=2e-3, label_smoothing=0.05, warm_up=0.05, validate_every=150
         ),
         task=SPEECH,
         select="wer",
@@ -123,8 +123,8 @@ RECIPES = (
         start="speech-digits-short",
     ),
     Recipe(
-        name="speech-commands",
-        title="Generated commands with known word times, voices unseen in training",
+        name="speech-commands-short",
+        title="Generated commands, beginning with the encoder of the digits",
         data=command_data,
         test=command_test,
         settings=FitSettings(
@@ -135,5 +135,35 @@ RECIPES = (
         batch_tokens=120,
         model={"score": "location", "sample_rate": 16_000},
         start="speech-digits-short",
+    ),
+    Recipe(
+        name="speech-commands",
+        title="Generated commands with known word times, voices unseen in training",
+        data=partial(command_data, augmentation=MILD),
+        test=command_test,
+        settings=FitSettings(
+            steps=1100, learning_rate=3e-3, label_smoothing=0.05, warm_up=0.05, validate_every=275
+        ),
+        task=SPEECH,
+        select="wer",
+        batch_tokens=120,
+        model={"score": "location", "sample_rate": 16_000},
+        start="speech-commands-short",
+    ),
+    # For the study: a trained encoder, and above it one way to listen after the other.
+    Recipe(
+        name="speech-listening",
+        title="Generated commands, beginning with an encoder that knows them",
+        data=partial(command_data, augmentation=MILD),
+        test=command_test,
+        settings=FitSettings(
+            steps=250, learning_rate=3e-3, label_smoothing=0.05, warm_up=0.05, validate_every=125
+        ),
+        task=SPEECH,
+        select="wer",
+        batch_tokens=120,
+        model={"score": "location", "sample_rate": 16_000},
+        start="speech-commands",
+        start_encoder_only=True,
     ),
 )

@@ -110,9 +110,9 @@ def measure_speaker(recogniser: Recogniser, speaker: str) -> dict:
 
 
 # --- the ways to listen -----------------------------------------------------------------------
-# All begin with the encoder of the digits (`Recipe.start`), so that a short budget suffices.
+# All begin with the trained encoder of the commands (`Recipe.start`), so that a short budget does.
 
-BUDGET = 400
+BUDGET = 250
 LISTENING = Study(
     "listening",
     "Attention, location-aware attention, CTC, both, and one vector",
@@ -130,7 +130,7 @@ LISTENING = Study(
         ),
     ),
     seeds=(0,),
-    recipe="speech-commands",
+    recipe="speech-listening",
     measure=measure_commands,
 )
 
