@@ -98,8 +98,8 @@ def command_test() -> list[Pair]:
 
 RECIPES = (
     Recipe(
-        name="speech-digits-short",
-        title="Strings of spoken digits from scratch, a budget worth five minutes",
+        name="speech-digits",
+        title="Strings of spoken digits, Free Spoken Digit Dataset",
         data=digit_data,
         test=digit_test,
         settings=FitSettings(
@@ -110,8 +110,8 @@ RECIPES = (
         batch_tokens=200,
     ),
     Recipe(
-        name="speech-digits",
-        title="Strings of spoken digits, Free Spoken Digit Dataset",
+        name="speech-digits-long",
+        title="Strings of spoken digits, going on with milder augmentation",
         data=partial(digit_data, seed=1, augmentation=MILD),
         test=digit_test,
         settings=FitSettings(
@@ -120,7 +120,7 @@ RECIPES = (
         task=SPEECH,
         select="wer",
         batch_tokens=200,
-        start="speech-digits-short",
+        start="speech-digits",
     ),
     Recipe(
         name="speech-commands-short",
@@ -134,7 +134,7 @@ RECIPES = (
         select="wer",
         batch_tokens=120,
         model={"score": "location", "sample_rate": 16_000},
-        start="speech-digits-short",
+        start="speech-digits",
     ),
     Recipe(
         name="speech-commands",

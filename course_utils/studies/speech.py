@@ -167,7 +167,7 @@ UNHEARD = Study(
         for name, augmentation in (("plain", PLAIN), ("augmented", AUGMENTATION))
     ),
     seeds=(0,),
-    recipe="speech-digits-short",
+    recipe="speech-digits",
     measure=partial(measure_speaker, speaker="theo"),
 )
 
