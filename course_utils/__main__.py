@@ -12,6 +12,7 @@ COMMANDS = {
     "results": "print what the shipped checkpoints reach",
     "caption": "describe photos with a checkpoint",
     "gallery": "draw the pictures of the README",
+    "transcribe": "write down what is said in sound files",
     "bench": "measure the attention layers, training and decoding on this machine",
 }
 

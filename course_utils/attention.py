@@ -20,6 +20,7 @@ __all__ = [
     "Attention",
     "DotScore",
     "GeneralScore",
+    "LocationScore",
     "MultiHeadAttention",
     "SCORES",
     "ScaledDotScore",
@@ -121,7 +122,11 @@ class Score(nn.Module):
     """How well a query fits a key. ``prepare`` does once what depends on the keys alone.
 
     ``score(query, score.prepare(keys))``: query (B, Tq, Dq), keys (B, Tk, Dk) → (B, Tq, Tk).
+    A score that ``looks_back`` also gets the weights of the step before, one query at a time:
+    ``score(query, prepared, previous)`` with query (B, 1, Dq) and previous (B, Tk).
     """
+
+    looks_back = False
 
     def __init__(self, query_dim: int, key_dim: int):
         super().__init__()
@@ -206,16 +211,54 @@ class AdditiveScore(Score):
         return self.v(hidden).squeeze(-1)  # (B, Tq, Tk, A) → (B, Tq, Tk)
 
 
+class LocationScore(AdditiveScore):
+    """e_i = vᵀ tanh(W_a h_i + U_a s + U f_i), f = F ∗ α_{t−1} (Chorowski et al. 2015, eq. 8–9).
+
+    The convolution F (``filters`` of ``width`` positions) reads where attention was at the step
+    before, so that the score can ask for *the next place*, whatever stands there.
+    """
+
+    looks_back = True
+
+    def __init__(
+        self,
+        query_dim: int,
+        key_dim: int,
+        attention_dim: int | None = None,
+        filters: int = 8,
+        width: int = 15,
+    ):
+        super().__init__(query_dim, key_dim, attention_dim)
+        if width % 2 == 0:
+            raise ValueError(f"width={width} must be odd: as many positions before as behind")
+        self.F = nn.Conv1d(1, filters, width, padding=width // 2, bias=False)
+        self.U = nn.Linear(filters, self.v.in_features, bias=False)
+
+    def forward(self, query: Tensor, prepared: Tensor, previous: Tensor | None = None) -> Tensor:
+        self._check("query", query, self.query_dim)
+        B, Tk, _ = prepared.shape
+        if query.shape[1] != 1 or previous is None or previous.shape != (B, Tk):
+            raise ValueError(
+                f"a location-aware score takes one query at a time and the weights (B, Tk) = "
+                f"{(B, Tk)} of the step before; got queries {tuple(query.shape)} and previous "
+                f"weights {None if previous is None else tuple(previous.shape)}"
+            )
+        places = self.F(previous[:, None, :]).transpose(1, 2)  # (B, Tk, filters)
+        hidden = torch.tanh(self.U_a(query) + prepared + self.U(places))  # (B, Tk, A)
+        return self.v(hidden).transpose(1, 2)  # (B, 1, Tk)
+
+
 SCORES = {
     "dot": DotScore,
     "scaled_dot": ScaledDotScore,
     "general": GeneralScore,
     "additive": AdditiveScore,
+    "location": LocationScore,
 }
 
 
 def make_score(name: str, query_dim: int, key_dim: int, **settings) -> Score:
-    """A score by its name: "dot", "scaled_dot", "general" or "additive"."""
+    """A score by its name: "dot", "scaled_dot", "general", "additive" or "location"."""
     if name not in SCORES:
         raise ValueError(f"unknown score {name!r}; choose from {', '.join(SCORES)}")
     return SCORES[name](query_dim, key_dim, **settings)
@@ -246,6 +289,7 @@ class Attention(nn.Module):
     The mask has no default: to attend to everything is a decision that the caller writes.
     For many queries to the same keys, prepare these once:
     ``attention(query, attention.prepare(keys), values, attend_mask=…, prepared=True)``.
+    ``previous`` (B, Tk), the weights of the step before, is for a score that ``looks_back``.
     """
 
     def __init__(self, score: Score):
@@ -264,9 +308,11 @@ class Attention(nn.Module):
         *,
         attend_mask: Tensor | None,
         prepared: bool = False,
+        previous: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         check_sizes(query, keys, values)
-        scores = self.score(query, keys if prepared else self.prepare(keys))
+        before = (previous,) if self.score.looks_back else ()
+        scores = self.score(query, keys if prepared else self.prepare(keys), *before)
         weights = masked_softmax(scores, expand_mask(attend_mask, tuple(scores.shape)))
         return weights @ values, weights
 

@@ -176,6 +176,25 @@ def captioning_rows(checkpoint: str = "captioning-flickr8k", photos: int = 32) -
     return [*rows, Row("captions, beam 3", rate, f"checkpoint {checkpoint}")]
 
 
+def listening_rows(checkpoint: str = "speech-commands") -> list[Row]:
+    """Seconds of sound a second that the shipped recogniser hears, by attention and by CTC."""
+    from course_utils.checkpoints import checkpoint_names
+    from course_utils.datasets.spoken_commands import RATE, spoken_commands
+    from course_utils.transcription import Recogniser
+
+    if checkpoint not in checkpoint_names():
+        return [Row("listening", "not measured", f"no checkpoint {checkpoint}")]
+    sounds = spoken_commands("sample")
+    length = sum(map(len, sounds)) / RATE
+    attention = Recogniser.load(checkpoint)
+    ctc = Recogniser(attention.model, attention.vocabulary, by="ctc")
+    seconds = timed_in_turn(lambda: attention.texts(sounds), lambda: ctc.texts(sounds), runs=3)
+    return [
+        Row(f"listening, {by}", f"{length / taken:,.0f} × real time", f"checkpoint {checkpoint}")
+        for by, taken in zip(("attention", "CTC"), seconds, strict=True)
+    ]
+
+
 def import_rows() -> list[Row]:
     """Seconds that a fresh Python needs to import the package."""
 
@@ -205,5 +224,5 @@ def table(rows: list[Row]) -> str:
 
 def bench() -> str:
     """The whole table."""
-    rows = attention_rows() + training_rows() + decoding_rows() + captioning_rows() + import_rows()
-    return table(rows)
+    rows = attention_rows() + training_rows() + decoding_rows()
+    return table(rows + captioning_rows() + listening_rows() + import_rows())

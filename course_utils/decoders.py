@@ -31,21 +31,26 @@ __all__ = ["AttentionDecoder", "BahdanauDecoder", "Decoder", "DecoderState", "Fi
 
 @dataclass(frozen=True)
 class DecoderState:
-    """What a decoder carries from token to token: the memory and its recurrent state.
+    """What a decoder carries from token to token: the memory, its recurrent state, its last look.
 
     prepared   what the score has computed from the keys once, (B, Tk, ·)
     recurrent  hidden and cell state of the LSTM, (1, B, hidden_dim) each
+    weights    where the step before attended, (B, Tk); zeros before the first
     """
 
     memory: Memory
     prepared: Tensor
     recurrent: tuple[Tensor, Tensor]
+    weights: Tensor
 
     def select(self, rows: Tensor) -> "DecoderState":
         """The state of some rows of the batch, in that order; a row may come several times."""
         hidden, cell = self.recurrent
         return DecoderState(
-            self.memory.select(rows), self.prepared[rows], (hidden[:, rows], cell[:, rows])
+            self.memory.select(rows),
+            self.prepared[rows],
+            (hidden[:, rows], cell[:, rows]),
+            self.weights[rows],
         )
 
 
@@ -101,7 +106,8 @@ class Decoder(nn.Module):
             )
         hidden = torch.tanh(self.start_hidden(memory.summary))
         cell = self.start_cell(memory.summary)
-        return DecoderState(memory, self.prepare(memory), (hidden[None], cell[None]))
+        nowhere = memory.keys.new_zeros(memory.keys.shape[:2])
+        return DecoderState(memory, self.prepare(memory), (hidden[None], cell[None]), nowhere)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """(B, Tt) ids → (B, Tt, embedding_dim), scaled to unit variance."""
@@ -120,7 +126,8 @@ class Decoder(nn.Module):
         """Recurrence over tokens (B, Tt), then a look: logits, next state, weights."""
         states, recurrent = self.recurrence(self.embed(tokens), state.recurrent)
         context, weights = self.look(states, state)
-        return self.logits(states, context), replace(state, recurrent=recurrent), weights
+        state = replace(state, recurrent=recurrent, weights=weights[:, -1])
+        return self.logits(states, context), state, weights
 
     def step(self, state: DecoderState, tokens: Tensor) -> tuple[Tensor, DecoderState, Tensor]:
         """Read one token each, (B,): logits of the next one (B, V), next state, weights (B, Tk)."""
@@ -152,7 +159,7 @@ class AttentionDecoder(Decoder):
         **rest,
     ):
         super().__init__(*args, **rest)
-        settings = {"attention_dim": attention_dim} if score == "additive" else {}
+        settings = {"attention_dim": attention_dim} if score in ("additive", "location") else {}
         self.attention = Attention(make_score(score, self.hidden_dim, self.memory_dim, **settings))
         self.gate = nn.Linear(self.hidden_dim, 1) if gate else None
 
@@ -160,9 +167,24 @@ class AttentionDecoder(Decoder):
         return self.attention.prepare(memory.keys)
 
     def look(self, queries: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
+        if not self.attention.score.looks_back:
+            return self._attend(queries, state)  # all queries at once
+        looks = []
+        for query in queries.split(1, dim=1):
+            looks.append(self._attend(query, state))
+            state = replace(state, weights=looks[-1][1][:, 0])
+        contexts, weights = zip(*looks, strict=True)
+        return torch.cat(contexts, dim=1), torch.cat(weights, dim=1)
+
+    def _attend(self, queries: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
         memory = state.memory
         context, weights = self.attention(
-            queries, state.prepared, memory.values, attend_mask=memory.attend_mask, prepared=True
+            queries,
+            state.prepared,
+            memory.values,
+            attend_mask=memory.attend_mask,
+            prepared=True,
+            previous=state.weights,
         )
         if self.gate is not None:
             context = torch.sigmoid(self.gate(queries)) * context
@@ -190,7 +212,7 @@ class BahdanauDecoder(AttentionDecoder):
             output, recurrent = self.recurrence(
                 torch.cat([embedded, context], dim=-1), state.recurrent
             )
-            state = replace(state, recurrent=recurrent)
+            state = replace(state, recurrent=recurrent, weights=weights[:, 0])
             states.append(output)
             contexts.append(context)
             all_weights.append(weights)

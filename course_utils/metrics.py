@@ -15,12 +15,20 @@ __all__ = [
     "alignment_error_rate",
     "alignment_from_attention",
     "bleu",
+    "bootstrap_interval",
+    "cer",
     "chance_alignment_error",
     "chrf",
     "cider",
     "diagonal_alignment",
     "exact_match",
+    "WordErrors",
+    "attention_times",
+    "monotonicity",
     "score_by_bucket",
+    "time_errors",
+    "wer",
+    "word_errors",
     "words_from_pieces",
 ]
 
@@ -263,3 +271,145 @@ def score_by_bucket(
             mean = sum(lengths[i] for i in indices) / len(indices)
             found.append((mean, score(indices), len(indices)))
     return found
+
+
+# --- speech -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WordErrors:
+    """What it takes to turn the references into the outputs, counted over all texts together."""
+
+    substitutions: int
+    deletions: int
+    insertions: int
+    words: int  # in the references
+
+    @property
+    def errors(self) -> int:
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float:
+        """Errors for each hundred words of the references; above 100 when much was invented."""
+        if not self.words:
+            raise ValueError("the references hold no word at all: an error rate has no meaning")
+        return 100 * self.errors / self.words
+
+
+def word_errors(
+    outputs: Sequence[str],
+    references: Sequence[str],
+    lowercase: bool = False,
+    letters: bool = False,
+) -> WordErrors:
+    """Substituted, deleted and inserted words by the shortest edit of each pair (jiwer).
+
+    ``letters`` counts characters instead, spaces between words included. White space is folded. A
+    text may be empty: every word of the output is then an insertion.
+    """
+    import jiwer
+
+    _same_number(outputs, references)
+    fold = str.lower if lowercase else str
+    total = np.zeros(4, dtype=int)
+    pairs = [
+        (" ".join(fold(o).split()), " ".join(fold(r).split()))
+        for o, r in zip(outputs, references, strict=True)
+    ]
+    spoken = [(output, reference) for output, reference in pairs if reference]
+    if spoken:
+        process = jiwer.process_characters if letters else jiwer.process_words
+        found = process([r for _, r in spoken], [o for o, _ in spoken])
+        total += (
+            found.substitutions,
+            found.deletions,
+            found.insertions,
+            found.substitutions + found.deletions + found.hits,
+        )
+    for output, reference in pairs:  # jiwer leaves the empty references to us
+        if not reference:
+            total[2] += len(output if letters else output.split())
+    return WordErrors(*total.tolist())
+
+
+def wer(outputs: Sequence[str], references: Sequence[str], lowercase: bool = False) -> TextScore:
+    """Word error rate in per cent: all errors divided by all words of the references.
+
+    Not the mean of the rates of single texts, in which a short text would count as much as a long.
+    """
+    found = word_errors(outputs, references, lowercase)
+    return TextScore(found.rate, "word errors per 100 reference words, jiwer, " + _case(lowercase))
+
+
+def cer(outputs: Sequence[str], references: Sequence[str], lowercase: bool = False) -> TextScore:
+    """Character error rate in per cent: `wer` for letters and the spaces between words."""
+    found = word_errors(outputs, references, lowercase, letters=True)
+    return TextScore(found.rate, "letter errors per 100 reference letters, " + _case(lowercase))
+
+
+def _case(lowercase: bool) -> str:
+    return "lowercased" if lowercase else "cased"
+
+
+def bootstrap_interval(
+    errors: Sequence[float],
+    totals: Sequence[float],
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Interval for Σ errors / Σ totals in per cent: texts drawn again with replacement.
+
+    The percentile bootstrap (Efron 1979; Bisani and Ney 2004 for word error rates): errors and
+    words of one text stay together, as errors in one text come in company.
+    """
+    errors, totals = np.asarray(errors, dtype=float), np.asarray(totals, dtype=float)
+    if errors.shape != totals.shape or errors.ndim != 1 or not totals.sum():
+        raise ValueError(
+            f"one number of errors and one of words for each text, got {errors.shape} and "
+            f"{totals.shape} with {totals.sum():g} words"
+        )
+    drawn = np.random.default_rng(seed).integers(len(errors), size=(resamples, len(errors)))
+    rates = 100 * errors[drawn].sum(axis=1) / np.maximum(totals[drawn].sum(axis=1), 1)
+    low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def attention_times(weights, times) -> np.ndarray:
+    """When each output was heard: the time of the largest weight of each row, (Tt,).
+
+    ``weights`` (outputs, positions), ``times`` (positions,) in any unit.
+    """
+    matrix, times = np.asarray(weights, dtype=float), np.asarray(times, dtype=float)
+    if matrix.ndim != 2 or times.shape != (matrix.shape[1],):
+        raise ValueError(
+            f"attention {matrix.shape} needs a time for each of its positions, got {times.shape}"
+        )
+    return times[matrix.argmax(axis=1)]
+
+
+def time_errors(found: Sequence[float], words: Sequence[tuple[float, float]]) -> np.ndarray:
+    """Milliseconds from where attention peaked to the middle of each word, (words,).
+
+    ``found`` seconds, one for each word; ``words`` their true (start, end) in seconds.
+    """
+    found, words = np.asarray(found, dtype=float), np.asarray(words, dtype=float).reshape(-1, 2)
+    if found.shape != (len(words),):
+        raise ValueError(f"{found.shape} times for {len(words)} words; is the end mark still in?")
+    return 1000 * np.abs(found - words.mean(axis=1))
+
+
+def monotonicity(weights: Sequence) -> float:
+    """Share of steps that do not go back: a row peaks where the row before did, or behind.
+
+    ``weights`` is a list of matrices (outputs, positions); 1.0 when there is no step at all.
+    """
+    forward = steps = 0
+    for matrix in weights:
+        matrix = np.asarray(matrix, dtype=float)
+        if matrix.ndim != 2:
+            raise ValueError(f"attention must be a matrix (outputs, positions), got {matrix.shape}")
+        moves = np.diff(matrix.argmax(axis=1)) if len(matrix) else np.zeros(0)
+        forward, steps = forward + int((moves >= 0).sum()), steps + len(moves)
+    return forward / steps if steps else 1.0

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from course_utils.batches import Batch
 from course_utils.decoders import AttentionDecoder, BahdanauDecoder, Decoder, FixedVectorDecoder
-from course_utils.encoders import TextEncoder
+from course_utils.encoders import SpeechEncoder, TextEncoder
 from course_utils.image_encoders import ImageEncoder, PhotoEncoder
 from course_utils.memory import Memory
 
@@ -14,6 +14,8 @@ __all__ = [
     "DECODERS",
     "Seq2Seq",
     "build_captioner",
+    "SpeechModel",
+    "build_recogniser",
     "build_translator",
     "count_parameters",
 ]
@@ -71,7 +73,7 @@ def build_translator(
     encoder = TextEncoder(source_size, embedding_dim, memory_dim, dropout, encoder_layers)
     settings = {"score": score} if score is not None else {}
     if attention_dim is not None:
-        additive = score == "additive" or (score is None and decoder == "bahdanau")
+        additive = score in ("additive", "location") or (score is None and decoder == "bahdanau")
         if not additive:
             raise ValueError(
                 f"attention_dim is the hidden layer of the additive score, but decoder={decoder!r} "
@@ -131,8 +133,64 @@ def build_captioner(
     )
 
 
+class SpeechModel(Seq2Seq):
+    """A `Seq2Seq` whose memory can also be read without a decoder: by CTC (Graves et al. 2006).
+
+    ``ctc`` gives every position of the memory a score for each token and for the blank, which is
+    id 0 (PAD, never a target). ``ctc_weight`` λ is the share of CTC in the joint loss (Watanabe et
+    al. 2017, eq. 10; see `course_utils.training.joint_loss`): 0 trains attention alone, 1 CTC.
+    """
+
+    def __init__(self, encoder: SpeechEncoder, decoder: Decoder, size: int, ctc_weight: float):
+        super().__init__(encoder, decoder)
+        if not 0 <= ctc_weight <= 1:
+            raise ValueError(f"ctc_weight is a share, 0 to 1, got {ctc_weight}")
+        self.ctc, self.ctc_weight = nn.Linear(encoder.memory_dim, size), ctc_weight
+
+    def ctc_log_probs(self, memory: Memory) -> Tensor:
+        """Log probabilities of blank and tokens at each position, (B, Tk, V)."""
+        return self.ctc(memory.values).log_softmax(dim=-1)
+
+
+def build_recogniser(
+    size: int,
+    *,
+    decoder: str = "bahdanau",
+    score: str | None = None,
+    sample_rate: int = 8000,
+    mels: int = 40,
+    features: int = 160,
+    embedding_dim: int = 64,
+    memory_dim: int = 256,
+    hidden_dim: int = 160,
+    attention_dim: int | None = None,
+    dropout: float = 0.2,
+    ctc_weight: float = 0.3,
+) -> SpeechModel:
+    """A speech recogniser for a vocabulary of ``size`` pieces: only the encoder is another one."""
+    if decoder not in DECODERS:
+        raise ValueError(f"unknown decoder {decoder!r}; choose from {', '.join(DECODERS)}")
+    if decoder == "fixed_vector" and (score is not None or attention_dim is not None):
+        raise ValueError("a fixed-vector decoder has no attention, so it takes no score")
+    encoder = SpeechEncoder(memory_dim, mels, sample_rate, features=features, dropout=dropout)
+    settings = {"score": score, "attention_dim": attention_dim}
+    reader = DECODERS[decoder](
+        size,
+        embedding_dim,
+        memory_dim,
+        hidden_dim,
+        dropout,
+        **{name: value for name, value in settings.items() if value is not None},
+    )
+    return SpeechModel(encoder, reader, size, ctc_weight)
+
+
 # What a checkpoint's card names: a function that makes the model again from its settings.
-BUILDERS = {"translator": build_translator, "captioner": build_captioner}
+BUILDERS = {
+    "translator": build_translator,
+    "captioner": build_captioner,
+    "recogniser": build_recogniser,
+}
 
 
 def count_parameters(model: nn.Module) -> int:

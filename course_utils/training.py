@@ -24,12 +24,18 @@ from course_utils.vocabulary import PAD
 __all__ = [
     "FitSettings",
     "History",
+    "Loss",
+    "attention_loss",
     "doubly_stochastic",
     "fit",
+    "joint_loss",
     "sequence_loss",
     "train_step",
     "validation_loss",
 ]
+
+# What a training minimises: model, batch and label smoothing → one number with a gradient.
+Loss = Callable[[nn.Module, Batch, float], Tensor]
 
 
 def sequence_loss(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -59,6 +65,59 @@ def doubly_stochastic(weights: Tensor, targets: Tensor) -> Tensor:
     return ((1 - total) ** 2).sum(dim=1).mean()
 
 
+def attention_loss(
+    model: nn.Module, batch: Batch, label_smoothing: float = 0.0, regulariser: float = 0.0
+) -> Tensor:
+    """`sequence_loss` of a model that reads the true targets (teacher forcing): the usual loss.
+
+    ``regulariser`` is the share λ of `doubly_stochastic` in it.
+    """
+    logits, weights = model(batch)
+    loss = sequence_loss(logits, batch.target_out, label_smoothing)
+    if regulariser:
+        loss = loss + regulariser * doubly_stochastic(weights, batch.target_out)
+    return loss
+
+
+def joint_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+    """λ L_CTC + (1 − λ) L_attention (Watanabe et al. 2017, eq. 10), λ = ``model.ctc_weight``.
+
+    For a `course_utils.models.SpeechModel`: encoder and memory are shared, CTC reads them with a
+    linear layer, attention with the decoder. Both losses are in nats a token: the paper's are sums.
+    """
+    share, memory = model.ctc_weight, model.remember(batch)
+    loss = 0.0
+    if share < 1:
+        logits, _ = model.decoder(memory, batch.target_in)
+        loss = (1 - share) * sequence_loss(logits, batch.target_out, label_smoothing)
+    if share > 0:
+        targets = batch.target[:, 1:-1]  # EOS of the longest is cut off here, of the others below
+        lengths = (batch.target != PAD).sum(dim=1) - 2  # without BOS and EOS
+        loss = loss + share * ctc_loss(
+            model.ctc_log_probs(memory), targets, memory.attend_mask.sum(dim=1), lengths
+        )
+    return loss
+
+
+def ctc_loss(log_probs: Tensor, targets: Tensor, places: Tensor, lengths: Tensor) -> Tensor:
+    """−log P(targets) summed over all ways to place them (Graves et al. 2006, eq. 3), a token.
+
+    ``log_probs`` (B, Tk, V) of which the first ``places[b]`` positions are real, ``targets``
+    (B, Tt) of which the first ``lengths[b]`` count; the blank is id 0. A target that has no room
+    (more tokens, and blanks between equal ones, than positions) is left out.
+    """
+    nats = F.ctc_loss(
+        log_probs.transpose(0, 1),
+        targets,
+        places,
+        lengths,
+        blank=PAD,
+        reduction="sum",
+        zero_infinity=True,
+    )
+    return nats / (lengths.sum() + len(lengths)).clamp(min=1)  # an end is a prediction too
+
+
 def train_step(
     model: nn.Module,
     batch: Batch,
@@ -67,23 +126,20 @@ def train_step(
     label_smoothing: float = 0.0,
     clip: float = 1.0,
     regulariser: float = 0.0,
+    loss: Loss = attention_loss,
 ) -> float:
     """One update of the weights; returns the loss (nats a token) before it.
 
     Gradients are scaled down to a norm of ``clip`` when they exceed it (Pascanu et al. 2013).
-    ``regulariser`` is the share λ of `doubly_stochastic` in what is minimised, not in what is
-    returned.
+    ``loss`` is what is minimised; ``regulariser`` the share λ of `doubly_stochastic` in it.
     """
-    logits, weights = model(batch)
-    nats = sequence_loss(logits, batch.target_out, label_smoothing)
-    loss = nats
-    if regulariser:
-        loss = nats + regulariser * doubly_stochastic(weights, batch.target_out)
+    extra = {"regulariser": regulariser} if regulariser else {}
+    value = loss(model, batch, label_smoothing, **extra)
     optimizer.zero_grad()
-    loss.backward()
+    value.backward()
     nn.utils.clip_grad_norm_(model.parameters(), clip)
     optimizer.step()
-    return nats.item()
+    return value.item()
 
 
 @torch.no_grad()
@@ -147,6 +203,8 @@ def fit(
     valid: list[Batch] | None = None,
     evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
     select: str = "valid_loss",
+    lower_is_better: bool = False,
+    loss: Loss = attention_loss,
     resume_file: Path | None = None,
     progress: bool = True,
     stop_after: int | None = None,
@@ -155,7 +213,8 @@ def fit(
 
     Every ``validate_every`` steps and at the end it computes the loss on ``valid`` and the metrics
     of ``evaluate(model)``; ``select`` names the one that decides ("valid_loss": lower is better,
-    any other: higher). Without validation the last weights stay.
+    any other: higher, unless ``lower_is_better``). Without validation the last weights stay.
+    ``loss`` is what training minimises; validation reports the cross-entropy in any case.
 
     ``resume_file``: everything that the rest of the run depends on is written there at each
     validation (atomically); a later call with the same arguments goes on from it and reaches the
@@ -209,18 +268,19 @@ def fit(
     model.train()
     while history.steps < settings.steps:
         batch = next(stream).to(device)
-        loss = train_step(
+        nats = train_step(
             model,
             batch,
             optimizer,
             label_smoothing=settings.label_smoothing,
             clip=settings.clip,
             regulariser=settings.regulariser,
+            loss=loss,
         )
         schedule.step()
         history.steps += 1
         history.tokens += batch.target_tokens
-        running, since = running + loss, since + 1
+        running, since = running + nats, since + 1
         bar.update()
         bar.set_postfix(loss=f"{running / since:.3f}", refresh=False)
         last = history.steps == settings.steps
@@ -242,7 +302,9 @@ def fit(
             }
             history.rows.append(row)
             running, since = 0.0, 0
-            score = -row["valid_loss"] if select == "valid_loss" and valid else row.get(select)
+            score = row.get(select)
+            if score is not None and (lower_is_better or select == "valid_loss"):
+                score = -score
             if score is not None and score > best_score:
                 best_score, history.best_step = score, history.steps
                 best_weights = copy.deepcopy(model.state_dict())

@@ -160,3 +160,14 @@ def doubly_stochastic(built, packaged):
     weights = torch.rand(2, 3, 5, generator=generator)
     targets = torch.tensor([[4, 5, 2], [6, 2, 0]])
     torch.testing.assert_close(built(weights, targets), packaged(weights, targets))
+
+
+@compares("course_utils.attention.LocationScore")
+def location_score(built, packaged):
+    torch.manual_seed(0)
+    ours, theirs = built(7, 4, 6, 3, 5), packaged(7, 4, 6, 3, 5)
+    ours.load_state_dict(theirs.state_dict())
+    query, keys, previous = torch.randn(2, 1, 7), torch.randn(2, 9, 4), torch.rand(2, 9)
+    torch.testing.assert_close(
+        ours(query, ours.prepare(keys), previous), theirs(query, theirs.prepare(keys), previous)
+    )

@@ -18,6 +18,7 @@ from course_utils.attention import (
     Attention,
     DotScore,
     GeneralScore,
+    LocationScore,
     MultiHeadAttention,
     causal_mask,
     length_mask,
@@ -29,6 +30,7 @@ from course_utils.attention import (
 from tools.tiny import MODELS, quick, random_batch, tiny_translator
 
 B, TQ, TK, DQ, DK, DV, A = 2, 3, 5, 4, 7, 6, 9
+CONTENT = [name for name, score in SCORES.items() if not score.looks_back]
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 3e-2}
 SIZES = st.integers(1, 6)
 SEEDS = st.integers(0, 10**6)
@@ -86,7 +88,7 @@ FORMULAS = {
 }
 
 
-@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize("name", CONTENT)
 def test_score_is_its_formula(name):
     score = score_of(name)
     query, keys, _ = inputs_for(score)
@@ -104,7 +106,7 @@ def test_additive_score_has_three_matrices_and_no_bias():
     assert AdditiveScore(DQ, DK).v.in_features == DQ  # by default as wide as the query
 
 
-@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize("name", CONTENT)
 def test_gradcheck(name):
     score = score_of(name).double()
     attention = Attention(score)
@@ -129,7 +131,7 @@ class Counter:
         return self.method(*arguments, **named)
 
 
-@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize("name", CONTENT)
 def test_keys_prepared_once_give_the_same(name, monkeypatch):
     score = score_of(name)
     attention = Attention(score)
@@ -307,7 +309,7 @@ def test_attention_equals_pytorch(dtype, kind, b, tq, tk, d, dv, seed):
     )
 
 
-@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize("name", CONTENT)
 def test_context_is_the_weighted_sum_of_values(name):
     score = score_of(name)
     query, keys, values = inputs_for(score)
@@ -328,7 +330,7 @@ def test_context_is_the_weighted_sum_of_values(name):
 
 def all_layers():
     """Each score in an Attention, and multi-head attention, with inputs."""
-    for name in SCORES:
+    for name in CONTENT:
         score = score_of(name)
         yield pytest.param(Attention(score), inputs_for(score), id=name)
     torch.manual_seed(0)
@@ -493,3 +495,67 @@ def test_copied_layer_has_its_own_weights():
     assert torch.equal(ours.W_q.weight, before) and before.any()
     with pytest.raises(ValueError, match="add_bias_kv"):
         MultiHeadAttention.from_torch(nn.MultiheadAttention(6, 2, add_bias_kv=True))
+
+
+# --- location ---------------------------------------------------------------------------------
+
+
+def location_score(width=3, filters=2, seed=0):
+    torch.manual_seed(seed)
+    return LocationScore(DQ, DK, A, filters, width)
+
+
+def test_location_score_is_its_formula():
+    score = location_score()
+    query, keys, _ = inputs_for(score, sizes=(B, 1, TK, DV))
+    previous = torch.rand(B, TK, generator=torch.Generator().manual_seed(1))
+    found = score(query, score.prepare(keys), previous)
+    assert found.shape == (B, 1, TK)
+    W, U, V, F_, v = (m.weight.detach() for m in (score.W_a, score.U_a, score.U, score.F, score.v))
+    for b in range(B):
+        for i in range(TK):
+            places = [0.0 if not 0 <= i + k < TK else float(previous[b, i + k]) for k in (-1, 0, 1)]
+            f = torch.tensor([dot(row[0].tolist(), places) for row in F_])
+            expected = v[0] @ torch.tanh(W @ keys[b, i] + U @ query[b, 0] + V @ f)
+            assert found[b, 0, i].item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_location_moves_with_the_previous_weights():
+    """With equal keys only the place counts: shifted weights before give shifted scores."""
+    score = location_score(width=5)
+    query, keys = torch.randn(1, 1, DQ), torch.ones(1, 12, DK)
+    here = torch.zeros(1, 12)
+    here[0, 4] = 1.0
+    before = score(query, score.prepare(keys), here)
+    after = score(query, score.prepare(keys), here.roll(3, dims=1))
+    torch.testing.assert_close(after[..., 3:], before[..., :-3])
+    assert (before.max() - before.min()) > 1e-3
+    nowhere = score(query, score.prepare(keys), torch.zeros(1, 12))
+    torch.testing.assert_close(nowhere, nowhere[..., :1].expand_as(nowhere))
+
+
+def test_location_without_place_is_additive():
+    score, plain = location_score(), AdditiveScore(DQ, DK, A)
+    plain.load_state_dict({k: w for k, w in score.state_dict().items() if k in plain.state_dict()})
+    query, keys, _ = inputs_for(score, sizes=(B, 1, TK, DV))
+    found = score(query, score.prepare(keys), torch.zeros(B, TK))
+    torch.testing.assert_close(found, plain(query, plain.prepare(keys)))
+
+
+def test_location_asks_for_one_query_and_the_weights_before():
+    score = location_score()
+    query, keys, values = inputs_for(score)
+    attention = Attention(score)
+    with pytest.raises(ValueError, match=r"one query at a time.*\(2, 5\)"):
+        attention(query, keys, values, attend_mask=None, previous=torch.zeros(B, TK))
+    with pytest.raises(ValueError, match="None"):
+        attention(query[:, :1], keys, values, attend_mask=None)
+    with pytest.raises(ValueError, match=r"\(2, 4\)"):
+        attention(query[:, :1], keys, values, attend_mask=None, previous=torch.zeros(B, TK - 1))
+    with pytest.raises(ValueError, match="odd"):
+        LocationScore(DQ, DK, A, width=4)
+    mask = random_mask((B, TK))
+    before = torch.zeros(B, TK)
+    _, weights = attention(query[:, :1], keys, values, attend_mask=mask, previous=before)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(B, 1))
+    assert not weights[:, 0][~mask].any()

@@ -215,7 +215,20 @@ def cell_of(recurrence, suffix="l0"):
     return cell
 
 
-def score_by_hand(score, name, s, h):
+def location_by_hand(score, previous, i):
+    """What the convolution of a location-aware score finds at position i."""
+    filters = score.F.weight[:, 0]
+    half = filters.shape[1] // 2
+    places = [j for j in range(len(previous)) if abs(j - i) <= half]
+    found = sum((filters[:, half + j - i] * previous[j] for j in places), torch.zeros(len(filters)))
+    return score.U.weight @ found
+
+
+def score_by_hand(score, name, s, h, previous, i):
+    if name == "location":
+        place = location_by_hand(score, previous, i)
+        hidden = score.W_a.weight @ h + score.U_a.weight @ s + place
+        return score.v.weight[0] @ torch.tanh(hidden)
     if name == "additive":
         return score.v.weight[0] @ torch.tanh(score.W_a.weight @ h + score.U_a.weight @ s)
     if name == "general":
@@ -228,13 +241,18 @@ def decode_by_hand(kind, score_name, decoder, states, summary, tokens):
     cell = cell_of(decoder.recurrence)
     s = torch.tanh(decoder.start_hidden.weight @ summary + decoder.start_hidden.bias)
     c = decoder.start_cell.weight @ summary + decoder.start_cell.bias
-    all_logits, all_weights = [], []
+    all_logits, all_weights = [], [torch.zeros(len(states))]  # before the first look: nowhere
 
     def attend(s):
         if kind == "fixed_vector":
             return summary, torch.zeros(len(states))
         score = decoder.attention.score
-        e = torch.stack([score_by_hand(score, score_name, s, h) for h in states])
+        e = torch.stack(
+            [
+                score_by_hand(score, score_name, s, h, all_weights[-1], i)
+                for i, h in enumerate(states)
+            ]
+        )
         alpha = e.exp() / e.exp().sum()
         return sum(a * h for a, h in zip(alpha, states, strict=True)), alpha
 
@@ -249,7 +267,7 @@ def decode_by_hand(kind, score_name, decoder, states, summary, tokens):
         combined = torch.tanh(decoder.combine.weight @ torch.cat([s, r]) + decoder.combine.bias)
         all_logits.append(decoder.embedding.weight @ combined + decoder.output_bias)
         all_weights.append(alpha)
-    return torch.stack(all_logits), torch.stack(all_weights)
+    return torch.stack(all_logits), torch.stack(all_weights[1:])
 
 
 @every_model

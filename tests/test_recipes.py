@@ -107,3 +107,37 @@ def test_studies_name_recipes_and_settings_that_exist():
             build = {recipe.task.size: 9, **recipe.model, **variant.model}
             recipes.framework.BUILDERS[recipe.task.builder](**build)
         assert {name for name in study.seeds_of} <= {v.name for v in study.variants}
+
+
+def test_a_training_can_begin_with_a_checkpoint(tiny, tmp_path):
+    first = train("tiny", out=tmp_path / "first")
+    card = train("tiny", steps=1, seed=9, out=tmp_path / "second", start=str(tmp_path / "first"))
+    assert "start" not in first
+    assert card["start"]["sha256"] == first["sha256"]["model.safetensors"]
+    assert (card["start"]["name"], card["start"]["steps"]) == ("tiny", 4)
+    fresh = train("tiny", steps=1, seed=9, out=tmp_path / "fresh")
+    assert fresh["sha256"] != card["sha256"]
+    begun, gone_on = (
+        load_checkpoint(tmp_path / name).model.decoder.combine.weight
+        for name in ("first", "second")
+    )
+    # One step moves each weight by about the learning rate; fresh weights lie elsewhere.
+    assert (gone_on - begun).abs().max() < 0.1
+
+
+def test_a_variant_can_bring_its_own_data_and_measure(tiny, tmp_path, monkeypatch):
+    asked = []
+
+    def other_data():
+        asked.append("data")
+        return tiny.data()
+
+    variants = (
+        Variant("plain", {}, 1),
+        Variant("own", {}, 1, data=other_data, measure=lambda writer: {"found": 2}),
+    )
+    study = Study("mine", "", variants, (0,), "tiny", measure=lambda writer: {"found": 1})
+    monkeypatch.setitem(studies.STUDIES_BY_NAME, "mine", study)
+    found = load_study("mine", run_study("mine", tmp_path / "mine.json"))
+    assert [run["found"] for run in found["runs"]] == [1, 2] and asked == ["data"]
+    assert found["processor_minutes"] >= 0

@@ -16,17 +16,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, help="updates of the weights (default: the recipe's)")
     parser.add_argument("--seed", type=int, help="default: the recipe's")
     parser.add_argument(
+        "--start", metavar="NAME", help="a checkpoint to begin with (default: the recipe's)"
+    )
+    parser.add_argument(
         "--out", type=Path, help="folder of the checkpoint (default: data/checkpoints/NAME)"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from course_utils.checkpoints import CheckpointError
     from course_utils.datasets.download import DataError
     from course_utils.recipes import train
 
     try:
-        card = train(arguments.name, arguments.steps, arguments.seed, arguments.out)
-    except (DataError, ValueError) as error:
+        card = train(
+            arguments.name, arguments.steps, arguments.seed, arguments.out, arguments.start
+        )
+    except (CheckpointError, DataError, ValueError) as error:
         return fail(str(error))
     print(
         f"{card['name']}: {card['parameters']:,} parameters, {card['steps']:,} steps, "

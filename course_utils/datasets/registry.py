@@ -223,4 +223,41 @@ def _flickr8k():
     )
 
 
-REGISTRY = {entry.name: entry for entry in (_multi30k(), _flickr8k())}
+def _spoken_digits():
+    return PublicDataset(
+        name="spoken_digits",
+        title="Free Spoken Digit Dataset: ten English digits by six people, 8 kHz",
+        files=(
+            RemoteFile(
+                name="free-spoken-digit-dataset-master.zip",
+                urls=(
+                    "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/heads/"
+                    "master.zip",
+                ),
+                # GitHub packs the archive anew: no two downloads need have the same bytes.
+                manifest=(
+                    Content("*/recordings/*.wav", files=3000),
+                    *(Content(f"*/recordings/{digit}_*.wav", files=300) for digit in range(10)),
+                ),
+            ),
+        ),
+        licence="CC BY-SA 4.0",
+        citation=(
+            "Z. Jackson, C. Souza, J. Flaks, Y. Pan, H. Nicolas, A. Thite (2018)."
+            " Jakobovski/free-spoken-digit-dataset: v1.0.8. Zenodo. doi:10.5281/zenodo.1342401."
+        ),
+        remarks=(
+            "3,000 recordings; the official test part are those with index 0 to 4. The course makes"
+            " strings of 2 to 6 digits of them. Not part of the course's own files."
+        ),
+    )
+
+
+REGISTRY = {
+    entry.name: entry
+    for entry in (
+        _multi30k(),
+        _flickr8k(),
+        _spoken_digits(),
+    )
+}

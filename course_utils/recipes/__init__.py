@@ -9,32 +9,42 @@ from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
-from course_utils.checkpoints import provenance, save_checkpoint
+from course_utils.checkpoints import load_checkpoint, provenance, save_checkpoint
 from course_utils.paths import CHECKPOINTS
-from course_utils.recipes import captioning, translation
+from course_utils.recipes import captioning, speech, translation
 from course_utils.recipes.framework import Recipe, Task, test_metrics, train_model
 
 __all__ = ["RECIPES", "Recipe", "Task", "train", "train_model"]
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (*translation.RECIPES, *captioning.RECIPES)
+    recipe.name: recipe
+    for recipe in (
+        *translation.RECIPES,
+        *captioning.RECIPES,
+        *speech.RECIPES,
+    )
 }
 
 
 def train(
-    name: str, steps: int | None = None, seed: int | None = None, out: Path | None = None
+    name: str,
+    steps: int | None = None,
+    seed: int | None = None,
+    out: Path | None = None,
+    start: str | None = None,
 ) -> dict:
     """Train a recipe, test it once, write the checkpoint; returns its card.
 
     ``out`` is the folder of the checkpoint, by default the recipe's own under data/checkpoints.
-    An interrupted training goes on when the same call is repeated.
+    ``start`` is a checkpoint to begin with in place of the recipe's. An interrupted training goes
+    on when the same call is repeated.
     """
     if name not in RECIPES:
         raise ValueError(f"unknown training {name!r}; choose from {', '.join(RECIPES)}")
     recipe = RECIPES[name]
     changes = {"steps": steps, "seed": seed}
     settings = replace(recipe.settings, **{k: v for k, v in changes.items() if v is not None})
-    recipe = replace(recipe, settings=settings)
+    recipe = replace(recipe, settings=settings, start=recipe.start if start is None else start)
     folder = CHECKPOINTS / name if out is None else Path(out)
     started, processor = time.perf_counter(), time.process_time()
     data = recipe.data()
@@ -57,6 +67,7 @@ def train(
         "processor_minutes": round((time.process_time() - processor) / 60, 1),
         "fit": asdict(settings) | {"batch_tokens": recipe.batch_tokens},
         "select": recipe.select,
+        **({} if recipe.start is None else {"start": started_from(recipe.start)}),
         "metrics": metrics,
         "data": data.cards,
         **provenance(),
@@ -70,3 +81,12 @@ def train(
         card=card,
         log=history.rows,
     )
+
+
+def started_from(start: str) -> dict:
+    """What a card says of the checkpoint that a training began with: its name, cost and weights."""
+    card = load_checkpoint(start).card
+    kept = ("name", "steps", "processor_minutes", "commit")
+    return {key: card[key] for key in kept if key in card} | {
+        "sha256": card["sha256"]["model.safetensors"]
+    }

@@ -9,7 +9,7 @@ import torch
 
 from course_utils.models import BUILDERS, Seq2Seq
 from course_utils.tasks import Pair, TaskData, Writer
-from course_utils.training import FitSettings, History, fit
+from course_utils.training import FitSettings, History, Loss, attention_loss, fit
 
 __all__ = ["Recipe", "Task", "public_card", "test_metrics", "train_model"]
 
@@ -20,9 +20,9 @@ class Task:
 
     ``builder`` names one of `course_utils.models.BUILDERS`, whose first setting, ``size``, is the
     size of the vocabulary; ``writer`` turns inputs into texts with the trained model; ``scores``
-    are metrics ``score(outputs, references, lowercase)`` by name; ``test_scores`` are more of them,
-    computed only after the training. One whose optional package is missing is left out, with a line
-    that says so.
+    are metrics ``score(outputs, references, lowercase)`` by name, of those in ``errors`` lower is
+    better; ``test_scores`` are more of them, computed only after the training. One whose optional
+    package is missing is left out, with a line that says so. ``loss`` is what training minimises.
     """
 
     builder: str
@@ -30,6 +30,8 @@ class Task:
     writer: type[Writer]
     scores: dict[str, Callable]
     test_scores: dict[str, Callable] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
+    loss: Loss = attention_loss
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ class Recipe:
     """How a model is trained.
 
     ``batch_tokens`` target positions a batch. At each validation the inputs of the validation set
-    become texts, greedily, and ``select`` names the score that chooses the weights.
+    become texts, greedily, and ``select`` names the score that chooses the weights. ``start`` names
+    a checkpoint (or its folder) to begin with, whose encoder is taken over and, unless
+    ``start_encoder_only``, the rest as well when both write with the same vocabulary; None begins
+    with random weights.
     """
 
     name: str
@@ -51,6 +56,8 @@ class Recipe:
     model: dict = field(default_factory=dict)
     beam: int = 5
     alpha: float = 1.0
+    start: str | None = None
+    start_encoder_only: bool = False
 
 
 def public_card(name: str) -> dict:
@@ -83,6 +90,8 @@ def train_model(
     build = {task.size: len(data.vocabulary), **recipe.model}
     torch.manual_seed(recipe.settings.seed)
     model = BUILDERS[task.builder](**build).to(device())
+    if recipe.start is not None:
+        take_over(model, data, recipe.start, recipe.start_encoder_only)
     inputs, references = [x for x, _ in data.valid], [y for _, y in data.valid]
 
     def evaluate(trained: Seq2Seq) -> dict[str, float]:
@@ -99,10 +108,31 @@ def train_model(
         valid=data.valid_batches,
         evaluate=evaluate,
         select=f"valid_{recipe.select}",
+        lower_is_better=recipe.select in task.errors,
+        loss=task.loss,
         resume_file=resume_file,
         progress=progress,
     )
     return model, history, build
+
+
+def take_over(model: Seq2Seq, data: TaskData, start: str, encoder_only: bool = False) -> None:
+    """Copy the weights of a checkpoint: its encoder, or everything for the same vocabulary."""
+    from course_utils.checkpoints import load_checkpoint
+
+    found = load_checkpoint(start)
+    size = len(data.vocabulary)
+    same = found.vocabulary.pieces(range(len(found.vocabulary))) == data.vocabulary.pieces(
+        range(size)
+    )
+    whole = same and not encoder_only
+    target, source = (model, found.model) if whole else (model.encoder, found.model.encoder)
+    try:
+        target.load_state_dict(source.state_dict())
+    except RuntimeError as error:
+        raise ValueError(
+            f"the model of checkpoint {start} has other sizes than the one to be trained: {error}"
+        ) from error
 
 
 def test_metrics(recipe: Recipe, model: Seq2Seq, data: TaskData) -> dict:

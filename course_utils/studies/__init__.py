@@ -12,13 +12,18 @@ from pathlib import Path
 from course_utils.checkpoints import provenance
 from course_utils.paths import STUDIES
 from course_utils.recipes import RECIPES
-from course_utils.studies import captioning, translation
+from course_utils.studies import captioning, speech, translation
 from course_utils.studies.framework import Study, Variant, train_and_measure
 
 __all__ = ["STUDIES_BY_NAME", "Study", "Variant", "load_study", "run_study"]
 
 STUDIES_BY_NAME: dict[str, Study] = {
-    study.name: study for study in (*translation.STUDIES, *captioning.STUDIES)
+    study.name: study
+    for study in (
+        *translation.STUDIES,
+        *captioning.STUDIES,
+        *speech.STUDIES,
+    )
 }
 
 
@@ -57,6 +62,7 @@ def run_study(name: str, out: Path | None = None, steps: int | None = None) -> P
             "batch_tokens": recipe.batch_tokens,
             "seeds": sorted({run["seed"] for run in done}),
             "minutes": round(sum(run["minutes"] for run in done), 1),
+            "processor_minutes": round(sum(run["processor_minutes"] for run in done), 1),
             **provenance(),
             "runs": done,
         }

@@ -14,12 +14,18 @@ __all__ = ["Study", "Variant", "train_and_measure"]
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to build and train: changes to the recipe's model, a budget, changes to `fit`."""
+    """One way to build and train: changes to the recipe's model, a budget, changes to `fit`.
+
+    ``data`` and ``measure`` take the place of the recipe's data and of the study's measure, where
+    the variants differ in what they learn from.
+    """
 
     name: str
     model: dict
     steps: int
     fit: dict = field(default_factory=dict)
+    data: Callable[[], TaskData] | None = None
+    measure: Callable[[Writer], dict] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,13 +53,14 @@ def train_and_measure(
     settings = replace(recipe.settings, steps=steps, seed=seed, validate_every=max(1, steps // 6))
     settings = replace(settings, **variant.fit)
     changed = replace(recipe, settings=settings, model=recipe.model | variant.model)
-    model, history, _ = train_model(changed, data)
+    model, history, _ = train_model(changed, data if variant.data is None else variant.data())
+    measure = study.measure if variant.measure is None else variant.measure
     return {
         "parameters": count_parameters(model),
         "best_step": history.best_step,
         "target_tokens": history.tokens,
         "training_minutes": round(history.seconds / 60, 2),
-        **study.measure(recipe.task.writer(model, data.vocabulary)),
+        **measure(recipe.task.writer(model, data.vocabulary)),
         "curve": [
             {k: round(v, 4) for k, v in row.items() if k != "learning_rate"} for row in history.rows
         ],

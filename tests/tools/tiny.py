@@ -31,6 +31,8 @@ MODELS = [
     ("attention", "additive"),
     ("bahdanau", "additive"),
     ("bahdanau", "general"),
+    ("attention", "location"),
+    ("bahdanau", "location"),
     ("fixed_vector", None),
 ]
 

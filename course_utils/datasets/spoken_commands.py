@@ -1,0 +1,390 @@
+"""Spoken commands, generated: sentences of our own grammar, read aloud by espeak-ng.
+
+Every sound comes with what no recording has: the true start and end of each word, from the events
+of the synthesiser. Twelve voices read the training part, two others the validation part, and four
+more the test parts. The corpus is made at first use, in about a minute, and cached.
+
+The synthesiser comes with the package `espeakng-loader` (espeak-ng, GPL 3; its output is free of
+that licence) and is called through ctypes, in a process of its own: espeak-ng carries tiny
+remainders from one sentence to the next, so that only a fresh one always says the same. Where the
+package is missing, ``spoken_commands("sample")`` still works: it is part of the course.
+"""
+
+import ctypes
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from course_utils.paths import DATA, REPO, cache_folder
+
+__all__ = [
+    "RATE",
+    "SPLITS",
+    "SpokenCommand",
+    "Synthesiser",
+    "command",
+    "commands",
+    "spelled",
+    "spoken_commands",
+    "words",
+]
+
+RATE = 16_000
+VERSION = 1  # of the corpus: a change of grammar, voices or synthesis asks for another number
+FOLDER = f"spoken-commands-{VERSION}"
+SAMPLE = DATA / "spoken_commands"
+
+# --- what is said -----------------------------------------------------------------------------
+
+UNITS = "one two three four five six seven eight nine".split()
+TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+ROOMS = ("kitchen", "bedroom", "bathroom", "garden")
+DEVICES = ("light", "fan", "radio", "heater")
+DIRECTIONS = ("left", "right", "up", "down")
+
+
+def spelled(number: int) -> str:
+    """A number from 1 to 99 in words: 42 → "forty two"."""
+    if not 1 <= number <= 99:
+        raise ValueError(f"only numbers from 1 to 99 are spelled, got {number}")
+    if number < 10:
+        return UNITS[number - 1]
+    if number < 20:
+        return TEENS[number - 10]
+    tens, unit = divmod(number, 10)
+    return TENS[tens - 2] + (f" {UNITS[unit - 1]}" if unit else "")
+
+
+def command(choose: random.Random) -> str:
+    """One command drawn from the grammar: six kinds, equally often."""
+    kind = choose.randrange(6)
+    number = spelled(choose.randint(1, 99))
+    if kind == 0:
+        return f"turn {choose.choice(('on', 'off'))} the {place(choose)}"
+    if kind == 1:
+        return f"set the {place(choose)} to {number} percent"
+    if kind == 2:
+        return "call " + " ".join(choose.choice(UNITS) for _ in range(choose.randint(3, 7)))
+    if kind == 3:
+        return f"start a timer for {number} minutes"
+    if kind == 4:
+        return f"wake me at {spelled(choose.randint(1, 12))} {spelled(choose.randint(10, 59))}"
+    return f"move {choose.choice(DIRECTIONS)} {number} steps"
+
+
+def place(choose: random.Random) -> str:
+    return f"{choose.choice(ROOMS)} {choose.choice(DEVICES)}"
+
+
+def commands(choose: random.Random, numbers: Sequence[int]) -> str:
+    """Several commands in a row, "… then … then …"; how many is drawn from ``numbers``."""
+    return " then ".join(command(choose) for _ in range(choose.choice(numbers)))
+
+
+def words() -> list[str]:
+    """Every word that the grammar can say, in alphabetical order."""
+    fixed = (
+        "turn on off the set to percent call start a timer for minutes wake me at move steps then"
+    )
+    numbers = [*UNITS, *TEENS, *TENS]
+    return sorted({*fixed.split(), *numbers, *ROOMS, *DEVICES, *DIRECTIONS})
+
+
+# --- who says it ------------------------------------------------------------------------------
+
+# An accent and a voice, as espeak-ng names them.
+TRAIN_VOICES = (
+    "en-us",
+    "en-us+f2",
+    "en-us+m3",
+    "en-us+f5",
+    "gmw/en+m1",
+    "gmw/en+f3",
+    "gmw/en+m5",
+    "en-gb-scotland+m2",
+    "gmw/en-GB-x-rp+f1",
+    "gmw/en-029+m6",
+    "gmw/en-GB-x-gbclan+f4",
+    "en-us-nyc+m8",
+)
+VALID_VOICES = ("en-us+Andy", "gmw/en+Annie")
+TEST_VOICES = ("gmw/en+m7", "en-us+anika", "en-gb-scotland+belinda", "gmw/en-GB-x-rp+max")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who speaks; how many sounds; numbers of commands in one sound, each equally often."""
+
+    voices: tuple[str, ...]
+    count: int
+    commands: tuple[int, ...]
+
+
+SHORT = (1, 1, 1, 1, 2)
+SPLITS = {
+    "train": Split(TRAIN_VOICES, 2000, SHORT),
+    "valid": Split(VALID_VOICES, 200, SHORT),
+    "test": Split(TEST_VOICES, 300, SHORT),
+    "long": Split(TEST_VOICES, 100, (3, 4, 5, 6)),
+    "sample": Split(TEST_VOICES, 28, SHORT),
+}
+
+
+@dataclass(frozen=True)
+class SpokenCommand:
+    """One sound, what is said in it, and when.
+
+    text    the words;  voice, speed (words a minute), pitch (0 to 99)  how it was read
+    times   start and end of each word in seconds
+    stored  16-bit samples (N,) at 16 kHz; `samples` gives them as numbers from -1 to 1
+    """
+
+    text: str
+    voice: str
+    speed: int
+    pitch: int
+    times: tuple[tuple[float, float], ...]
+    stored: Tensor
+
+    @property
+    def samples(self) -> Tensor:
+        return self.stored.float() / 32768
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+
+@lru_cache(maxsize=5)
+def spoken_commands(split: str, progress: bool = True) -> tuple[SpokenCommand, ...]:
+    """The sounds of a split: "train", "valid", "test", "long" (3 to 6 commands) or "sample".
+
+    Made at first use and cached; "sample" comes with the course. Raises ValueError for an unknown
+    split, RuntimeError when espeak-ng is needed and not there.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split {split!r} is none of {', '.join(SPLITS)}")
+    folder = SAMPLE if split == "sample" else cache_folder() / FOLDER
+    if not (folder / f"{split}.json").exists():
+        make(split, folder, progress)
+    return read(split, folder)
+
+
+def make(split: str, folder: Path, progress: bool = True) -> None:
+    """Synthesise a split in a fresh process and write it to ``folder``: all of it, or nothing."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(REPO), *sys.path])}
+    arguments = [sys.executable, "-m", __name__, split, str(folder)]
+    done = subprocess.Popen(
+        arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    from tqdm import tqdm
+
+    bar = tqdm(
+        total=SPLITS[split].count,
+        desc=f"reading aloud: {split}",
+        unit="sound",
+        disable=not progress,
+        leave=False,
+        file=sys.stdout if "ipykernel" in sys.modules else sys.stderr,
+    )
+    for _ in done.stdout:  # one line for each sound
+        bar.update()
+    error = done.stderr.read()
+    bar.close()
+    if done.wait():
+        last = error.strip().splitlines()[-1:] or ["it ended without a message"]
+        raise RuntimeError(
+            f"the spoken commands ({split}) could not be made: {last[0]}. espeak-ng comes with the "
+            'package espeakng-loader; "sample" works without it.'
+        )
+
+
+def read(split: str, folder: Path) -> tuple[SpokenCommand, ...]:
+    """What `make` has written; ValueError when the two files do not belong together."""
+    import soundfile
+
+    index = json.loads((folder / f"{split}.json").read_text(encoding="utf-8"))
+    samples, rate = soundfile.read(folder / f"{split}.flac", dtype="int16")
+    if rate != RATE or len(samples) != sum(entry["samples"] for entry in index):
+        raise ValueError(
+            f"{folder / split}.flac holds {len(samples):,} samples at {rate} Hz, its index "
+            f"{sum(entry['samples'] for entry in index):,} at {RATE} Hz: remove both files"
+        )
+    parts = torch.from_numpy(samples).split([entry["samples"] for entry in index])
+    return tuple(
+        SpokenCommand(
+            entry["text"],
+            entry["voice"],
+            entry["speed"],
+            entry["pitch"],
+            tuple((start, end) for start, end in entry["times"]),
+            part,
+        )
+        for entry, part in zip(index, parts, strict=True)
+    )
+
+
+# --- how it is said ---------------------------------------------------------------------------
+
+
+class _Name(ctypes.Union):
+    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("text", ctypes.c_char * 8)]
+
+
+class _Event(ctypes.Structure):
+    """espeak_EVENT of espeak-ng's speak_lib.h."""
+
+    _fields_ = [
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),  # milliseconds
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", _Name),
+    ]
+
+
+WORD, PHONEME = 1, 7  # espeakEVENT_WORD, espeakEVENT_PHONEME
+SYNCHRONOUS, PHONEME_EVENTS, UTF8 = 2, 1, 1
+SPEED, PITCH = 1, 3
+Callback = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
+)
+
+
+class Synthesiser:
+    """espeak-ng: text → sound and the time of each word. There is one in a process."""
+
+    def __init__(self):
+        try:
+            import espeakng_loader
+
+            self.library = ctypes.CDLL(espeakng_loader.get_library_path())
+            folder = espeakng_loader.get_data_path()
+        except (ImportError, OSError) as error:
+            raise RuntimeError(
+                f"espeak-ng is not there ({error}): pip install espeakng-loader"
+            ) from error
+        self.rate = self.library.espeak_Initialize(SYNCHRONOUS, 0, folder.encode(), PHONEME_EVENTS)
+        if self.rate <= 0:
+            raise RuntimeError(f"espeak-ng does not start with its data in {folder}")
+        self._blocks: list[Tensor] = []
+        self._events: list[tuple[int, int, str]] = []
+        self._callback = Callback(self._receive)  # kept: the library does not
+        self.library.espeak_SetSynthCallback(self._callback)
+
+    def _receive(self, samples, count, events) -> int:
+        if samples and count > 0:
+            block = ctypes.string_at(samples, 2 * count)
+            self._blocks.append(torch.frombuffer(bytearray(block), dtype=torch.int16))
+        at = 0
+        while events[at].type:
+            event = events[at]
+            name = event.id.text.decode("utf-8", "replace") if event.type == PHONEME else ""
+            self._events.append((event.type, event.sample, name))
+            at += 1
+        return 0
+
+    def say(
+        self, text: str, voice: str = "en-us", speed: int = 160, pitch: int = 50
+    ) -> SpokenCommand:
+        """Read ``text`` aloud (words and spaces); 16 kHz, with start and end of each word."""
+        spoken = text.split()
+        if not spoken:
+            raise ValueError("there is no word to say")
+        if self.library.espeak_SetVoiceByName(voice.encode()):
+            raise ValueError(f"espeak-ng has no voice {voice!r}")
+        self.library.espeak_SetParameter(SPEED, speed, 0)
+        self.library.espeak_SetParameter(PITCH, pitch, 0)
+        self._blocks, self._events = [], []
+        # Left alone, espeak-ng runs words such as "on the" into one, with one event for the two. A
+        # space without width before each word keeps them apart, for the eye and for the events.
+        written = " ".join("\u200b" + word for word in spoken).encode()
+        self.library.espeak_Synth(
+            ctypes.c_char_p(written), ctypes.c_size_t(len(written) + 1), 0, 1, 0, UTF8, None, None
+        )
+        times = word_times(self._events, len(spoken), self.rate)
+        sound = torch.cat(self._blocks).float() / 32768
+        stored = (_resample(sound, self.rate) * 32768).round().clamp(-32768, 32767).short()
+        return SpokenCommand(" ".join(spoken), voice, speed, pitch, times, stored)
+
+
+def word_times(
+    events: Sequence[tuple[int, int, str]], count: int, rate: int
+) -> tuple[tuple[float, float], ...]:
+    """Start and end of each word in seconds, from events (type, sample, phoneme).
+
+    A word starts at its word event, and ends where the next begins or at a pause before that (a
+    phoneme whose name begins with "_"). Raises ValueError when the events are not one for each
+    word, in order.
+    """
+    starts = [sample for kind, sample, _ in events if kind == WORD]
+    if len(starts) != count or starts != sorted(set(starts)):
+        raise ValueError(f"{count} words, but espeak-ng reported {len(starts)} starts: {starts}")
+    pauses = [s for kind, s, name in events if kind == PHONEME and name.startswith("_")]
+    last = max(sample for _, sample, _ in events)
+    found = []
+    for start, following in zip(starts, [*starts[1:], last], strict=True):
+        end = min([following, *(pause for pause in pauses if pause > start)])
+        found.append((round(start / rate, 4), round(end / rate, 4)))
+    return tuple(found)
+
+
+@lru_cache(maxsize=2)
+def _converter(rate: int):
+    from torchaudio.transforms import Resample
+
+    return Resample(rate, RATE)
+
+
+def _resample(sound: Tensor, rate: int) -> Tensor:
+    return _converter(rate)(sound)
+
+
+def synthesise(split: str) -> Iterator[SpokenCommand]:
+    """All sounds of a split, in order. The same in each fresh process."""
+    choose, settings, voice = random.Random(f"{split}-{VERSION}"), SPLITS[split], Synthesiser()
+    for number in range(settings.count):
+        yield voice.say(
+            commands(choose, settings.commands),
+            settings.voices[number % len(settings.voices)],
+            speed=choose.randint(130, 210),
+            pitch=choose.randint(35, 65),
+        )
+
+
+def main(split: str, folder: Path) -> None:
+    """Write a split as one FLAC and its index; the index comes last and tells that all is there."""
+    import soundfile
+
+    torch.set_num_threads(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    index, sounds = [], []
+    for sound in synthesise(split):
+        sounds.append(sound.stored)
+        entry = {"text": sound.text, "voice": sound.voice, "speed": sound.speed}
+        index.append(entry | {"pitch": sound.pitch, "samples": len(sound), "times": sound.times})
+        print(len(index), flush=True)
+    mark = f".{os.getpid()}.part"
+    partial = folder / f"{split}.flac{mark}"
+    soundfile.write(partial, torch.cat(sounds).numpy(), RATE, format="FLAC", subtype="PCM_16")
+    os.replace(partial, folder / f"{split}.flac")
+    lines = ",\n".join(json.dumps(entry) for entry in index)
+    partial = folder / f"{split}.json{mark}"
+    partial.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    os.replace(partial, folder / f"{split}.json")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

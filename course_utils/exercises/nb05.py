@@ -1,0 +1,250 @@
+"""Exercises of notebook 05, speech recognition: error rate, CTC, location features."""
+
+import torch
+import torch.nn.functional as F
+
+from course_utils.exercises.framework import case, exercise
+
+
+@exercise(
+    "05.1",
+    "The error rate of a whole test set",
+    r"""
+    The smallest number of substituted, deleted and inserted words that turns the reference into the
+    output is their *edit distance*. The word error rate of a test set is **one** fraction:
+
+    $$\text{WER} = \frac{\sum_n \text{edit distance}(\text{output}_n, \text{reference}_n)}
+    {\sum_n \text{words in reference}_n}$$
+
+    Write `word_error_rate(outputs, references)`. Both are lists of texts, a text is a list of
+    words. The result is a share: 0.25 for one error in four words. A text may be empty, the
+    references together are not.
+
+    The distance: let `row[j]` be the distance between the first `i` words of the output and the
+    first `j` words of the reference. It follows from the row before and from its left neighbour.
+    """,
+)
+def word_error_rate(outputs, references):
+    """Edit distance of all outputs together, divided by the words of all references.
+
+    outputs, references: lists of equal length, of lists of words. Returns a float.
+    """
+    errors = 0
+    for output, reference in zip(outputs, references, strict=True):
+        row = list(range(len(reference) + 1))  # nothing written yet: j words are missing
+        for i, word in enumerate(output, start=1):
+            diagonal, row[0] = row[0], i
+            for j, wanted in enumerate(reference, start=1):
+                best = min(row[j] + 1, row[j - 1] + 1, diagonal + (word != wanted))
+                diagonal, row[j] = row[j], best
+        errors += row[-1]
+    return errors / sum(len(reference) for reference in references)
+
+
+def _texts(*lines):
+    return [line.split() for line in lines]
+
+
+@word_error_rate.cases
+def _():
+    digits = _texts("four five six")
+    yield case(digits, digits, expected=0.0, label="no error")
+    yield case(_texts("four nine six"), digits, expected=1 / 3, label="one substitution")
+    yield case(_texts("four six"), digits, expected=1 / 3, label="one deletion")
+    yield case(_texts("four five five six"), digits, expected=1 / 3, label="one insertion")
+    yield case([[]], digits, expected=1.0, label="nothing was written")
+    yield case(_texts("one two three four"), _texts("five"), expected=4.0, label="more than 1")
+    yield case(
+        _texts("one", "one two three nine"),
+        _texts("two", "one two three four"),
+        expected=2 / 5,
+        label="a short and a long text",
+    )
+    yield case(_texts("one", "two"), [[], ["two"]], expected=1.0, label="an empty reference")
+    yield case(_texts("two three four five"), _texts("one two three four"), expected=0.5)
+    for count, length in ((1, 7), (3, 4), (5, 6)):
+        words = [
+            [["a", "b", "c"][i] for i in torch.randint(3, (length + n,)).tolist()]
+            for n in range(2 * count)
+        ]
+        yield case(words[:count], words[count:])
+
+
+def _distances(outputs, references):
+    return [
+        word_error_rate.solution([o], [r]) * len(r) if r else float(len(o))
+        for o, r in zip(outputs, references, strict=True)
+    ]
+
+
+@word_error_rate.mistake(
+    "this is the mean of the rates of single texts: add up all errors and all words first, then"
+    " divide once"
+)
+def mean_of_rates(outputs, references):
+    found = _distances(outputs, references)
+    rates = [d / max(1, len(r)) for d, r in zip(found, references, strict=True)]
+    return sum(rates) / len(rates)
+
+
+@word_error_rate.mistake("divide by the words of the references, not by those that were written")
+def divided_by_outputs(outputs, references):
+    return sum(_distances(outputs, references)) / max(1, sum(len(o) for o in outputs))
+
+
+@word_error_rate.mistake(
+    "word by word at the same place is no edit distance: after one missing word everything behind"
+    " it would be wrong"
+)
+def place_by_place(outputs, references):
+    errors = 0
+    for output, reference in zip(outputs, references, strict=True):
+        errors += sum(a != b for a, b in zip(output, reference, strict=False))
+        errors += abs(len(output) - len(reference))
+    return errors / sum(len(reference) for reference in references)
+
+
+@word_error_rate.mistake("an error rate has no upper end: inserted words can make it larger than 1")
+def cut_at_one(outputs, references):
+    return min(1.0, word_error_rate.solution(outputs, references))
+
+
+@word_error_rate.mistake("inserted words are errors too: every word of the output counts")
+def insertions_forgotten(outputs, references):
+    total = 0
+    for output, reference in zip(outputs, references, strict=True):
+        distance = _distances([output], [reference])[0]
+        total += min(distance, len(reference))
+    return total / sum(len(reference) for reference in references)
+
+
+@exercise(
+    "05.2",
+    "From a path to a text",
+    """
+    CTC writes one symbol at **every** position of the memory: a word, or the blank. A path becomes
+    a text in two steps, in this order: equal neighbours become one, then the blanks go
+    ([Graves et al. 2006](REFERENCES.md#graves2006), section 3).
+
+    Write `collapse(log_probs)`: `log_probs` has shape (Tk, V), column 0 is the blank. Take the best
+    symbol at every position and return the text as a list of ids. It may be empty.
+
+    **Predict first:** how does CTC write *five five*?
+    """,
+)
+def collapse(log_probs):
+    """Best path, collapsed. log_probs: (Tk, V), blank in column 0. Returns a list of ints."""
+    found, before = [], 0
+    for token in log_probs.argmax(dim=1).tolist():
+        if token not in (0, before):
+            found.append(token)
+        before = token
+    return found
+
+
+def _path(*tokens, size=4):
+    return 5 * F.one_hot(torch.tensor(tokens), size).float() - 1
+
+
+@collapse.cases
+def _():
+    yield case(_path(0, 2, 0, 1, 0), expected=[2, 1], label="one position each")
+    yield case(_path(2, 2, 2, 0, 1, 1), expected=[2, 1], label="held for several positions")
+    yield case(_path(2, 2, 0, 2), expected=[2, 2], label="the same word twice")
+    yield case(_path(3, 1, 1, 3), expected=[3, 1, 3], label="without any blank")
+    yield case(_path(0, 0, 0), expected=[], label="nothing but blanks")
+    yield case(_path(1), expected=[1], label="one position")
+    for length, size in ((9, 3), (14, 5)):
+        yield case(torch.randn(length, size).log_softmax(-1))
+
+
+@collapse.mistake(
+    "the order matters: merge equal neighbours first and remove blanks afterwards, or a word can"
+    " never come twice in a row"
+)
+def blanks_first(log_probs):
+    tokens = [token for token in log_probs.argmax(dim=1).tolist() if token != 0]
+    return [t for i, t in enumerate(tokens) if i == 0 or t != tokens[i - 1]]
+
+
+@collapse.mistake("a word that is held for several positions is one word: merge equal neighbours")
+def not_merged(log_probs):
+    return [token for token in log_probs.argmax(dim=1).tolist() if token != 0]
+
+
+@collapse.mistake("the blank is no word: it must not be in the result")
+def blanks_kept(log_probs):
+    tokens = log_probs.argmax(dim=1).tolist()
+    return [t for i, t in enumerate(tokens) if i == 0 or t != tokens[i - 1]]
+
+
+@collapse.mistake("only neighbours are merged: the same word may come again later")
+def every_word_once(log_probs):
+    return [t for t in dict.fromkeys(log_probs.argmax(dim=1).tolist()) if t != 0]
+
+
+@exercise(
+    "05.3",
+    "Where was I?",
+    r"""
+    Location-aware attention reads the weights of the step before with a few small filters
+    ([Chorowski et al. 2015](REFERENCES.md#chorowski2015), eq. 8). Filter $c$ has an odd width $W$;
+    its middle lies on position $i$:
+
+    $$f_{ic} = \sum_{k=0}^{W-1} F_{ck}\; \alpha_{\,i + k - (W-1)/2}$$
+
+    Weights outside of the memory are 0.
+
+    Write `location_features(previous, filters)`: `previous` has shape (Tk,), `filters` (C, W), the
+    result (Tk, C).
+    """,
+)
+def location_features(previous, filters):
+    """What each filter finds around each position.
+
+    previous: (Tk,) weights of the step before. filters: (C, W), W odd. Returns (Tk, C).
+    """
+    W = filters.shape[1]
+    padded = F.pad(previous, (W // 2, W // 2))  # zeros on both sides
+    return padded.unfold(0, W, 1) @ filters.T  # (Tk, W) times (W, C)
+
+
+@location_features.cases
+def _():
+    here = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0])
+    middle = torch.tensor([[0.0, 1.0, 0.0]])
+    yield case(here, middle, expected=here[:, None], label="a filter that copies")
+    ahead = torch.tensor([[1.0, 0.0, 0.0]])  # 1 where the position before had the weight
+    moved = torch.tensor([0.0, 0.0, 0.0, 1.0, 0.0])[:, None]
+    yield case(here, ahead, expected=moved, label="a filter that points to the next position")
+    yield case(torch.tensor([0.5, 0.5]), torch.ones(1, 3), expected=torch.ones(2, 1))
+    yield case(torch.tensor([1.0]), torch.tensor([[2.0, 3.0, 5.0]]), expected=torch.tensor([[3.0]]))
+    for Tk, C, W in ((7, 2, 3), (6, 4, 5), (9, 3, 1)):
+        yield case(torch.randn(Tk).softmax(0), torch.randn(C, W))
+
+
+@location_features.mistake(
+    "the filter is turned round: `filters[:, 0]` meets the weight *before* position i"
+)
+def turned_round(previous, filters):
+    return location_features.solution(previous, filters.flip(1))
+
+
+@location_features.mistake("the result has a row for each position and a column for each filter")
+def transposed(previous, filters):
+    return location_features.solution(previous, filters).T
+
+
+@location_features.mistake(
+    "the middle of the filter lies on position i: pad on both sides, (W - 1) / 2 each"
+)
+def looks_back_only(previous, filters):
+    W = filters.shape[1]
+    return F.pad(previous, (W - 1, 0)).unfold(0, W, 1) @ filters.T
+
+
+@location_features.mistake("outside of the memory the weights are 0, they do not go round")
+def round_the_corner(previous, filters):
+    W = filters.shape[1]
+    rows = [previous.roll(W // 2 - k) for k in range(W)]
+    return torch.stack(rows, dim=1) @ filters.T

@@ -1,0 +1,281 @@
+"""Speech recognition: sounds in, texts with their attention out.
+
+`SpeechData` turns recordings into batches of log-mel frames, `Recogniser` turns sounds into texts.
+Everything between the two is the encoder–memory–attention–decoder–search of the other modules.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_utils.audio import (
+    Augmentation,
+    FrontEnd,
+    audio_blocks,
+    pieces_of_speech,
+    resample,
+)
+from course_utils.batches import Batch, BucketedBatches, Example, make_batch
+from course_utils.models import SpeechModel
+from course_utils.search import Hypothesis, search
+from course_utils.tasks import Pair, TaskData, Writer
+from course_utils.vocabulary import EOS, PAD, Vocabulary
+
+__all__ = ["Heard", "Recogniser", "SpeechData", "Transcript", "ctc_collapse", "samples_of"]
+
+
+def samples_of(sound: Any) -> Tensor:
+    """The samples (N,) of a sound: a tensor, or an object that has them as ``samples``."""
+    samples = sound if isinstance(sound, Tensor) else getattr(sound, "samples", None)
+    if not isinstance(samples, Tensor) or samples.dim() != 1:
+        raise TypeError(
+            f"a sound is a tensor (N,) of samples, or something that has `samples`; got "
+            f"{tuple(sound.shape) if isinstance(sound, Tensor) else type(sound).__name__}"
+        )
+    return samples
+
+
+@dataclass
+class SpeechData(TaskData):
+    """Pairs (sound, text) at the sample rate of ``front_end``.
+
+    Training sounds are varied by ``augmentation``, differently each time they are used; validation
+    sounds stay as they are.
+    """
+
+    front_end: FrontEnd = field(default_factory=FrontEnd)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def encode_inputs(self, inputs: list) -> list[Tensor]:
+        return [self.front_end.log_mel(samples_of(sound)) for sound in inputs]
+
+    def batches(self, tokens: int, seed: int = 0) -> BucketedBatches:
+        """Training batches; a sound becomes frames only when its batch is made."""
+        targets = self.vocabulary.encode_all([text for _, text in self.train])
+        sounds = [sound for sound, _ in self.train]
+        examples = [Example(s, t) for s, t in zip(sounds, targets, strict=True)]
+        return BucketedBatches(examples, tokens, seed, collate=self._vary)
+
+    def _vary(self, examples: list[Example]) -> Batch:
+        return make_batch(
+            [
+                Example(self.augmentation.frames(samples_of(e.source), self.front_end), e.target)
+                for e in examples
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One piece of a sound and what the model wrote for it.
+
+    start      seconds from the beginning of the sound
+    frames     (T, mels) what the model read
+    times      (Tk,) seconds from the beginning of the sound: the middle of each memory position
+    attention  (written pieces + 1 for EOS when finished, Tk); for CTC, the position of each piece
+    """
+
+    start: float
+    frames: Tensor
+    times: np.ndarray
+    hypothesis: Hypothesis
+    vocabulary: Vocabulary
+
+    @property
+    def text(self) -> str:
+        return self.vocabulary.decode(self.hypothesis.tokens)
+
+    @property
+    def pieces(self) -> list[str]:
+        """What was written; the end mark is the last when the search finished."""
+        end = ["<eos>"] if self.hypothesis.finished else []
+        return self.vocabulary.pieces(self.hypothesis.tokens) + end
+
+    @property
+    def attention(self) -> np.ndarray:
+        # The search pads all sounds of a batch to one width: columns of padding are cut off here.
+        return self.hypothesis.attention[:, : len(self.times)].float().numpy()
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was heard in a sound: nothing in silence, several pieces in a long one."""
+
+    pieces: list[Heard]
+
+    @property
+    def text(self) -> str:
+        return " ".join(piece.text for piece in self.pieces if piece.text)
+
+    @property
+    def only(self) -> Heard:
+        """The one piece of a short sound."""
+        if len(self.pieces) != 1:
+            raise ValueError(f"the sound was heard in {len(self.pieces)} pieces, not one")
+        return self.pieces[0]
+
+
+def ctc_collapse(best: Sequence[int], blank: int = PAD) -> list[tuple[int, int]]:
+    """Best token at each position → (token, position) of the output (Graves et al. 2006, eq. 1).
+
+    Equal neighbours become one, then blanks go: a a – a b → a a b.
+    """
+    found, before = [], blank
+    for position, token in enumerate(best):
+        if token not in (blank, before):
+            found.append((int(token), position))
+        before = token
+    return found
+
+
+class Recogniser(Writer):
+    """A model with its vocabulary, ready to listen. Use `load` for a checkpoint.
+
+    ``by`` is "attention" (decoder and search) or "ctc" (best token of each position, collapsed),
+    by default what the model was trained for. Sounds longer than ``longest`` seconds are cut, at
+    pauses where there are any: the model has never heard longer ones.
+    """
+
+    def __init__(
+        self,
+        model: SpeechModel,
+        vocabulary: Vocabulary,
+        by: str | None = None,
+        longest: float = 8.0,
+    ):
+        super().__init__(model, vocabulary)
+        if not isinstance(model, SpeechModel):
+            raise TypeError(f"a {type(model.encoder).__name__} hears nothing: no speech recogniser")
+        encoder = model.encoder
+        self.front_end = FrontEnd(sample_rate=encoder.sample_rate, mels=encoder.mels)
+        self.by = ("ctc" if model.ctc_weight == 1 else "attention") if by is None else by
+        if self.by not in ("attention", "ctc"):
+            raise ValueError(f"by={by!r} is neither 'attention' nor 'ctc'")
+        self.longest = longest
+
+    def transcribe(
+        self,
+        sounds: Sequence,
+        beam: int = 1,
+        alpha: float = 1.0,
+        batch_size: int = 32,
+        sample_rate: int | None = None,
+    ) -> list[Transcript]:
+        """What is said in sounds (N,), in order; ``beam`` 1 is greedy.
+
+        Sounds are at the model's rate, or at ``sample_rate`` and then resampled.
+        """
+        rate = self.front_end.sample_rate
+        jobs = []  # (sound, start, frames)
+        for number, sound in enumerate(sounds):
+            samples = resample(samples_of(sound), sample_rate or rate, rate)
+            for start, piece in pieces_of_speech([samples], rate, self.longest):
+                jobs.append((number, start, self.front_end.log_mel(piece)))
+        found: list[list[Heard]] = [[] for _ in sounds]
+        order = sorted(range(len(jobs)), key=lambda i: len(jobs[i][2]))  # little padding
+        heard: list[Heard | None] = [None] * len(jobs)
+        for at in range(0, len(order), batch_size):
+            chunk = order[at : at + batch_size]
+            pieces = [(jobs[i][1], jobs[i][2]) for i in chunk]
+            for i, piece in zip(chunk, self.hear(pieces, beam, alpha), strict=True):
+                heard[i] = piece
+        for (number, _, _), piece in zip(jobs, heard, strict=True):
+            found[number].append(piece)
+        return [Transcript(pieces) for pieces in found]
+
+    def texts(self, sounds: Sequence, beam: int = 1, alpha: float = 1.0) -> list[str]:
+        """Only the texts."""
+        return [transcript.text for transcript in self.transcribe(sounds, beam, alpha)]
+
+    def transcribe_file(
+        self, file: Path | str | bytes, beam: int = 1, alpha: float = 1.0, batch_size: int = 8
+    ) -> Iterator[Heard]:
+        """What is said in a file of any length, piece by piece; memory does not grow with it."""
+        rate = self.front_end.sample_rate
+        pieces = pieces_of_speech(audio_blocks(file, rate), rate, self.longest)
+        chunk: list[tuple[float, Tensor]] = []
+        for start, piece in pieces:
+            chunk.append((start, self.front_end.log_mel(piece)))
+            if len(chunk) == batch_size:
+                yield from self.hear(chunk, beam, alpha)
+                chunk = []
+        if chunk:
+            yield from self.hear(chunk, beam, alpha)
+
+    @torch.no_grad()
+    def hear(
+        self, pieces: Iterable[tuple[float, Tensor]], beam: int = 1, alpha: float = 1.0
+    ) -> list[Heard]:
+        """One batch, nothing cut: (start, frames) of each piece → what was written for it."""
+        pieces = list(pieces)
+        was_training = self.model.training
+        self.model.eval()
+        batch = make_batch([Example(frames, []) for _, frames in pieces])
+        memory = self.model.remember(batch.to(self.model.device))
+        positions = memory.attend_mask.sum(dim=1).tolist()
+        if self.by == "ctc":
+            hypotheses = ctc_greedy(self.model.ctc_log_probs(memory), positions)
+        else:
+            limits = [5 + count // 3 for count in positions]
+            hypotheses = search(self.model.decoder, memory, beam, limits, alpha)
+        self.model.train(was_training)
+        return [
+            Heard(start, frames, start + self.position_times(count), hypothesis, self.vocabulary)
+            for (start, frames), count, hypothesis in zip(
+                pieces, positions, hypotheses, strict=True
+            )
+        ]
+
+    def position_times(self, count: int) -> np.ndarray:
+        """The middle of the first ``count`` memory positions in seconds, (count,)."""
+        frames = torch.arange(count) * self.model.encoder.reduction
+        return self.front_end.times(frames.float()).numpy()
+
+    @torch.no_grad()
+    def attention_of(self, pairs: Sequence[Pair], batch_size: int = 32) -> list[np.ndarray]:
+        """Attention of given (sound, text): (pieces, Tk) each, the end mark left out.
+
+        The decoder reads the given text (teacher forcing), so the matrices can be compared with
+        true word times whatever the model would have written itself. The sounds are not cut.
+        """
+        was_training = self.model.training
+        self.model.eval()
+        frames = [self.front_end.log_mel(samples_of(sound)) for sound, _ in pairs]
+        targets = self.vocabulary.encode_all([text for _, text in pairs])
+        order = sorted(range(len(pairs)), key=lambda i: len(frames[i]))
+        found: list[np.ndarray] = [np.zeros((0, 0))] * len(pairs)
+        for start in range(0, len(order), batch_size):
+            chunk = order[start : start + batch_size]
+            batch = make_batch([Example(frames[i], targets[i]) for i in chunk])
+            batch = batch.to(self.model.device)
+            memory = self.model.remember(batch)
+            _, weights = self.model.decoder(memory, batch.target_in)
+            positions = memory.attend_mask.sum(dim=1).tolist()
+            for row, i in enumerate(chunk):
+                cut = weights[row, : len(targets[i]), : positions[row]]
+                found[i] = cut.float().cpu().numpy()
+        self.model.train(was_training)
+        return found
+
+
+def ctc_greedy(log_probs: Tensor, positions: Sequence[int]) -> list[Hypothesis]:
+    """The best token at each position, collapsed: log_probs (B, Tk, V) → one hypothesis a row.
+
+    Its ``log_prob`` is that of the best path; its attention is 1 at the position of each token.
+    """
+    best = log_probs.cpu().max(dim=-1)
+    found = []
+    for row, count in enumerate(positions):
+        path = best.indices[row, :count].tolist()
+        kept = [(token, place) for token, place in ctc_collapse(path) if token > EOS]
+        attention = torch.zeros(len(kept), log_probs.shape[1])
+        for number, (_, place) in enumerate(kept):
+            attention[number, place] = 1.0
+        total = float(best.values[row, :count].sum())
+        found.append(Hypothesis([t for t, _ in kept], total, total, attention, finished=False))
+    return found

@@ -1,0 +1,311 @@
+"""Sound: files of all kinds, frames, pauses, augmentation."""
+
+import math
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torchaudio.transforms import MelSpectrogram
+
+from course_utils.audio import (
+    AudioError,
+    Augmentation,
+    FrontEnd,
+    audio_blocks,
+    change_speed,
+    pieces_of_speech,
+    read_audio,
+    resample,
+    silent,
+    write_audio,
+)
+from tools.tiny import few, quick
+
+RATE = 8000
+
+
+def tone(seconds, hertz=440.0, rate=RATE, level=0.3):
+    return level * torch.sin(2 * math.pi * hertz * torch.arange(round(seconds * rate)) / rate)
+
+
+def quiet(seconds, rate=RATE):
+    return torch.zeros(round(seconds * rate))
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending,tolerance", [("wav", 1e-4), ("flac", 1e-4), ("ogg", 0.05)])
+def test_formats_and_channels(tmp_path, ending, tolerance):
+    left, right = tone(0.5, 300), tone(0.5, 700)
+    file = tmp_path / f"stereo.{ending}"
+    soundfile.write(file, torch.stack([left, right], dim=1).numpy(), RATE)
+    found = read_audio(file, RATE)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, (left + right) / 2, atol=tolerance, rtol=0)
+    torch.testing.assert_close(read_audio(file.read_bytes(), RATE), found)
+    torch.testing.assert_close(read_audio(str(file), RATE), found)
+
+
+@given(
+    rate=st.sampled_from([8000, 11025, 16000, 22050, 44100]),
+    samples=st.integers(1, 70_000),
+    wanted=st.sampled_from([8000, 16000]),
+)
+@few
+def test_blocks_are_the_whole_resampled(tmp_path_factory, rate, samples, wanted):
+    generator = torch.Generator().manual_seed(samples)
+    sound = 0.1 * torch.randn(samples, generator=generator)
+    file = tmp_path_factory.mktemp("blocks") / "noise.wav"
+    soundfile.write(file, sound.numpy(), rate, subtype="FLOAT")
+    whole = resample(sound, rate, wanted)
+    found = torch.cat(list(audio_blocks(file, wanted, seconds=2)))
+    assert len(found) == math.ceil(samples * wanted / rate)
+    torch.testing.assert_close(found, whole, atol=1e-4, rtol=0)
+
+
+def test_resampling_keeps_a_tone():
+    found = resample(tone(1.0, 440, rate=44100), 44100, RATE)
+    torch.testing.assert_close(found[400:-400], tone(1.0, 440)[400:-400], atol=2e-3, rtol=0)
+
+
+def test_what_is_no_sound(tmp_path):
+    text, nothing = tmp_path / "notes.wav", tmp_path / "nothing.flac"
+    text.write_text("no sound at all\n" * 50)
+    nothing.write_bytes(b"")
+    for file in (text, nothing, tmp_path / "missing.wav", tmp_path):
+        with pytest.raises(AudioError, match="cannot be read as sound") as caught:
+            read_audio(file, RATE)
+        assert str(file) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_damaged_file_says_so(tmp_path):
+    file = tmp_path / "cut.flac"
+    write_audio(file, 0.1 * torch.randn(30_000, generator=torch.Generator().manual_seed(0)), RATE)
+    file.write_bytes(file.read_bytes()[:20])
+    with pytest.raises(AudioError):
+        read_audio(file, RATE)
+
+
+def test_no_sample_and_not_a_number(tmp_path):
+    empty, broken = tmp_path / "empty.wav", tmp_path / "nan.wav"
+    soundfile.write(empty, np.zeros(0, dtype="float32"), RATE)
+    soundfile.write(broken, np.array([np.nan, 0.5], dtype="float32"), RATE, subtype="FLOAT")
+    assert read_audio(empty, RATE).shape == (0,)
+    assert read_audio(broken, RATE).tolist() == [0.0, 0.5]
+
+
+# --- frames -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate,mels", [(8000, 40), (16000, 32)])
+def test_log_mel_is_that_of_torchaudio(rate, mels):
+    front_end = FrontEnd(sample_rate=rate, mels=mels)
+    sound = tone(0.7, 600, rate) + tone(0.7, 2500, rate, level=0.01)
+    reference = MelSpectrogram(
+        rate,
+        n_fft=front_end.fft_size,
+        win_length=front_end.window_samples,
+        hop_length=front_end.hop_samples,
+        f_min=front_end.lowest,
+        f_max=front_end.highest,
+        n_mels=mels,
+        center=False,
+    )
+    # torchaudio puts a short window into the middle of the transform: shift the sound to match.
+    shift = (front_end.fft_size - front_end.window_samples) // 2
+    padded = torch.nn.functional.pad(sound, (shift, front_end.fft_size))
+    power = reference(padded).T[: front_end.frames(len(sound))]
+    loudness = torch.log(power + 1e-10)
+    expected = torch.maximum(loudness, loudness.max() - front_end.depth) - loudness.max()
+    expected = expected * (2 / front_end.depth) + 1
+    torch.testing.assert_close(front_end.log_mel(sound), expected, atol=1e-3, rtol=0)
+
+
+@given(samples=st.integers(1, 5000), level=st.floats(0.05, 3.0))
+@quick
+def test_frames_times_and_loudness(samples, level):
+    front_end = FrontEnd()
+    sound = torch.randn(samples, generator=torch.Generator().manual_seed(samples))
+    frames = front_end.log_mel(sound)
+    assert frames.shape == (front_end.frames(samples), 40)
+    assert float(frames.max()) == pytest.approx(1) and float(frames.min()) >= -1
+    torch.testing.assert_close(front_end.log_mel(sound * level), frames, atol=1e-3, rtol=0)
+    times = front_end.times(torch.arange(len(frames)).float())
+    assert float(times[0]) == pytest.approx(0.0125)
+    assert len(times) == 1 or float(times[1] - times[0]) == pytest.approx(0.010, abs=1e-5)
+
+
+def test_frames_are_the_same_at_every_rate():
+    """A model that hears 16 kHz can begin with what one at 8 kHz has learnt."""
+    high = tone(0.6, 700, 16000) + tone(0.6, 1900, 16000, level=0.1)
+    frames = FrontEnd(16000).log_mel(high)
+    other = FrontEnd(8000).log_mel(resample(high, 16000, 8000))
+    assert frames.shape == other.shape
+    loud = frames > -0.3
+    assert int(loud[2:-3].sum()) > 200
+    torch.testing.assert_close(other[2:-3][loud[2:-3]], frames[2:-3][loud[2:-3]], atol=0.02, rtol=0)
+
+
+def test_a_higher_tone_lies_in_a_higher_band_and_later_in_a_later_frame():
+    front_end = FrontEnd()
+    bands = [int(front_end.log_mel(tone(0.3, h)).mean(0).argmax()) for h in (200, 800, 3000)]
+    assert bands == sorted(bands) and len(set(bands)) == 3
+    late = front_end.log_mel(torch.cat([quiet(0.5), tone(0.2)]))
+    moment = float(front_end.times(late.max(dim=1).values.ge(0.5).nonzero()[0].float()))
+    assert 0.47 < moment < 0.53
+
+
+def test_a_sound_has_one_dimension():
+    with pytest.raises(ValueError, match=r"shape \(N,\)"):
+        FrontEnd().log_mel(torch.zeros(2, 800))
+
+
+# --- pauses -----------------------------------------------------------------------------------
+
+
+def pieces(sound, **more):
+    return list(pieces_of_speech([sound], RATE, **more))
+
+
+def test_silence_and_a_single_sample_hold_nothing():
+    faint = 1e-4 * torch.randn(8000, generator=torch.Generator().manual_seed(0))
+    for sound in (quiet(0), quiet(3), torch.zeros(1), faint):
+        assert pieces(sound) == [] and silent(sound, RATE)
+    assert not silent(tone(0.1), RATE)
+    assert list(pieces_of_speech([], RATE)) == []
+
+
+def test_a_short_sound_stays_in_one_piece_and_is_trimmed():
+    ((start, piece),) = pieces(torch.cat([quiet(1.0), tone(0.7), quiet(0.3), tone(0.4), quiet(2)]))
+    assert start == pytest.approx(0.85, abs=0.02)
+    assert len(piece) / RATE == pytest.approx(1.7, abs=0.03)
+
+
+def test_a_pause_separates():
+    found = pieces(torch.cat([tone(0.5), quiet(1.0), tone(0.8), quiet(0.7), tone(0.2)]))
+    assert [start for start, _ in found] == pytest.approx([0, 1.35, 2.85], abs=0.02)
+    assert [len(p) / RATE for _, p in found] == pytest.approx([0.65, 1.1, 0.35], abs=0.03)
+
+
+def test_without_a_pause_the_quietest_place_is_cut():
+    sound = tone(12.0)
+    sound[5 * RATE : 5 * RATE + 800] *= 0.1
+    first, second = pieces(sound, longest=8.0)
+    assert first[0] == 0 and second[0] == pytest.approx(5.05, abs=0.1)
+    assert len(first[1]) + len(second[1]) == len(sound)
+    assert all(len(p) <= 8 * RATE for _, p in pieces(tone(61.0), longest=8.0))
+
+
+@given(
+    bursts=st.lists(st.tuples(st.floats(0.05, 1.5), st.floats(0.0, 1.2)), min_size=1, max_size=8),
+    cuts=st.lists(st.integers(1, 20_000), max_size=6),
+)
+@quick
+def test_no_loud_moment_is_lost_whatever_the_blocks(bursts, cuts):
+    sound = torch.cat([torch.cat([tone(a), quiet(b)]) for a, b in bursts])
+    blocks, at = [], 0
+    for cut in cuts:
+        blocks.append(sound[at : at + cut])
+        at += cut
+    blocks.append(sound[at:])
+    found = list(pieces_of_speech([b for b in blocks if len(b)], RATE, longest=2.0))
+    kept, end = torch.zeros(len(sound) + RATE, dtype=torch.bool), 0
+    for start, piece in found:
+        first = round(start * RATE)
+        assert first >= end  # in order, without overlap
+        end = first + len(piece)
+        kept[first:end] = True
+        real = sound[first:end]
+        torch.testing.assert_close(piece[: len(real)], real)
+        assert len(piece) <= 2 * RATE
+    heard = float(sound[kept[: len(sound)]].square().sum())
+    assert heard == pytest.approx(float(sound.square().sum()), rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["silence", "speech", "without a pause"])
+def test_memory_does_not_grow_with_the_sound(kind):
+    block = {
+        "silence": quiet(4),
+        "speech": torch.cat([tone(1.2), quiet(0.8)] * 2),
+        "without a pause": tone(4.0),
+    }[kind]
+    largest, given_out = 0, 0
+
+    def blocks():
+        nonlocal given_out
+        for _ in range(30):
+            given_out += len(block)
+            yield block
+
+    done = 0
+    for start, piece in pieces_of_speech(blocks(), RATE, longest=3.0):
+        done = round(start * RATE) + len(piece)
+        largest = max(largest, given_out - done)
+    assert largest <= 3 * len(block)
+    assert given_out == 30 * len(block)
+    assert done == 0 if kind == "silence" else done > 29 * len(block)
+
+
+# --- augmentation -----------------------------------------------------------------------------
+
+
+def test_no_augmentation_is_the_plain_front_end():
+    sound = tone(0.4)
+    torch.testing.assert_close(
+        Augmentation().frames(sound, FrontEnd()), FrontEnd().log_mel(sound), rtol=0, atol=0
+    )
+
+
+def test_speed_changes_duration_and_pitch():
+    fast = change_speed(tone(1.0, 400), 1.25)
+    assert len(fast) == pytest.approx(0.8 * RATE, abs=1)
+    torch.testing.assert_close(fast[50:-50], tone(0.8, 500)[50:-50], atol=0.02, rtol=0)
+
+
+def band_of(frames):
+    return float((frames.mean(0).softmax(0) * torch.arange(40)).sum())
+
+
+def test_pitch_moves_the_spectrum_and_keeps_the_tempo():
+    sound, front_end = torch.cat([tone(0.5, 500), quiet(0.5), tone(0.5, 500)]), FrontEnd()
+    plain = front_end.log_mel(sound)
+    torch.manual_seed(0)
+    moved = [Augmentation(pitch=0.3).frames(sound, front_end) for _ in range(12)]
+    assert all(abs(len(frames) - len(plain)) <= 0.04 * len(plain) for frames in moved)
+    peaks = {int(frames.mean(0).argmax()) for frames in moved}
+    assert len(peaks) > 3
+    torch.manual_seed(0)
+    faster = [Augmentation(speed=0.3).frames(sound, front_end) for _ in range(12)]
+    assert max(map(len, faster)) > 1.15 * len(plain) and min(map(len, faster)) < 0.9 * len(plain)
+
+
+def test_noise_edges_tilt_and_masks():
+    sound, front_end = tone(0.6, 500), FrontEnd()
+    plain = front_end.log_mel(sound)
+    torch.manual_seed(1)
+    noisy = Augmentation(noise=1.0).frames(sound, front_end)
+    assert float(noisy.mean()) > float(plain.mean()) + 0.1  # the silence between is filled
+    edged = Augmentation(edges=0.4).frames(sound, front_end)
+    assert len(plain) < len(edged) <= len(plain) + 80
+    tilted = Augmentation(tilt=5.0).frames(sound, front_end) - plain
+    torch.testing.assert_close(tilted[:, 0], -tilted[:, -1], atol=1e-4, rtol=0)
+    assert float(tilted[0, 0].abs()) > 0
+    for axis, augmentation in ((0, Augmentation(bands=8)), (1, Augmentation(moments=20))):
+        masked = [augmentation.mask(torch.ones(50, 40)) for _ in range(10)]
+        hidden = [int((m == -1).all(dim=axis).sum()) for m in masked]
+        assert max(hidden) > 3 and max(hidden) <= (14 if axis == 0 else 20)
+        assert all(bool(((m == 1) | (m == -1)).all()) for m in masked)
+
+
+def test_augmentation_repeats_with_the_seed():
+    everything = Augmentation(0.1, 0.1, 0.5, 0.2, 2.0, 6, 15)
+    runs = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        runs.append([everything.frames(tone(0.4), FrontEnd()) for _ in range(4)])
+    assert all(torch.equal(a, b) for a, b in zip(*runs, strict=True))
+    assert not torch.equal(runs[0][0], runs[0][1])
