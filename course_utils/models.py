@@ -4,11 +4,19 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.batches import Batch
+from course_utils.classifiers import AttentionTextClassifier, build_text_classifier
 from course_utils.decoders import AttentionDecoder, BahdanauDecoder, Decoder, FixedVectorDecoder
 from course_utils.encoders import TextEncoder
 from course_utils.memory import Memory
 
-__all__ = ["BUILDERS", "DECODERS", "Seq2Seq", "build_translator", "count_parameters"]
+__all__ = [
+    "BUILDERS",
+    "DECODERS",
+    "AttentionTextClassifier",
+    "Seq2Seq",
+    "build_translator",
+    "count_parameters",
+]
 
 DECODERS = {
     "attention": AttentionDecoder,
@@ -86,6 +94,7 @@ def build_translator(
 
 # What a checkpoint's card names: a function that makes the model again from its settings.
 BUILDERS = {"translator": build_translator}
+BUILDERS["text_classifier"] = build_text_classifier
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -21,7 +21,20 @@ from tqdm import tqdm
 from course_utils.batches import Batch, BucketedBatches
 from course_utils.vocabulary import PAD
 
-__all__ = ["FitSettings", "History", "fit", "sequence_loss", "train_step", "validation_loss"]
+__all__ = [
+    "FitSettings",
+    "History",
+    "Loss",
+    "attention_loss",
+    "fit",
+    "sequence_loss",
+    "train_step",
+    "validation_loss",
+]
+
+# What a training minimises: model, batch and label smoothing → one number with a gradient, a mean
+# over the ``batch.target_tokens`` predictions of the batch.
+Loss = Callable[[nn.Module, Batch, float], Tensor]
 
 
 def sequence_loss(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -41,6 +54,12 @@ def sequence_loss(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0)
     )
 
 
+def attention_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+    """`sequence_loss` of a model that reads the true targets (teacher forcing): the usual loss."""
+    logits, _ = model(batch)
+    return sequence_loss(logits, batch.target_out, label_smoothing)
+
+
 def train_step(
     model: nn.Module,
     batch: Batch,
@@ -48,30 +67,29 @@ def train_step(
     *,
     label_smoothing: float = 0.0,
     clip: float = 1.0,
+    loss: Loss = attention_loss,
 ) -> float:
     """One update of the weights; returns the loss (nats a token) before it.
 
     Gradients are scaled down to a norm of ``clip`` when they exceed it (Pascanu et al. 2013).
     """
-    logits, _ = model(batch)
-    loss = sequence_loss(logits, batch.target_out, label_smoothing)
+    value = loss(model, batch, label_smoothing)
     optimizer.zero_grad()
-    loss.backward()
+    value.backward()
     nn.utils.clip_grad_norm_(model.parameters(), clip)
     optimizer.step()
-    return loss.item()
+    return value.item()
 
 
 @torch.no_grad()
-def validation_loss(model: nn.Module, batches: list[Batch]) -> float:
-    """Cross-entropy in nats a token over all batches, without dropout and label smoothing."""
+def validation_loss(model: nn.Module, batches: list[Batch], loss: Loss = attention_loss) -> float:
+    """Loss (nats a token) over all batches, without dropout and label smoothing."""
     was_training = model.training
     model.eval()
     total, tokens = 0.0, 0
     for batch in batches:
         batch = batch.to(model.device)
-        logits, _ = model(batch)
-        total += sequence_loss(logits, batch.target_out).item() * batch.target_tokens
+        total += loss(model, batch, 0.0).item() * batch.target_tokens
         tokens += batch.target_tokens
     model.train(was_training)
     return total / max(1, tokens)
@@ -125,6 +143,7 @@ def fit(
     resume_file: Path | None = None,
     progress: bool = True,
     stop_after: int | None = None,
+    loss: Loss = attention_loss,
 ) -> History:
     """Train ``model`` for ``settings.steps`` steps and leave it with the best weights seen.
 
@@ -135,6 +154,7 @@ def fit(
     ``resume_file``: everything that the rest of the run depends on is written there at each
     validation (atomically); a later call with the same arguments goes on from it and reaches the
     same weights as an uninterrupted run. The file is removed when the training is complete.
+    ``loss(model, batch, label_smoothing)`` is what is made smaller, by default that of a text.
     ``stop_after`` ends the call after that many steps in total, as an interruption would.
     """
     if settings.steps < 1:
@@ -184,17 +204,18 @@ def fit(
     model.train()
     while history.steps < settings.steps:
         batch = next(stream).to(device)
-        loss = train_step(
+        value = train_step(
             model,
             batch,
             optimizer,
             label_smoothing=settings.label_smoothing,
             clip=settings.clip,
+            loss=loss,
         )
         schedule.step()
         history.steps += 1
         history.tokens += batch.target_tokens
-        running, since = running + loss, since + 1
+        running, since = running + value, since + 1
         bar.update()
         bar.set_postfix(loss=f"{running / since:.3f}", refresh=False)
         last = history.steps == settings.steps
@@ -202,7 +223,7 @@ def fit(
             model.eval()
             row = {"step": history.steps, "loss": running / since}
             if valid is not None:
-                row["valid_loss"] = validation_loss(model, valid)
+                row["valid_loss"] = validation_loss(model, valid, loss)
             if evaluate is not None:
                 row |= evaluate(model)
             if select != "valid_loss" and select not in row:

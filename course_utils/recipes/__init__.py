@@ -11,12 +11,18 @@ from pathlib import Path
 
 from course_utils.checkpoints import provenance, save_checkpoint
 from course_utils.paths import CHECKPOINTS
-from course_utils.recipes import translation
+from course_utils.recipes import classification, translation
 from course_utils.recipes.framework import Recipe, Task, test_metrics, train_model
 
 __all__ = ["RECIPES", "Recipe", "Task", "train", "train_model"]
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*translation.RECIPES,)}
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        *translation.RECIPES,
+        *classification.RECIPES,
+    )
+}
 
 
 def train(

@@ -8,7 +8,7 @@ import torch
 
 from course_utils.models import BUILDERS, Seq2Seq
 from course_utils.tasks import Pair, TaskData, Writer
-from course_utils.training import FitSettings, History, fit
+from course_utils.training import FitSettings, History, Loss, attention_loss, fit
 
 __all__ = ["Recipe", "Task", "public_card", "test_metrics", "train_model"]
 
@@ -19,13 +19,15 @@ class Task:
 
     ``builder`` names one of `course_utils.models.BUILDERS`, whose first setting, ``size``, is the
     size of the vocabulary; ``writer`` turns inputs into texts with the trained model; ``scores``
-    are metrics ``score(outputs, references, lowercase)`` by name.
+    are metrics ``score(outputs, references, lowercase)`` by name; ``loss`` is what training makes
+    smaller.
     """
 
     builder: str
     size: str
     writer: type[Writer]
     scores: dict[str, Callable]
+    loss: Loss = attention_loss
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,9 @@ class Recipe:
     """How a model is trained.
 
     ``batch_tokens`` target positions a batch. At each validation the inputs of the validation set
-    become texts, greedily, and ``select`` names the score that chooses the weights.
+    become texts, greedily, and ``select`` names the score that chooses the weights. A setting in
+    ``model`` that depends on the vocabulary is a function of it. ``beam`` None: the task does not
+    search, so there is one score, not one for each search.
     """
 
     name: str
@@ -45,7 +49,7 @@ class Recipe:
     select: str = "bleu"
     batch_tokens: int = 2000
     model: dict = field(default_factory=dict)
-    beam: int = 5
+    beam: int | None = 5
     alpha: float = 1.0
 
 
@@ -76,7 +80,8 @@ def train_model(
 ) -> tuple[Seq2Seq, History, dict]:
     """Build and train a recipe's model on ``data``: the model, its history, its build settings."""
     task = recipe.task
-    build = {task.size: len(data.vocabulary), **recipe.model}
+    settings = {k: v(data.vocabulary) if callable(v) else v for k, v in recipe.model.items()}
+    build = {task.size: len(data.vocabulary), **settings}
     torch.manual_seed(recipe.settings.seed)
     model = BUILDERS[task.builder](**build).to(device())
     inputs, references = [x for x, _ in data.valid], [y for _, y in data.valid]
@@ -97,6 +102,7 @@ def train_model(
         select=f"valid_{recipe.select}",
         resume_file=resume_file,
         progress=progress,
+        loss=task.loss,
     )
     return model, history, build
 
@@ -104,14 +110,15 @@ def train_model(
 def test_metrics(recipe: Recipe, model: Seq2Seq, data: TaskData) -> dict:
     """Scores of a trained model on validation and test set, greedy and with the recipe's beam."""
     writer = recipe.task.writer(model, data.vocabulary)
+    searches = {"_greedy": 1, f"_beam{recipe.beam}": recipe.beam}
     metrics = {}
     for split, pairs in (("valid", data.valid), ("test", recipe.test())):
         inputs, references = [x for x, _ in pairs], [y for _, y in pairs]
-        for search, beam in (("greedy", 1), (f"beam{recipe.beam}", recipe.beam)):
+        for search, beam in (searches if recipe.beam is not None else {"": 1}).items():
             outputs = writer.texts(inputs, beam, recipe.alpha)
             for name, function in recipe.task.scores.items():
                 score = function(outputs, references, lowercase=data.lowercase)
-                metrics[f"{split}_{name}_{search}"] = {
+                metrics[f"{split}_{name}{search}"] = {
                     "score": round(score.score, 2 if score.score > 1 else 4),
                     "signature": score.signature,
                 }
