@@ -9,6 +9,7 @@ COMMANDS = {
     "train": "train a model of the course from scratch",
     "study": "run a comparison that is too slow for a notebook",
     "translate": "translate lines of text with a checkpoint",
+    "classify": "say of each line of text whether it praises or condemns",
     "bench": "measure the attention layers, training and decoding on this machine",
 }
 

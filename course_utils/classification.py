@@ -118,15 +118,19 @@ class ClassificationData(TaskData):
 class Classification:
     """A text with its verdict.
 
-    words          as they stand in the text
+    spans          where each word stands in the text: (first character, behind the last)
     weights        (words,) how much of the pooled vector comes from each; 0 for words not read
     probabilities  of every label; ``label`` is the likeliest, ``probability`` its probability
     """
 
     text: str
-    words: list[str]
+    spans: list[tuple[int, int]]
     weights: np.ndarray
     probabilities: dict[str, float]
+
+    @property
+    def words(self) -> list[str]:
+        return [self.text[start:end] for start, end in self.spans]
 
     @property
     def label(self) -> str:
@@ -140,7 +144,7 @@ class Classification:
 class Classifier(Writer):
     """A trained classifier with its vocabulary. Use `load` for a checkpoint."""
 
-    model: TextClassifier
+    kind = TextClassifier
 
     def classify(self, texts: Sequence[str], batch_size: int = 64) -> list[Classification]:
         """The verdict on each text, in order. Neighbours do not influence a text.
@@ -150,22 +154,45 @@ class Classifier(Writer):
         texts = list(texts)
         encoded = self.vocabulary.encode_all(texts)
         kept = [kept_positions(len(ids), self.model.longest) for ids in encoded]
-        found = self._run([[ids[i] for i in k] for ids, k in zip(encoded, kept, strict=True)],
-                          batch_size)  # fmt: skip
+        read = [[ids[i] for i in places] for ids, places in zip(encoded, kept, strict=True)]
+        found = self._run(read, batch_size)
         verdicts = []
-        for text, ids, places, (probabilities, read) in zip(
+        for text, ids, places, (probabilities, shares) in zip(
             texts, encoded, kept, found, strict=True
         ):
             weights = np.zeros(len(ids))
-            weights[places] = read
-            words = [text[start:end] for start, end in self.vocabulary.spans(text)]
+            weights[places] = shares
+            spans = self.vocabulary.spans(text)
             named = dict(zip(self.model.labels, probabilities.tolist(), strict=True))
-            verdicts.append(Classification(text, words, weights, named))
+            verdicts.append(Classification(text, spans, weights, named))
         return verdicts
 
     def texts(self, inputs: Sequence[str], beam: int = 1, alpha: float = 1.0) -> list[str]:
         """Only the labels. There is nothing to search, so ``beam`` and ``alpha`` do nothing."""
         return [verdict.label for verdict in self.classify(inputs)]
+
+    def gradient_times_input(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """|Σ_d x_d ∂z/∂x_d| of each piece, z the logit of the predicted label, x its embedding.
+
+        To first order, how much z would change if the embedding of the piece were zero (Shrikumar
+        et al. 2017, section 2). The pieces that are not read get 0.
+        """
+        was_training = self.model.training
+        self.model.eval()
+        found = []
+        for ids in self.vocabulary.encode_all(list(texts)):
+            places = kept_positions(len(ids), self.model.longest)
+            scores = np.zeros(len(ids))
+            if places:
+                read = torch.tensor([[ids[i] for i in places]], device=self.model.device)
+                embedded = self.model.embedding(read).detach().requires_grad_()
+                length = torch.tensor([len(places)], device=read.device)
+                logits, _ = self.model.read(embedded, length)
+                (gradient,) = torch.autograd.grad(logits.max(), embedded)
+                scores[places] = (gradient * embedded).sum(dim=-1)[0].abs().detach().cpu().numpy()
+            found.append(scores)
+        self.model.train(was_training)
+        return found
 
     @torch.no_grad()
     def _run(

@@ -2,12 +2,16 @@
 
 from functools import partial
 
+import torch
+
 from course_utils.classification import ClassificationData, Classifier, classification_loss
+from course_utils.classifiers import TextClassifier
 from course_utils.metrics import accuracy
 from course_utils.recipes.framework import Recipe, Task, public_card
 from course_utils.tasks import Pair
 from course_utils.training import FitSettings
 from course_utils.vocabulary import Vocabulary
+from course_utils.wordvectors import word_vectors
 
 __all__ = ["CLASSIFICATION", "RECIPES"]
 
@@ -84,6 +88,39 @@ def sentence_end(vocabulary: Vocabulary) -> int:
     return vocabulary.encode(".")[0]
 
 
+def eraser_data(size: int = 20_000, longest: int = 512) -> ClassificationData:
+    """ERASER movie reviews; the marks of the annotators take no part in training."""
+    from course_utils.datasets import fetch
+    from course_utils.datasets.eraser_movies import eraser_movies
+
+    fetch("eraser_movies")
+    train, valid = ([(r.text, r.label) for r in eraser_movies(s)] for s in ("train", "valid"))
+    vocabulary = Vocabulary.words((text for text, _ in train), size=size)
+    return ClassificationData(
+        train,
+        valid,
+        vocabulary,
+        cards=[public_card("eraser_movies")],
+        labels=SENTIMENT,
+        longest=longest,
+    )
+
+
+def eraser_test() -> list[Pair]:
+    """The 200 test reviews; used once a training."""
+    from course_utils.datasets.eraser_movies import eraser_movies
+
+    return [(r.text, r.label) for r in eraser_movies("test")]
+
+
+def start_from_neighbours(model: TextClassifier, data: ClassificationData) -> None:
+    """Embeddings begin as word vectors of the training texts, see `course_utils.wordvectors`."""
+    texts = data.vocabulary.encode_all([text for text, _ in data.train])
+    vectors = word_vectors(texts, len(data.vocabulary), model.embedding.embedding_dim)
+    with torch.no_grad():
+        model.embedding.weight.copy_(vectors)
+
+
 RECIPES = (
     _generated("classification-generated", "Generated reviews, reasons known", "short", 600),
     _generated(
@@ -104,18 +141,27 @@ RECIPES = (
     Recipe(
         name="classification-imdb",
         title="Film reviews, negative or positive, IMDB",
-        data=partial(imdb_data, longest=256),
+        data=partial(imdb_data, longest=400),
         test=imdb_test,
-        settings=FitSettings(steps=2400, label_smoothing=0.0, validate_every=600),
+        settings=FitSettings(steps=2600, label_smoothing=0.0, validate_every=650),
         task=CLASSIFICATION,
         select="accuracy",
         batch_tokens=8192,
         beam=None,
-        model={
-            "labels": SENTIMENT,
-            "longest": 256,
-            "dropout": 0.5,
-            "word_dropout": 0.1,
-        },
+        model={"labels": SENTIMENT, "longest": 400, "dropout": 0.5, "word_dropout": 0.1},
+        start=start_from_neighbours,
+    ),
+    Recipe(
+        name="classification-eraser",
+        title="Film reviews with people's marks, ERASER",
+        data=eraser_data,
+        test=eraser_test,
+        settings=FitSettings(steps=400, label_smoothing=0.0, validate_every=100),
+        task=CLASSIFICATION,
+        select="accuracy",
+        batch_tokens=8192,
+        beam=None,
+        model={"labels": SENTIMENT, "longest": 512, "dropout": 0.5, "word_dropout": 0.1},
+        start=start_from_neighbours,
     ),
 )

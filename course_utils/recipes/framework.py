@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from course_utils.models import BUILDERS, Seq2Seq
 from course_utils.tasks import Pair, TaskData, Writer
@@ -37,7 +38,8 @@ class Recipe:
     ``batch_tokens`` target positions a batch. At each validation the inputs of the validation set
     become texts, greedily, and ``select`` names the score that chooses the weights. A setting in
     ``model`` that depends on the vocabulary is a function of it. ``beam`` None: the task does not
-    search, so there is one score, not one for each search.
+    search, so there is one score, not one for each search. ``start(model, data)`` may set weights
+    before the training.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Recipe:
     model: dict = field(default_factory=dict)
     beam: int | None = 5
     alpha: float = 1.0
+    start: Callable[[nn.Module, TaskData], None] | None = None
 
 
 def public_card(name: str) -> dict:
@@ -84,6 +87,8 @@ def train_model(
     build = {task.size: len(data.vocabulary), **settings}
     torch.manual_seed(recipe.settings.seed)
     model = BUILDERS[task.builder](**build).to(device())
+    if recipe.start is not None:
+        recipe.start(model, data)
     inputs, references = [x for x, _ in data.valid], [y for _, y in data.valid]
 
     def evaluate(trained: Seq2Seq) -> dict[str, float]:

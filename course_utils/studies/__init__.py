@@ -12,12 +12,18 @@ from pathlib import Path
 from course_utils.checkpoints import provenance
 from course_utils.paths import STUDIES
 from course_utils.recipes import RECIPES
-from course_utils.studies import translation
+from course_utils.studies import classification, translation
 from course_utils.studies.framework import Study, Variant, train_and_measure
 
 __all__ = ["STUDIES_BY_NAME", "Study", "Variant", "load_study", "run_study"]
 
-STUDIES_BY_NAME: dict[str, Study] = {study.name: study for study in (*translation.STUDIES,)}
+STUDIES_BY_NAME: dict[str, Study] = {
+    study.name: study
+    for study in (
+        *translation.STUDIES,
+        *classification.STUDIES,
+    )
+}
 
 
 def load_study(name: str, path: Path | None = None) -> dict:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from course_utils.models import count_parameters
 from course_utils.recipes import RECIPES
@@ -14,11 +15,17 @@ __all__ = ["Study", "Variant", "train_and_measure"]
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to build and train: changes to the recipe's model, and a budget."""
+    """One way to build and train: changes to the recipe's model, and a budget.
+
+    ``fit`` changes settings of the training. ``baseline(data, seed)`` stands for a method that is
+    no network of ours: it is trained by the call, writes texts, and has ``parameters``.
+    """
 
     name: str
     model: dict
     steps: int
+    fit: dict = field(default_factory=dict)
+    baseline: Callable[[TaskData, int], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,17 @@ def train_and_measure(
 ) -> dict:
     """One row of a study."""
     started, processor = time.perf_counter(), time.process_time()
+    if variant.baseline is not None:
+        writer = variant.baseline(data, seed)
+        return {
+            "parameters": writer.parameters,
+            **study.measure(writer),
+            "minutes": round((time.perf_counter() - started) / 60, 2),
+            "processor_minutes": round((time.process_time() - processor) / 60, 2),
+        }
     recipe: Recipe = RECIPES[study.recipe]
-    settings = replace(recipe.settings, steps=steps, seed=seed, validate_every=max(1, steps // 6))
+    changes = {"steps": steps, "seed": seed, "validate_every": max(1, steps // 6)} | variant.fit
+    settings = replace(recipe.settings, **changes)
     changed = replace(recipe, settings=settings, model=recipe.model | variant.model)
     model, history, _ = train_model(changed, data)
     return {
