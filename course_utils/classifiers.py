@@ -249,11 +249,8 @@ class QuestionClassifier(TextClassifier):
 
     "query"    it is the query of an attention with the bilinear score over the text
     "feature"  the text is pooled by one learnt query for all questions; the question's embedding
-               stands beside the pooled text in front of the last layers
+               stands beside the pooled text, and a hidden layer may combine the two as it likes
     "ignored"  the text alone, one learnt query
-
-    All three have a hidden layer of ``width`` units before the last, so that "feature" can combine
-    question and text as it likes.
     """
 
     def __init__(
@@ -273,10 +270,12 @@ class QuestionClassifier(TextClassifier):
         self.score = Attention(GeneralScore(embed_dim, self.width))
         if question != "query":
             self.fixed_query = nn.Parameter(torch.randn(embed_dim))
-        given = self.width + (embed_dim if question == "feature" else 0)
-        self.fc = nn.Sequential(
-            nn.Linear(given, self.width), nn.ReLU(), nn.Linear(self.width, num_classes)
-        )
+        if question == "feature":
+            self.fc = nn.Sequential(
+                nn.Linear(self.width + embed_dim, self.width),
+                nn.ReLU(),
+                nn.Linear(self.width, num_classes),
+            )
 
     def read(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         B, T, _ = embedded.shape

@@ -143,7 +143,7 @@ RECIPES = (
         title="Film reviews, negative or positive, IMDB",
         data=partial(imdb_data, longest=400),
         test=imdb_test,
-        settings=FitSettings(steps=2600, label_smoothing=0.0, validate_every=650),
+        settings=FitSettings(steps=2000, label_smoothing=0.0, validate_every=500),
         task=CLASSIFICATION,
         select="accuracy",
         batch_tokens=8192,
