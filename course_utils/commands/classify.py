@@ -51,6 +51,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def line_for(verdict) -> str:
     """What is printed for a text: nothing when it is blank."""
-    if not verdict.text.strip():
+    if not verdict.spans:
         return ""
     return f"{verdict.label}\t{verdict.probability:.4f}"

@@ -12,12 +12,15 @@ Two kinds of clauses are in the way. *Filler* has no opinion. *Hearsay* has one,
 words, that is not the writer's, or not about this place: it does not count. So neither a list of
 good and bad words nor their number is enough: somebody has to read.
 
-`reviews` has three styles:
+`reviews` has four styles:
 
-    short    2 to 4 opinions, about 45 words; for comparing ways of pooling
-    mixed    2 or 4 aspects, as many liked as disliked: asked about one of them, a coin is right in
-             half of all cases. `questions` turns such reviews into (question, text), label
+    short    2 to 4 opinions, about 50 words; for comparing ways of pooling
+    aspects  1 to 4 opinions, about 30 words; `questions` asks about each of them
+    mixed    2 or 4 opinions, as many good as bad ones: asked about one of them, a coin is right in
+             half of all cases, and so is anybody who does not know what was asked
     long     12 to 20 sentences, about 150 words, with 2 to 4 opinions; for two levels of attention
+
+In "aspects" and "mixed" the sum may be zero; the label of such a review is drawn by lot.
 """
 
 import random
@@ -27,7 +30,7 @@ __all__ = ["ASPECTS", "LABELS", "SPLITS", "STYLES", "Review", "questions", "revi
 
 LABELS = ("negative", "positive")
 SPLITS = {"train": 4000, "valid": 500, "test": 1000}
-STYLES = ("short", "mixed", "long")
+STYLES = ("short", "aspects", "mixed", "long")
 
 ASPECTS = {
     "food": ("food", "soup", "fish", "bread", "dessert", "curry", "salad", "pasta"),
@@ -101,9 +104,9 @@ def reviews(split: str, style: str = "short", count: int | None = None, seed: in
 
 
 def questions(given: list[Review]) -> list[tuple[str, str]]:
-    """For each opinion of each review ("service : the soup was …", label of that opinion).
+    """For each opinion of each review ("service the soup was …", label of that opinion).
 
-    The first word asks. In "mixed" reviews half of the answers are positive, in every single one.
+    The first word asks. Of a "mixed" review half of the answers are positive.
     """
     return [
         (f"{aspect} {review.text}", label)
@@ -125,15 +128,16 @@ def _write(generator, style):
         signs = [1, -1] * liked
         generator.shuffle(signs)
     else:
-        signs = [generator.choice((1, -1)) for _ in range(generator.randint(2, 4))]
+        fewest = 1 if style == "aspects" else 2
+        signs = [generator.choice((1, -1)) for _ in range(generator.randint(fewest, 4))]
     opinions = list(zip(aspects, signs, strict=False))
     clauses = [_opinion(generator, aspect, sign) for aspect, sign in opinions]
-    others = {"short": (2, 4), "mixed": (1, 3), "long": (10, 16)}[style]
+    others = {"short": (2, 4), "aspects": (0, 2), "mixed": (0, 2), "long": (10, 16)}[style]
     for _ in range(generator.randint(*others)):
         clauses.append(generator.choice((_filler, _hearsay))(generator))
     generator.shuffle(clauses)
     total = sum(clause.score for clause in clauses)
-    if total == 0 and style != "mixed":
+    if total == 0 and style in ("short", "long"):
         return _write(generator, style)
     words, rationale, sentences, found = [], [], [], {}
     for number, clause in enumerate(clauses):

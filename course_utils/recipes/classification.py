@@ -47,8 +47,12 @@ def imdb_test() -> list[Pair]:
 
 
 def generated_reviews(style: str = "short", seed: int = 0) -> ClassificationData:
-    """Generated reviews of one style; "mixed" ones as questions about one of their aspects."""
-    train, valid = generated_pairs("train", style, seed), generated_pairs("valid", style, seed)
+    """Generated reviews of one style, or questions about them: see `generated_pairs`.
+
+    Who trains with questions about "aspects" is validated, and tested, with "mixed" reviews.
+    """
+    train = generated_pairs("train", style, seed)
+    valid = generated_pairs("valid", "mixed" if style == "aspects" else style, seed)
     return ClassificationData(
         train,
         valid,
@@ -59,11 +63,12 @@ def generated_reviews(style: str = "short", seed: int = 0) -> ClassificationData
 
 
 def generated_pairs(split: str, style: str = "short", seed: int = 0) -> list[Pair]:
-    """Texts of a split with their labels, or questions with their answers."""
+    """Texts with their labels; of the styles "aspects" and "mixed" questions with their answers."""
     from course_utils.datasets.reviews import questions, reviews
 
     given = reviews(split, style, seed=seed)
-    return questions(given) if style == "mixed" else [(r.text, r.label) for r in given]
+    asked = style in ("aspects", "mixed")
+    return questions(given) if asked else [(r.text, r.label) for r in given]
 
 
 def _generated(name: str, title: str, style: str, steps: int, **model) -> Recipe:
@@ -71,7 +76,7 @@ def _generated(name: str, title: str, style: str, steps: int, **model) -> Recipe
         name=name,
         title=title,
         data=partial(generated_reviews, style),
-        test=partial(generated_pairs, "test", style),
+        test=partial(generated_pairs, "test", "mixed" if style == "aspects" else style),
         settings=FitSettings(
             steps=steps, learning_rate=5e-3, label_smoothing=0.0, validate_every=100
         ),
@@ -126,7 +131,7 @@ RECIPES = (
     _generated(
         "classification-questions",
         "Questions about generated reviews",
-        "mixed",
+        "aspects",
         600,
         kind="question",
     ),
