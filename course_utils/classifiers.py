@@ -108,9 +108,6 @@ class TextClassifier(nn.Module):
             if size < least:
                 raise ValueError(f"{name} must be at least {least}, got {size}")
         self.embedding = nn.Embedding(vocab_size, embed_dim, padding_idx=PAD)
-        nn.init.normal_(self.embedding.weight, std=embed_dim**-0.5)
-        with torch.no_grad():
-            self.embedding.weight[PAD].zero_()
         self.lstm = (
             nn.LSTM(embed_dim, hidden_dim, batch_first=True, bidirectional=True)
             if hidden_dim

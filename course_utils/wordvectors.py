@@ -61,5 +61,6 @@ def word_vectors(
     counts.eliminate_zeros()
     left, values, _ = randomized_svd(counts, width, n_iter=3, random_state=seed)
     vectors = torch.from_numpy(left * np.sqrt(values)).float()
-    known = vectors.norm(dim=1) > 0
+    known = torch.from_numpy(of_word > 0)
+    vectors[~known] = 0  # the decomposition leaves rounding errors there
     return vectors / vectors[known].pow(2).sum(dim=1).mean().sqrt()
