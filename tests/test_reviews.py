@@ -235,7 +235,9 @@ def test_an_eraser_that_is_laid_out_otherwise(packed, change):
 
 def test_an_archive_that_cannot_be_read(tmp_path):
     path = tmp_path / "x.tar.gz"
-    for content in (b"no archive at all", gzip.compress(bytes(3000))[:-9]):
+    with tarfile.open(path, "w:gz") as out:
+        out.addfile(tarfile.TarInfo("a.txt"))
+    for content in (b"no archive at all", path.read_bytes()[:-30], gzip.compress(b"no tar")):
         path.write_bytes(content)
         with pytest.raises(DataError, match="x.tar.gz cannot be read .*data get imdb"):
             list(tar_members(path, lambda name: True, "imdb"))

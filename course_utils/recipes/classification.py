@@ -71,18 +71,20 @@ def generated_pairs(split: str, style: str = "short", seed: int = 0) -> list[Pai
     return questions(given) if asked else [(r.text, r.label) for r in given]
 
 
-def _generated(name: str, title: str, style: str, steps: int, **model) -> Recipe:
+def _generated(
+    name: str, title: str, style: str, steps: int, batch_tokens: int = 2000, **model
+) -> Recipe:
     return Recipe(
         name=name,
         title=title,
         data=partial(generated_reviews, style),
         test=partial(generated_pairs, "test", "mixed" if style == "aspects" else style),
         settings=FitSettings(
-            steps=steps, learning_rate=5e-3, label_smoothing=0.0, validate_every=100
+            steps=steps, learning_rate=0.01, label_smoothing=0.0, validate_every=100
         ),
         task=CLASSIFICATION,
         select="accuracy",
-        batch_tokens=2000,
+        batch_tokens=batch_tokens,
         beam=None,
         model={"labels": SENTIMENT, "embed_dim": 32, "hidden_dim": 32, "dropout": 0.1} | model,
     )
@@ -127,19 +129,20 @@ def start_from_neighbours(model: TextClassifier, data: ClassificationData) -> No
 
 
 RECIPES = (
-    _generated("classification-generated", "Generated reviews, reasons known", "short", 600),
+    _generated("classification-generated", "Generated reviews, reasons known", "short", 300),
     _generated(
         "classification-questions",
         "Questions about generated reviews",
         "aspects",
-        600,
+        400,
         kind="question",
     ),
     _generated(
         "classification-long",
         "Long generated reviews, sentence by sentence",
         "long",
-        600,
+        500,
+        4000,
         kind="hierarchical",
         sentence_end=sentence_end,
     ),

@@ -124,7 +124,9 @@ POOLINGS = {
     "last state": {"kind": "last"},
     "attention": {"kind": "attention"},
 }
+BESIDE = {"question": "feature"}
 BAG = {"kind": "bag"}
+ASKED = RECIPES["classification-questions"].settings.steps
 LONG = RECIPES["classification-long"].settings.steps
 
 STUDIES = (
@@ -147,10 +149,12 @@ STUDIES = (
         "question",
         "The question as the query, against one fixed query",
         (
-            Variant("question as query", {"question": "query"}, 600),
-            Variant("fixed query, question beside it", {"question": "feature"}, 600),
-            Variant("fixed query, question ignored", {"question": "ignored"}, 600),
-            Variant("fixed query, question beside it, converged", {"question": "feature"}, 2400),
+            Variant("question as query", {"question": "query"}, ASKED),
+            Variant("fixed query, question beside it", BESIDE, ASKED),
+            Variant("fixed query, question ignored", {"question": "ignored"}, ASKED),
+            Variant(
+                "fixed query, question beside it, converged", {"question": "feature"}, 5 * ASKED
+            ),
         ),
         seeds=(0, 1, 2),
         recipe="classification-questions",
