@@ -135,9 +135,9 @@ STUDIES = (
         "How many states become one vector: equal budget, and converged",
         (
             Variant("majority", {}, 0, baseline=MajorityBaseline),
-            Variant("bag of words", BAG, BUDGET, {"learning_rate": 0.05}),
+            Variant("bag of words", BAG, BUDGET, {"learning_rate": 0.02}),
             *(Variant(name, model, BUDGET) for name, model in POOLINGS.items()),
-            Variant("bag of words, converged", BAG, 5 * BUDGET, {"learning_rate": 0.05}),
+            Variant("bag of words, converged", BAG, 5 * BUDGET, {"learning_rate": 0.02}),
             *(Variant(f"{name}, converged", m, 5 * BUDGET) for name, m in POOLINGS.items()),
         ),
         seeds=(0, 1, 2),
@@ -165,7 +165,7 @@ STUDIES = (
         "hierarchy",
         "Words, then sentences: long reviews",
         (
-            Variant("flat attention", {"kind": "attention"}, LONG),
+            Variant("flat attention", {"kind": "attention", "sentence_end": None}, LONG),
             Variant("hierarchical", {}, LONG),
         ),
         seeds=(0, 1, 2),

@@ -17,8 +17,9 @@ __all__ = ["Study", "Variant", "train_and_measure"]
 class Variant:
     """One way to build and train: changes to the recipe's model, and a budget.
 
-    ``fit`` changes settings of the training. ``baseline(data, seed)`` stands for a method that is
-    no network of ours: it is trained by the call, writes texts, and has ``parameters``.
+    A setting of None in ``model`` takes the recipe's away. ``fit`` changes settings of the
+    training. ``baseline(data, seed)`` stands for a method that is no network of ours: the call
+    trains it, and it writes texts and has ``parameters``.
     """
 
     name: str
@@ -60,7 +61,8 @@ def train_and_measure(
     recipe: Recipe = RECIPES[study.recipe]
     changes = {"steps": steps, "seed": seed, "validate_every": max(1, steps // 6)} | variant.fit
     settings = replace(recipe.settings, **changes)
-    changed = replace(recipe, settings=settings, model=recipe.model | variant.model)
+    build = {k: v for k, v in (recipe.model | variant.model).items() if v is not None}
+    changed = replace(recipe, settings=settings, model=build)
     model, history, _ = train_model(changed, data)
     return {
         "parameters": count_parameters(model),
