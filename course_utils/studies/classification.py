@@ -143,7 +143,7 @@ STUDIES = (
         seeds=(0, 1, 2),
         recipe="classification-generated",
         measure=measure_short,
-        seeds_of={"majority": (0,)},
+        seeds_of={"majority": (0,)} | {f"{name}, converged": (0,) for name in POOLINGS},
     ),
     Study(
         "question",
@@ -179,6 +179,7 @@ STUDIES = (
             Variant("TF-IDF, words and pairs", {}, 0, baseline=TfidfBaseline),
             Variant("mean of embeddings", {"kind": "mean", "hidden_dim": 0}, 1300),
             Variant("attention over embeddings", {"hidden_dim": 0}, 1300),
+            Variant("LSTM and attention, four minutes", {}, 2000),
         ),
         seeds=(0,),
         recipe="classification-imdb",
