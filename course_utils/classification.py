@@ -175,7 +175,7 @@ class Classifier(Writer):
         """|Σ_d x_d ∂z/∂x_d| of each piece, z the logit of the predicted label, x its embedding.
 
         To first order, how much z would change if the embedding of the piece were zero (Shrikumar
-        et al. 2017, section 2). The pieces that are not read get 0.
+        et al. 2017). The pieces that are not read get 0.
         """
         was_training = self.model.training
         self.model.eval()

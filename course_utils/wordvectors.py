@@ -1,8 +1,8 @@
 """Word vectors from neighbours: words that stand in the same company get similar vectors.
 
 How often words occur near each other is counted, turned into positive pointwise mutual information
-(PPMI) and cut down to a few dimensions by a singular value decomposition. Levy and Goldberg (2014,
-section 5.2) showed that this is close to what word2vec does. No labels are used, and no text other
+(PPMI) and cut down to a few dimensions by a singular value decomposition. Levy and Goldberg (2014)
+showed that this is close to what word2vec does. No labels are used, and no text other
 than the one given: a network that starts from these vectors is still trained from scratch.
 """
 

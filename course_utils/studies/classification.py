@@ -179,7 +179,6 @@ STUDIES = (
             Variant("TF-IDF, words and pairs", {}, 0, baseline=TfidfBaseline),
             Variant("mean of embeddings", {"kind": "mean", "hidden_dim": 0}, 1300),
             Variant("attention over embeddings", {"hidden_dim": 0}, 1300),
-            Variant("LSTM and attention, four minutes", {}, 2000),
         ),
         seeds=(0,),
         recipe="classification-imdb",
