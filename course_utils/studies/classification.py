@@ -137,8 +137,8 @@ STUDIES = (
             Variant("majority", {}, 0, baseline=MajorityBaseline),
             Variant("bag of words", BAG, BUDGET, {"learning_rate": 0.02}),
             *(Variant(name, model, BUDGET) for name, model in POOLINGS.items()),
-            Variant("bag of words, converged", BAG, 5 * BUDGET, {"learning_rate": 0.02}),
-            *(Variant(f"{name}, converged", m, 5 * BUDGET) for name, m in POOLINGS.items()),
+            Variant("bag of words, converged", BAG, 4 * BUDGET, {"learning_rate": 0.02}),
+            *(Variant(f"{name}, converged", m, 4 * BUDGET) for name, m in POOLINGS.items()),
         ),
         seeds=(0, 1, 2),
         recipe="classification-generated",
@@ -152,9 +152,7 @@ STUDIES = (
             Variant("question as query", {"question": "query"}, ASKED),
             Variant("fixed query, question beside it", BESIDE, ASKED),
             Variant("fixed query, question ignored", {"question": "ignored"}, ASKED),
-            Variant(
-                "fixed query, question beside it, converged", {"question": "feature"}, 5 * ASKED
-            ),
+            Variant("fixed query, question beside it, converged", BESIDE, 4 * ASKED),
         ),
         seeds=(0, 1, 2),
         recipe="classification-questions",

@@ -42,7 +42,10 @@ class Study:
     seeds_of: dict = field(default_factory=dict)  # variant → seeds, where they differ
 
     def runs(self) -> list[tuple[Variant, int]]:
-        return [(v, s) for v in self.variants for s in self.seeds_of.get(v.name, self.seeds)]
+        """Seed by seed, so that a study that was interrupted holds whole comparisons."""
+        seeds = {v.name: self.seeds_of.get(v.name, self.seeds) for v in self.variants}
+        every = sorted({seed for given in seeds.values() for seed in given})
+        return [(v, s) for s in every for v in self.variants if s in seeds[v.name]]
 
 
 def train_and_measure(
