@@ -134,7 +134,7 @@ RECIPES = (
         "classification-questions",
         "Questions about generated reviews",
         "aspects",
-        400,
+        600,
         kind="question",
     ),
     _generated(

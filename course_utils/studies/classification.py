@@ -152,7 +152,7 @@ STUDIES = (
             Variant("question as query", {"question": "query"}, ASKED),
             Variant("fixed query, question beside it", BESIDE, ASKED),
             Variant("fixed query, question ignored", {"question": "ignored"}, ASKED),
-            Variant("fixed query, question beside it, converged", BESIDE, 4 * ASKED),
+            Variant("fixed query, question beside it, converged", BESIDE, 3 * ASKED),
         ),
         seeds=(0, 1, 2),
         recipe="classification-questions",
