@@ -13,6 +13,7 @@ COMMANDS = {
     "caption": "describe photos with a checkpoint",
     "gallery": "draw the pictures of the README",
     "transcribe": "write down what is said in sound files",
+    "classify": "say of each line of text whether it praises or condemns",
     "bench": "measure the attention layers, training and decoding on this machine",
 }
 

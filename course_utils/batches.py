@@ -7,7 +7,7 @@ An input is a list of ids (text) or a tensor whose first dimension may differ be
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -60,7 +60,7 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """The batch on another device; the lengths stay on the CPU, where packing wants them."""
-        return Batch(self.source.to(device), self.source_lengths, self.target.to(device))
+        return replace(self, source=self.source.to(device), target=self.target.to(device))
 
 
 def pad(sequences: list[list[int]], width: int | None = None) -> Tensor:
@@ -106,7 +106,8 @@ class BucketedBatches:
 
     The examples are shuffled, cut into pools, sorted by length inside a pool and packed into
     batches of at most ``tokens`` target positions (padding counts). So little padding is computed
-    and still no two epochs see the same batches.
+    and still no two epochs see the same batches. ``size(example)`` counts something else than
+    target positions, the words of a text to classify for instance; it is at least 1.
     """
 
     def __init__(
@@ -116,13 +117,14 @@ class BucketedBatches:
         seed: int = 0,
         pool: int = 2000,
         collate: Callable[[list], Batch] = make_batch,
+        size: Callable[[Example], int] = lambda example: len(example.target) + 1,
     ):
         if not examples:
             raise ValueError("no examples to make batches of")
         if tokens < 1:
             raise ValueError(f"a batch needs room for at least one token, got tokens={tokens}")
         self.examples, self.tokens, self.seed = examples, tokens, seed
-        self.pool, self.collate = pool, collate
+        self.pool, self.collate, self.size = pool, collate, size
 
     def epoch(self, number: int) -> list[list[int]]:
         """Indices of the examples of each batch of epoch ``number``."""
@@ -148,12 +150,12 @@ class BucketedBatches:
 
     def _length(self, index: int) -> tuple[int, int]:
         example = self.examples[index]
-        return len(example.target), len(example.source)
+        return self.size(example), len(example.source)
 
     def _cut(self, pool: list[int]) -> Iterator[list[int]]:
         batch: list[int] = []
         for index in pool:  # ascending, so the newest is the longest: it sets the width
-            width = len(self.examples[index].target) + 1
+            width = self.size(self.examples[index])
             if batch and (len(batch) + 1) * width > self.tokens:
                 yield batch
                 batch = []

@@ -12,6 +12,7 @@ import numpy as np
 __all__ = [
     "AlignmentScore",
     "TextScore",
+    "accuracy",
     "alignment_error_rate",
     "alignment_from_attention",
     "bleu",
@@ -136,6 +137,13 @@ def exact_match(
         for output, texts in zip(outputs, _alternatives(references), strict=True)
     )
     return TextScore(right / len(outputs), "share of outputs equal to a reference")
+
+
+def accuracy(
+    outputs: Sequence[str], references: Sequence[str], lowercase: bool = False
+) -> TextScore:
+    """Share (0 to 1) of labels that are right."""
+    return TextScore(exact_match(outputs, references, lowercase).score, "share of right labels")
 
 
 # --- alignment --------------------------------------------------------------------------------

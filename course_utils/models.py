@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.batches import Batch
+from course_utils.classifiers import AttentionTextClassifier, build_text_classifier
 from course_utils.decoders import AttentionDecoder, BahdanauDecoder, Decoder, FixedVectorDecoder
 from course_utils.encoders import SpeechEncoder, TextEncoder
 from course_utils.image_encoders import ImageEncoder, PhotoEncoder
@@ -12,9 +13,10 @@ from course_utils.memory import Memory
 __all__ = [
     "BUILDERS",
     "DECODERS",
+    "AttentionTextClassifier",
     "Seq2Seq",
-    "build_captioner",
     "SpeechModel",
+    "build_captioner",
     "build_recogniser",
     "build_translator",
     "count_parameters",
@@ -190,6 +192,7 @@ BUILDERS = {
     "translator": build_translator,
     "captioner": build_captioner,
     "recogniser": build_recogniser,
+    "text_classifier": build_text_classifier,
 }
 
 

@@ -1,4 +1,4 @@
-"""Tasks: what translation, captioning and speech recognition share outside of the model.
+"""Tasks: what translation, captioning, recognition and classification share outside of the model.
 
 `TaskData` turns pairs (input, text) into batches, a `Writer` turns inputs into texts with a trained
 model. A task is a subclass of each, in a module of its own; training, search and scores are common.
@@ -67,15 +67,22 @@ class TaskData:
 class Writer:
     """A model with its vocabulary, ready to write texts. Use `load` for a checkpoint."""
 
+    kind: type = Seq2Seq  # what its model is
+
     def __init__(self, model: Seq2Seq, vocabulary: Vocabulary):
         self.model, self.vocabulary = model, vocabulary
 
     @classmethod
     def load(cls, name: str, device: str | torch.device = "cpu"):
         """The writer of a checkpoint, by name or folder."""
-        from course_utils.checkpoints import load_checkpoint
+        from course_utils.checkpoints import CheckpointError, load_checkpoint
 
         checkpoint = load_checkpoint(name, device)
+        if not isinstance(checkpoint.model, cls.kind):
+            raise CheckpointError(
+                f"checkpoint {name} holds a {type(checkpoint.model).__name__}, which a "
+                f"{cls.__name__} cannot use: its model must be a {cls.kind.__name__}"
+            )
         return cls(checkpoint.model, checkpoint.vocabulary)
 
     def texts(self, inputs: Sequence, beam: int = 1, alpha: float = 1.0) -> list[str]:

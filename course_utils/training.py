@@ -34,7 +34,8 @@ __all__ = [
     "validation_loss",
 ]
 
-# What a training minimises: model, batch and label smoothing → one number with a gradient.
+# What a training minimises: model, batch and label smoothing → one number with a gradient, a mean
+# over the ``batch.target_tokens`` predictions of the batch.
 Loss = Callable[[nn.Module, Batch, float], Tensor]
 
 
@@ -143,15 +144,14 @@ def train_step(
 
 
 @torch.no_grad()
-def validation_loss(model: nn.Module, batches: list[Batch]) -> float:
-    """Cross-entropy in nats a token over all batches, without dropout and label smoothing."""
+def validation_loss(model: nn.Module, batches: list[Batch], loss: Loss = attention_loss) -> float:
+    """Loss (nats a token) over all batches, without dropout and label smoothing."""
     was_training = model.training
     model.eval()
     total, tokens = 0.0, 0
     for batch in batches:
         batch = batch.to(model.device)
-        logits, _ = model(batch)
-        total += sequence_loss(logits, batch.target_out).item() * batch.target_tokens
+        total += loss(model, batch, 0.0).item() * batch.target_tokens
         tokens += batch.target_tokens
     model.train(was_training)
     return total / max(1, tokens)
@@ -214,7 +214,7 @@ def fit(
     Every ``validate_every`` steps and at the end it computes the loss on ``valid`` and the metrics
     of ``evaluate(model)``; ``select`` names the one that decides ("valid_loss": lower is better,
     any other: higher, unless ``lower_is_better``). Without validation the last weights stay.
-    ``loss`` is what training minimises; validation reports the cross-entropy in any case.
+    ``loss(model, batch, label_smoothing)`` is what training minimises, by default that of a text.
 
     ``resume_file``: everything that the rest of the run depends on is written there at each
     validation (atomically); a later call with the same arguments goes on from it and reaches the
@@ -288,7 +288,7 @@ def fit(
             model.eval()
             row = {"step": history.steps, "loss": running / since}
             if valid is not None:
-                row["valid_loss"] = validation_loss(model, valid)
+                row["valid_loss"] = validation_loss(model, valid, loss)
             if evaluate is not None:
                 row |= evaluate(model)
             if select != "valid_loss" and select not in row:

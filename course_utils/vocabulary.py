@@ -35,14 +35,33 @@ class Vocabulary:
         self.tokenizer, self.kind = tokenizer, kind
 
     @classmethod
-    def words(cls, texts: Iterable[str], lowercase: bool = True) -> "Vocabulary":
-        """Every space-separated word that occurs in ``texts`` is a piece."""
+    def words(
+        cls,
+        texts: Iterable[str],
+        lowercase: bool = True,
+        size: int | None = None,
+        punctuation: bool = False,
+    ) -> "Vocabulary":
+        """Every space-separated word that occurs in ``texts`` is a piece.
+
+        ``size``: only the most frequent ones, so that there are ``size`` pieces with the special
+        ones. ``punctuation``: for real text, in which marks stick to the words: every mark becomes
+        a piece of its own, an apostrophe inside a word (don't) stays.
+        """
         tokenizer = Tokenizer(models.WordLevel(unk_token=SPECIAL[UNK]))
         if lowercase:
             tokenizer.normalizer = normalizers.Lowercase()
         tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        if punctuation:
+            words_and_marks = r"[\p{L}\p{N}\p{M}]+(?:['’]\p{L}+)*|\S"
+            tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+                [
+                    pre_tokenizers.WhitespaceSplit(),
+                    pre_tokenizers.Split(Regex(words_and_marks), "isolated"),
+                ]
+            )
         trainer = trainers.WordLevelTrainer(
-            vocab_size=10**9, special_tokens=SPECIAL, show_progress=False
+            vocab_size=size or 10**9, special_tokens=SPECIAL, show_progress=False
         )
         # A text that contains "<pad>" as a word must not give this piece a second id.
         words = (" ".join(w for w in t.split() if w.lower() not in SPECIAL) for t in texts)
@@ -84,6 +103,10 @@ class Vocabulary:
         """`encode` for many texts at once, several times faster."""
         encodings = self.tokenizer.encode_batch(texts)
         return [[max(i, UNK) for i in encoding.ids] for encoding in encodings]
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where in ``text`` each piece of `encode` stands: (first character, behind the last)."""
+        return self.tokenizer.encode(text).offsets
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ids; PAD, BOS and EOS disappear, an unknown piece shows as <unk>."""

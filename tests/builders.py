@@ -171,3 +171,14 @@ def location_score(built, packaged):
     torch.testing.assert_close(
         ours(query, ours.prepare(keys), previous), theirs(query, theirs.prepare(keys), previous)
     )
+
+
+@compares("course_utils.models.AttentionTextClassifier")
+def attention_text_classifier(built, packaged):
+    torch.manual_seed(0)
+    ours, theirs = built(19, 5, 7, 3), packaged(19, 5, 7, 3)
+    ours.load_state_dict(theirs.state_dict())
+    ids = torch.tensor([[4, 9, 12, 3, 18], [7, 2, 0, 0, 0], [0, 0, 0, 0, 0]])
+    for one, other in zip(ours.attend(ids), theirs.attend(ids), strict=True):
+        torch.testing.assert_close(one, other)
+    torch.testing.assert_close(ours(ids), theirs(ids))

@@ -5,15 +5,11 @@ in \\n. The text must be UTF-8.
 """
 
 import argparse
-import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from course_utils.commands import fail
-
-CHUNK = 256  # lines translated together
+from course_utils.commands.lines import CHUNK, answering, lines_of, write_lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,18 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def lines_of(stream: BinaryIO) -> Iterator[str]:
-    """The lines of a stream without their ends; ValueError names the line that is no UTF-8."""
-    for number, line in enumerate(stream, start=1):
-        try:
-            yield line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"line {number} of the input is not valid UTF-8 (byte {error.start + 1} of the "
-                "line): convert the text first, for instance with iconv"
-            ) from error
-
-
 def run(arguments: argparse.Namespace) -> int:
     if arguments.beam < 1:
         return fail(f"--beam must be at least 1, got {arguments.beam}")
@@ -54,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     from course_utils.checkpoints import CheckpointError
     from course_utils.translation import Translator
 
-    try:
+    def work() -> None:
         translator = Translator.load(arguments.checkpoint)
         chunk, start = [], 1
         for line in lines_of(sys.stdin.buffer):
@@ -64,21 +48,15 @@ def run(arguments: argparse.Namespace) -> int:
                 start += len(chunk)
                 chunk = []
         translate_chunk(translator, chunk, arguments, start, more=start > 1)
-    except BrokenPipeError:  # the reader has seen enough (head): nobody is left to write to
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (CheckpointError, ValueError, OSError) as error:
-        return fail(str(error))
-    return 0
+
+    return answering(work, CheckpointError, ValueError, OSError)
 
 
 def translate_chunk(translator, lines: list[str], arguments, start: int, more: bool) -> None:
     """Translate lines, write them, draw their attention; the first is line number ``start``."""
     translations = translator.translate(lines, beam=arguments.beam)
-    for translation in translations:
-        # A translation is one line, whatever the model writes.
-        sys.stdout.buffer.write(" ".join(translation.text.split()).encode("utf-8") + b"\n")
-    sys.stdout.buffer.flush()
+    # A translation is one line, whatever the model writes.
+    write_lines([" ".join(translation.text.split()) for translation in translations])
     if arguments.attention is not None:
         several = more or sum(bool(t.segments) for t in translations) > 1
         for number, translation in enumerate(translations, start=start):

@@ -253,11 +253,72 @@ def _spoken_digits():
     )
 
 
+def _imdb():
+    return PublicDataset(
+        name="imdb",
+        title="IMDB: 50,000 film reviews, negative or positive",
+        files=(
+            RemoteFile(
+                name="aclImdb_v1.tar.gz",
+                urls=("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",),
+                size=84125825,
+                checksum="md5:7c2ac02c03563afcf9b574c7e56c153a",
+                manifest=(
+                    Content("aclImdb/train/pos/*.txt", files=12500),
+                    Content("aclImdb/train/neg/*.txt", files=12500),
+                    Content("aclImdb/test/pos/*.txt", files=12500),
+                    Content("aclImdb/test/neg/*.txt", files=12500),
+                    Content("aclImdb/train/urls_???.txt", files=2),
+                ),
+            ),
+        ),
+        licence="no licence stated; the authors ask for a citation",
+        citation=(
+            "A. L. Maas, R. E. Daly, P. T. Pham, D. Huang, A. Y. Ng, C. Potts (2011). Learning Word"
+            " Vectors for Sentiment Analysis. ACL 2011, 142–150."
+        ),
+        remarks=(
+            "25,000 reviews to train with, 25,000 to test, of other films. The published archive"
+            " also holds 50,000 reviews without labels, which the course does not use."
+        ),
+    )
+
+
+def _eraser_movies():
+    return PublicDataset(
+        name="eraser_movies",
+        title="ERASER movie reviews: what people marked as the reason for a verdict",
+        files=(
+            RemoteFile(
+                name="movies.tar.gz",
+                urls=("http://www.eraserbenchmark.com/zipped/movies.tar.gz",),
+                manifest=(
+                    Content("movies/train.jsonl", files=1),
+                    Content("movies/val.jsonl", files=1),
+                    Content("movies/test.jsonl", files=1),
+                    Content("movies/docs/*", files=2000),
+                ),
+            ),
+        ),
+        licence="research use",
+        citation=(
+            "J. DeYoung, S. Jain, N. F. Rajani, E. Lehman, C. Xiong, R. Socher, B. C. Wallace"
+            " (2020). ERASER: A Benchmark to Evaluate Rationalized NLP Models. ACL 2020,"
+            " 4443–4458. The reviews and marks: O. Zaidan, J. Eisner, C. Piatko (2007). Using"
+            " “Annotator Rationales” to Improve Machine Learning for Text Categorization."
+            " NAACL-HLT 2007, 260–267."
+        ),
+        remarks="1,600 / 200 / 200 reviews (train, validation, test), about 800 words each.",
+    )
+
+
 REGISTRY = {
     entry.name: entry
     for entry in (
         _multi30k(),
         _flickr8k(),
         _spoken_digits(),
+        _imdb(),
+        _eraser_movies(),
     )
 }

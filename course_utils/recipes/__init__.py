@@ -11,7 +11,7 @@ from pathlib import Path
 
 from course_utils.checkpoints import load_checkpoint, provenance, save_checkpoint
 from course_utils.paths import CHECKPOINTS
-from course_utils.recipes import captioning, speech, translation
+from course_utils.recipes import captioning, classification, speech, translation
 from course_utils.recipes.framework import Recipe, Task, test_metrics, train_model
 
 __all__ = ["RECIPES", "Recipe", "Task", "train", "train_model"]
@@ -22,6 +22,7 @@ RECIPES: dict[str, Recipe] = {
         *translation.RECIPES,
         *captioning.RECIPES,
         *speech.RECIPES,
+        *classification.RECIPES,
     )
 }
 

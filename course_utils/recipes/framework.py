@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from course_utils.models import BUILDERS, Seq2Seq
 from course_utils.tasks import Pair, TaskData, Writer
@@ -39,10 +40,13 @@ class Recipe:
     """How a model is trained.
 
     ``batch_tokens`` target positions a batch. At each validation the inputs of the validation set
-    become texts, greedily, and ``select`` names the score that chooses the weights. ``start`` names
-    a checkpoint (or its folder) to begin with, whose encoder is taken over and, unless
-    ``start_encoder_only``, the rest as well when both write with the same vocabulary; None begins
-    with random weights.
+    become texts, greedily, and ``select`` names the score that chooses the weights. A setting in
+    ``model`` that depends on the vocabulary is a function of it. ``beam`` None: the task does not
+    search, so there is one score, not one for each search.
+
+    A training begins with random weights, unless ``start`` names a checkpoint (or its folder): its
+    encoder is taken over and, unless ``start_encoder_only``, the rest as well when both write with
+    the same vocabulary. ``prepare(model, data)`` may set weights before the training, too.
     """
 
     name: str
@@ -54,10 +58,11 @@ class Recipe:
     select: str = "bleu"
     batch_tokens: int = 2000
     model: dict = field(default_factory=dict)
-    beam: int = 5
+    beam: int | None = 5
     alpha: float = 1.0
     start: str | None = None
     start_encoder_only: bool = False
+    prepare: Callable[[nn.Module, TaskData], None] | None = None
 
 
 def public_card(name: str) -> dict:
@@ -87,11 +92,14 @@ def train_model(
 ) -> tuple[Seq2Seq, History, dict]:
     """Build and train a recipe's model on ``data``: the model, its history, its build settings."""
     task = recipe.task
-    build = {task.size: len(data.vocabulary), **recipe.model}
+    settings = {k: v(data.vocabulary) if callable(v) else v for k, v in recipe.model.items()}
+    build = {task.size: len(data.vocabulary), **settings}
     torch.manual_seed(recipe.settings.seed)
     model = BUILDERS[task.builder](**build).to(device())
     if recipe.start is not None:
         take_over(model, data, recipe.start, recipe.start_encoder_only)
+    if recipe.prepare is not None:
+        recipe.prepare(model, data)
     inputs, references = [x for x, _ in data.valid], [y for _, y in data.valid]
 
     def evaluate(trained: Seq2Seq) -> dict[str, float]:
@@ -138,10 +146,11 @@ def take_over(model: Seq2Seq, data: TaskData, start: str, encoder_only: bool = F
 def test_metrics(recipe: Recipe, model: Seq2Seq, data: TaskData) -> dict:
     """Scores of a trained model on validation and test set, greedy and with the recipe's beam."""
     writer = recipe.task.writer(model, data.vocabulary)
+    searches = {"_greedy": 1, f"_beam{recipe.beam}": recipe.beam}
     metrics = {}
     for split, pairs in (("valid", data.valid), ("test", recipe.test())):
         inputs, references = [x for x, _ in pairs], [y for _, y in pairs]
-        for search, beam in (("greedy", 1), (f"beam{recipe.beam}", recipe.beam)):
+        for search, beam in (searches if recipe.beam is not None else {"": 1}).items():
             outputs = writer.texts(inputs, beam, recipe.alpha)
             for name, function in (recipe.task.scores | recipe.task.test_scores).items():
                 try:
@@ -149,7 +158,7 @@ def test_metrics(recipe: Recipe, model: Seq2Seq, data: TaskData) -> dict:
                 except ImportError as error:
                     print(f"{name} is left out: {error}", file=sys.stderr)
                     continue
-                metrics[f"{split}_{name}_{search}"] = {
+                metrics[f"{split}_{name}{search}"] = {
                     "score": round(score.score, 2 if score.score > 1 else 4),
                     "signature": score.signature,
                 }

@@ -12,7 +12,7 @@ from pathlib import Path
 from course_utils.checkpoints import provenance
 from course_utils.paths import STUDIES
 from course_utils.recipes import RECIPES
-from course_utils.studies import captioning, speech, translation
+from course_utils.studies import captioning, classification, speech, translation
 from course_utils.studies.framework import Study, Variant, train_and_measure
 
 __all__ = ["STUDIES_BY_NAME", "Study", "Variant", "load_study", "run_study"]
@@ -23,6 +23,7 @@ STUDIES_BY_NAME: dict[str, Study] = {
         *translation.STUDIES,
         *captioning.STUDIES,
         *speech.STUDIES,
+        *classification.STUDIES,
     )
 }
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from course_utils.models import count_parameters
 from course_utils.recipes import RECIPES
@@ -16,8 +17,10 @@ __all__ = ["Study", "Variant", "train_and_measure"]
 class Variant:
     """One way to build and train: changes to the recipe's model, a budget, changes to `fit`.
 
-    ``data`` and ``measure`` take the place of the recipe's data and of the study's measure, where
-    the variants differ in what they learn from.
+    A setting of None in ``model`` takes the recipe's away. ``data`` and ``measure`` take the place
+    of the recipe's data and of the study's measure, where the variants differ in what they learn
+    from. ``baseline(data, seed)`` stands for a method that is no network of ours: the call trains
+    it, and it writes texts and has ``parameters``.
     """
 
     name: str
@@ -26,6 +29,7 @@ class Variant:
     fit: dict = field(default_factory=dict)
     data: Callable[[], TaskData] | None = None
     measure: Callable[[Writer], dict] | None = None
+    baseline: Callable[[TaskData, int], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,10 @@ class Study:
     seeds_of: dict = field(default_factory=dict)  # variant → seeds, where they differ
 
     def runs(self) -> list[tuple[Variant, int]]:
-        return [(v, s) for v in self.variants for s in self.seeds_of.get(v.name, self.seeds)]
+        """Seed by seed, so that a study that was interrupted holds whole comparisons."""
+        seeds = {v.name: self.seeds_of.get(v.name, self.seeds) for v in self.variants}
+        every = sorted({seed for given in seeds.values() for seed in given})
+        return [(v, s) for s in every for v in self.variants if s in seeds[v.name]]
 
 
 def train_and_measure(
@@ -49,10 +56,19 @@ def train_and_measure(
 ) -> dict:
     """One row of a study."""
     started, processor = time.perf_counter(), time.process_time()
+    if variant.baseline is not None:
+        writer = variant.baseline(data, seed)
+        return {
+            "parameters": writer.parameters,
+            **study.measure(writer),
+            "minutes": round((time.perf_counter() - started) / 60, 2),
+            "processor_minutes": round((time.process_time() - processor) / 60, 2),
+        }
     recipe: Recipe = RECIPES[study.recipe]
-    settings = replace(recipe.settings, steps=steps, seed=seed, validate_every=max(1, steps // 6))
-    settings = replace(settings, **variant.fit)
-    changed = replace(recipe, settings=settings, model=recipe.model | variant.model)
+    changes = {"steps": steps, "seed": seed, "validate_every": max(1, steps // 6)} | variant.fit
+    settings = replace(recipe.settings, **changes)
+    build = {k: v for k, v in (recipe.model | variant.model).items() if v is not None}
+    changed = replace(recipe, settings=settings, model=build)
     model, history, _ = train_model(changed, data if variant.data is None else variant.data())
     measure = study.measure if variant.measure is None else variant.measure
     return {

@@ -1,0 +1,28 @@
+"""One picture of each application."""
+
+import matplotlib.pyplot as plt
+import pytest
+
+from course_utils import applications
+from course_utils.applications import APPLICATIONS, application_pictures
+from course_utils.checkpoints import checkpoint_names
+
+
+def test_a_picture_of_each_checkpoint_that_is_there():
+    expected = [
+        n for n, (checkpoint, _) in APPLICATIONS.items() if checkpoint in checkpoint_names()
+    ]
+    found = list(application_pictures())
+    assert [name for name, _, _ in found] == expected and "classification" in expected
+    for name, ax, alt in found:
+        title = ax.get_title() + ax.get_title(loc="left")
+        assert title.lower().startswith(name) and len(alt) > 30
+    plt.close("all")
+
+
+def test_what_is_missing_is_left_out(monkeypatch):
+    monkeypatch.setattr(applications, "checkpoint_names", lambda: ["translation-multi30k"])
+    drawn = {"translation": ("translation-multi30k", lambda c: (c, "alt")),
+             "speech": ("nowhere", pytest.fail)}  # fmt: skip
+    monkeypatch.setattr(applications, "APPLICATIONS", drawn)
+    assert list(application_pictures()) == [("translation", "translation-multi30k", "alt")]
