@@ -66,18 +66,10 @@ def doubly_stochastic(weights: Tensor, targets: Tensor) -> Tensor:
     return ((1 - total) ** 2).sum(dim=1).mean()
 
 
-def attention_loss(
-    model: nn.Module, batch: Batch, label_smoothing: float = 0.0, regulariser: float = 0.0
-) -> Tensor:
-    """`sequence_loss` of a model that reads the true targets (teacher forcing): the usual loss.
-
-    ``regulariser`` is the share λ of `doubly_stochastic` in it.
-    """
-    logits, weights = model(batch)
-    loss = sequence_loss(logits, batch.target_out, label_smoothing)
-    if regulariser:
-        loss = loss + regulariser * doubly_stochastic(weights, batch.target_out)
-    return loss
+def attention_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+    """`sequence_loss` of a model that reads the true targets (teacher forcing): the usual loss."""
+    logits, _ = model(batch)
+    return sequence_loss(logits, batch.target_out, label_smoothing)
 
 
 def joint_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
@@ -132,12 +124,21 @@ def train_step(
     """One update of the weights; returns the loss (nats a token) before it.
 
     Gradients are scaled down to a norm of ``clip`` when they exceed it (Pascanu et al. 2013).
-    ``loss`` is what is minimised; ``regulariser`` the share λ of `doubly_stochastic` in it.
+    ``loss`` is what is minimised. With `attention_loss`, ``regulariser`` adds λ `doubly_stochastic`
+    to it, which is not part of what is returned.
     """
-    extra = {"regulariser": regulariser} if regulariser else {}
-    value = loss(model, batch, label_smoothing, **extra)
+    if regulariser and loss is not attention_loss:
+        raise ValueError(
+            "the regulariser needs the weights of a decoder: it goes with no other loss"
+        )
+    if regulariser:
+        logits, weights = model(batch)
+        value = sequence_loss(logits, batch.target_out, label_smoothing)
+        minimised = value + regulariser * doubly_stochastic(weights, batch.target_out)
+    else:
+        minimised = value = loss(model, batch, label_smoothing)
     optimizer.zero_grad()
-    value.backward()
+    minimised.backward()
     nn.utils.clip_grad_norm_(model.parameters(), clip)
     optimizer.step()
     return value.item()

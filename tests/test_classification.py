@@ -227,7 +227,7 @@ def test_training_by_recipe(monkeypatch, tmp_path):
         settings=FitSettings(steps=4, validate_every=2),
         model={"labels": LABELS, "embed_dim": 6, "hidden_dim": 5, "longest": LONGEST,
                "dropout": lambda vocabulary: len(vocabulary) / 1000},
-        start=lambda model, data: started.append((model, data.labels)),
+        prepare=lambda model, data: started.append((model, data.labels)),
     )  # fmt: skip
     monkeypatch.setitem(recipes.RECIPES, "tiny", recipe)
     card = train("tiny", out=tmp_path / "made")

@@ -16,7 +16,7 @@ from course_utils.wordvectors import word_vectors
 __all__ = ["CLASSIFICATION", "RECIPES"]
 
 CLASSIFICATION = Task(
-    "text_classifier", "vocab_size", Classifier, {"accuracy": accuracy}, classification_loss
+    "text_classifier", "vocab_size", Classifier, {"accuracy": accuracy}, loss=classification_loss
 )
 SENTIMENT = ("negative", "positive")
 
