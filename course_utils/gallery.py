@@ -79,7 +79,7 @@ def translation_figure():
     return ax.figure
 
 
-def scene_figure(number: int = 5):
+def scene_figure(number: int = 12):
     """A generated scene, described word by word."""
     from course_utils.captioning import Captioner
     from course_utils.datasets.scenes import scenes
@@ -109,7 +109,6 @@ FIGURES: dict[str, Callable] = {
     "translation": translation_figure,
     "scene": scene_figure,
     "motorcycle": lambda: photo_figure("motorcycle"),
-    "cat": lambda: photo_figure("cat"),
 }
 
 
