@@ -47,9 +47,50 @@ def classification_picture(checkpoint: str):
     return ax, f"A film review; the darkest word is {heaviest!r}. The verdict is {verdict.label}."
 
 
+def captioning_picture(checkpoint: str):
+    """A photo that comes with a library, once for each word of its caption."""
+    from course_utils.captioning import Captioner
+    from course_utils.gallery import shipped_photo
+    from course_utils.photos import photo_features
+    from course_utils.plotting import picture_attention
+
+    photo = shipped_photo("motorcycle")
+    (caption,) = Captioner.load(checkpoint).caption(photo_features([photo]), beam=3)
+    figure = picture_attention(photo, caption.word_attention, caption.words)
+    ax = figure.axes[0]
+    ax.set_title("Captioning", loc="left", fontsize=11)
+    return ax, (
+        f"A photo of a motorcycle, then once for each word of the caption {caption.text!r}; the "
+        "places that the word looks at are bright."
+    )
+
+
+def speech_picture(checkpoint: str):
+    """A generated command as a spectrogram, and where attention listened for each word."""
+    from course_utils.datasets.spoken_commands import spoken_commands
+    from course_utils.sound_plots import listening
+    from course_utils.transcription import Recogniser
+
+    recogniser = Recogniser.load(checkpoint)
+    sounds = spoken_commands("sample")
+    heard = recogniser.transcribe(sounds)
+    right = [i for i, one in enumerate(heard) if one.text == sounds[i].text] or [0]
+    (i,) = right[:1]
+    figure = listening(heard[i].only, sounds[i].times)
+    ax = figure.axes[0]
+    ax.set_title(f"Speech: {heard[i].text}", loc="left")
+    return ax, (
+        f"The spectrogram of a synthetic voice saying {sounds[i].text!r}, and below it, for each "
+        "word that was written, where attention was: a staircase from the upper left to the lower "
+        "right."
+    )
+
+
 # Application → (checkpoint, function that draws it and says in words what the picture shows).
 APPLICATIONS: dict[str, tuple[str, Callable]] = {
     "translation": ("translation-multi30k", translation_picture),
+    "captioning": ("captioning-flickr8k", captioning_picture),
+    "speech": ("speech-commands", speech_picture),
     "classification": ("classification-imdb", classification_picture),
 }
 

@@ -105,10 +105,21 @@ def photo_figure(name: str):
     return picture_attention(photo, caption.word_attention, caption.words)
 
 
+def application_figure(name: str):
+    """The picture of an application, as notebook 01 shows it."""
+    from course_utils.applications import APPLICATIONS
+
+    checkpoint, picture = APPLICATIONS[name]
+    ax, _ = picture(checkpoint)
+    return ax.figure
+
+
 FIGURES: dict[str, Callable] = {
     "translation": translation_figure,
     "scene": scene_figure,
     "motorcycle": lambda: photo_figure("motorcycle"),
+    "speech": lambda: application_figure("speech"),
+    "classification": lambda: application_figure("classification"),
 }
 
 
