@@ -231,7 +231,7 @@ def test_the_loss_of_train_step_and_fit_is_exchangeable():
     before = {k: w.clone() for k, w in model.state_dict().items()}
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     batch = speech_batch([50, 37], [5, 2])
-    expected = float(joint_loss(model, batch))
+    expected = joint_loss(model, batch).item()
     assert train_step(model, batch, optimizer, loss=joint_loss) == pytest.approx(expected)
     changed = {k for k, w in model.state_dict().items() if not torch.equal(w, before[k])}
     assert {name.split(".")[0] for name in changed} == {"encoder", "ctc"}  # no decoder in CTC

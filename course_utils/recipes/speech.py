@@ -115,7 +115,7 @@ RECIPES = (
         data=partial(digit_data, seed=1, augmentation=MILD),
         test=digit_test,
         settings=FitSettings(
-            steps=600, learning_rate=2e-3, label_smoothing=0.05, warm_up=0.05, validate_every=150
+            steps=2500, learning_rate=2e-3, label_smoothing=0.05, warm_up=0.05, validate_every=500
         ),
         task=SPEECH,
         select="wer",
@@ -150,20 +150,21 @@ RECIPES = (
         model={"score": "location", "sample_rate": 16_000},
         start="speech-commands-short",
     ),
-    # For the study: a trained encoder, and above it one way to listen after the other.
+    # For the study: an encoder that knows digits, and above it one way to listen after the other.
+    # (Not the encoder of the commands: it has learnt to serve location-aware attention.)
     Recipe(
         name="speech-listening",
-        title="Generated commands, beginning with an encoder that knows them",
+        title="Generated commands, beginning with the encoder of the digits",
         data=partial(command_data, augmentation=MILD),
         test=command_test,
         settings=FitSettings(
-            steps=250, learning_rate=3e-3, label_smoothing=0.05, warm_up=0.05, validate_every=125
+            steps=1500, learning_rate=2e-3, label_smoothing=0.05, warm_up=0.05, validate_every=250
         ),
         task=SPEECH,
         select="wer",
         batch_tokens=120,
         model={"score": "location", "sample_rate": 16_000},
-        start="speech-commands",
+        start="speech-digits",
         start_encoder_only=True,
     ),
 )

@@ -110,9 +110,9 @@ def measure_speaker(recogniser: Recogniser, speaker: str) -> dict:
 
 
 # --- the ways to listen -----------------------------------------------------------------------
-# All begin with the trained encoder of the commands (`Recipe.start`), so that a short budget does.
+# All begin with the encoder of the digits (`Recipe.start`), which saves the slow first steps.
 
-BUDGET = 250
+BUDGET = 1500
 LISTENING = Study(
     "listening",
     "Attention, location-aware attention, CTC, both, and one vector",
