@@ -17,13 +17,14 @@ def table() -> str:
     """One row for each checkpoint, in Markdown."""
     from course_utils.checkpoints import checkpoint_names
     from course_utils.paths import CHECKPOINTS
+    from course_utils.recipes import RECIPES
 
     lines = ["| checkpoint | task | parameters | training | test |", "|---|---|---|---|---|"]
     for name in checkpoint_names():
         card = json.loads((CHECKPOINTS / name / "card.json").read_text(encoding="utf-8"))
         lines.append(
             f"| `{name}` | {card['title']} | {card['parameters']:,} | {_training(card)} "
-            f"| {_scores(card)} |"
+            f"| {_scores(card, RECIPES[card['name']].select)} |"
         )
     return "\n".join(lines)
 
@@ -35,14 +36,13 @@ def _training(card: dict) -> str:
     return f"{card['steps']:,} steps, {minutes}"
 
 
-def _scores(card: dict) -> str:
+def _scores(card: dict, select: str) -> str:
     """The score that chose the weights, on the test set, for each way to search."""
-    select = card.get("select", "bleu")
     found = {
         name.removeprefix(f"test_{select}").lstrip("_"): metric["score"]
         for name, metric in card["metrics"].items()
         if name == f"test_{select}" or name.startswith(f"test_{select}_")
     }
     parts = [f"{score:g}" + (f" {search}" if search else "") for search, score in found.items()]
-    names = {"bleu": "BLEU", "wer": "WER", "exact": "exact match", "accuracy": "accuracy"}
+    names = {"bleu": "BLEU", "wer": "word errors (%)", "exact": "exact match"}
     return f"{names.get(select, select)} " + ", ".join(parts)

@@ -67,7 +67,6 @@ def train(
         # Of all cores together: on a busy machine the fairer measure of what a training costs.
         "processor_minutes": round((time.process_time() - processor) / 60, 1),
         "fit": asdict(settings) | {"batch_tokens": recipe.batch_tokens},
-        "select": recipe.select,
         **({} if recipe.start is None else {"start": started_from(recipe.start)}),
         "metrics": metrics,
         "data": data.cards,

@@ -100,6 +100,8 @@ RECIPES = (
             "dropout": 0.4,
             "encoder_dropout": 0.2,
         },
-        beam=3,
+        # Chosen on validation among beams of 3, 5 and 7 with penalties of 0.7, 1 and 1.4.
+        beam=5,
+        alpha=0.7,
     ),
 )
