@@ -363,9 +363,9 @@ def test_a_captioner_is_trained_tested_and_loaded_again(tiny_recipe, tmp_path):
     card = train("tiny", out=tmp_path / "made")
     assert set(card["metrics"]) == {f"{split}_{name}_{search}" for split in ("valid", "test")
                                     for name in ("bleu", "cider")
-                                    for search in ("greedy", "beam3")}  # fmt: skip
-    assert "nrefs:2" in card["metrics"]["test_bleu_beam3"]["signature"]
-    assert "tok:words" in card["metrics"]["test_cider_beam3"]["signature"]
+                                    for search in ("greedy", "beam5")}  # fmt: skip
+    assert "nrefs:2" in card["metrics"]["test_bleu_beam5"]["signature"]
+    assert "tok:words" in card["metrics"]["test_cider_beam5"]["signature"]
     captioner = Captioner.load(tmp_path / "made")
     assert len(captioner.texts(photos(2))) == 2
     assert (tmp_path / "made" / "model.safetensors").stat().st_size < 100_000
@@ -381,7 +381,7 @@ def test_a_missing_optional_score_is_left_out_with_a_line(
     monkeypatch.setitem(recipes.RECIPES, "tiny", replace(tiny_recipe, task=task))
     card = train("tiny", out=tmp_path / "made")
     assert set(card["metrics"]) == {f"{split}_bleu_{search}" for split in ("valid", "test")
-                                    for search in ("greedy", "beam3")}  # fmt: skip
+                                    for search in ("greedy", "beam5")}  # fmt: skip
     assert "cider is left out" in capsys.readouterr().err
 
 

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="a sound file")
     parser.add_argument(
         "--checkpoint",
-        default="speech-digits",
+        default="speech-digits-long",
         metavar="NAME",
         help="a checkpoint of the course or a folder (default: %(default)s)",
     )

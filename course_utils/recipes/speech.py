@@ -115,7 +115,7 @@ RECIPES = (
         data=partial(digit_data, seed=1, augmentation=MILD),
         test=digit_test,
         settings=FitSettings(
-            steps=2500, learning_rate=2e-3, label_smoothing=0.05, warm_up=0.05, validate_every=500
+            steps=1500, learning_rate=2e-3, label_smoothing=0.05, warm_up=0.05, validate_every=150
         ),
         task=SPEECH,
         select="wer",
