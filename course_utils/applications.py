@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from course_utils.checkpoints import checkpoint_names
 
-__all__ = ["APPLICATIONS", "application_pictures"]
+__all__ = ["APPLICATIONS", "application_picture", "application_pictures"]
 
 
 def translation_picture(checkpoint: str):
@@ -56,7 +56,7 @@ def captioning_picture(checkpoint: str):
 
     photo = shipped_photo("motorcycle")
     (caption,) = Captioner.load(checkpoint).caption(photo_features([photo]), beam=3)
-    figure = picture_attention(photo, caption.word_attention, caption.words)
+    figure = picture_attention(photo, caption.word_attention, caption.words, width=7.5)
     ax = figure.axes[0]
     ax.set_title("Captioning", loc="left", fontsize=11)
     return ax, (
@@ -95,10 +95,17 @@ APPLICATIONS: dict[str, tuple[str, Callable]] = {
 }
 
 
+def application_picture(name: str):
+    """Axes with the picture of one application, and a text that says what they show."""
+    if name not in APPLICATIONS:
+        raise ValueError(f"unknown application {name!r}; choose from {', '.join(APPLICATIONS)}")
+    checkpoint, picture = APPLICATIONS[name]
+    return picture(checkpoint)
+
+
 def application_pictures() -> Iterator[tuple[str, object, str]]:
     """(application, axes, text that says what they show) for each checkpoint that is there."""
     there = checkpoint_names()
-    for name, (checkpoint, picture) in APPLICATIONS.items():
+    for name, (checkpoint, _) in APPLICATIONS.items():
         if checkpoint in there:
-            ax, alt = picture(checkpoint)
-            yield name, ax, alt
+            yield name, *application_picture(name)

@@ -107,10 +107,9 @@ def photo_figure(name: str):
 
 def application_figure(name: str):
     """The picture of an application, as notebook 01 shows it."""
-    from course_utils.applications import APPLICATIONS
+    from course_utils.applications import application_picture
 
-    checkpoint, picture = APPLICATIONS[name]
-    ax, _ = picture(checkpoint)
+    ax, _ = application_picture(name)
     return ax.figure
 
 

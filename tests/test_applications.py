@@ -4,7 +4,11 @@ import matplotlib.pyplot as plt
 import pytest
 
 from course_utils import applications
-from course_utils.applications import APPLICATIONS, application_pictures
+from course_utils.applications import (
+    APPLICATIONS,
+    application_picture,
+    application_pictures,
+)
 from course_utils.checkpoints import checkpoint_names
 
 
@@ -26,3 +30,8 @@ def test_what_is_missing_is_left_out(monkeypatch):
              "speech": ("nowhere", pytest.fail)}  # fmt: skip
     monkeypatch.setattr(applications, "APPLICATIONS", drawn)
     assert list(application_pictures()) == [("translation", "translation-multi30k", "alt")]
+
+
+def test_an_unknown_application():
+    with pytest.raises(ValueError, match="unknown application 'cooking'.*translation"):
+        application_picture("cooking")
