@@ -253,15 +253,17 @@ SCORES = {
     "scaled_dot": ScaledDotScore,
     "general": GeneralScore,
     "additive": AdditiveScore,
-    "location": LocationScore,
 }
+# These also need the weights of the step before, so they see one query at a time.
+LOOKING_BACK = {"location": LocationScore}
 
 
 def make_score(name: str, query_dim: int, key_dim: int, **settings) -> Score:
     """A score by its name: "dot", "scaled_dot", "general", "additive" or "location"."""
-    if name not in SCORES:
-        raise ValueError(f"unknown score {name!r}; choose from {', '.join(SCORES)}")
-    return SCORES[name](query_dim, key_dim, **settings)
+    known = SCORES | LOOKING_BACK
+    if name not in known:
+        raise ValueError(f"unknown score {name!r}; choose from {', '.join(known)}")
+    return known[name](query_dim, key_dim, **settings)
 
 
 # --- attention --------------------------------------------------------------------------------
