@@ -14,6 +14,7 @@ from torch import Tensor
 
 from course_utils.batches import Batch, Example, make_batch
 from course_utils.decoders import AttentionDecoder
+from course_utils.image_encoders import GridEncoder
 from course_utils.metrics import words_from_pieces
 from course_utils.search import Hypothesis, search
 from course_utils.tasks import Pair, TaskData, Writer
@@ -93,6 +94,8 @@ class Caption:
 
 class Captioner(Writer):
     """A model with its vocabulary, ready to describe pictures. Use `load` for a checkpoint."""
+
+    reads = GridEncoder
 
     @property
     def attends(self) -> bool:

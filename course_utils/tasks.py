@@ -68,6 +68,7 @@ class Writer:
     """A model with its vocabulary, ready to write texts. Use `load` for a checkpoint."""
 
     kind: type = Seq2Seq  # what its model is
+    reads: type | None = None  # what the model's encoder is, where that matters
 
     def __init__(self, model: Seq2Seq, vocabulary: Vocabulary):
         self.model, self.vocabulary = model, vocabulary
@@ -78,11 +79,13 @@ class Writer:
         from course_utils.checkpoints import CheckpointError, load_checkpoint
 
         checkpoint = load_checkpoint(name, device)
-        if not isinstance(checkpoint.model, cls.kind):
-            raise CheckpointError(
-                f"checkpoint {name} holds a {type(checkpoint.model).__name__}, which a "
-                f"{cls.__name__} cannot use: its model must be a {cls.kind.__name__}"
-            )
+        encoder = getattr(checkpoint.model, "encoder", None)
+        for found, needed in ((checkpoint.model, cls.kind), (encoder, cls.reads)):
+            if needed is not None and not isinstance(found, needed):
+                raise CheckpointError(
+                    f"checkpoint {name} holds a {type(found).__name__}, which a {cls.__name__} "
+                    f"cannot use: it needs a {needed.__name__}"
+                )
         return cls(checkpoint.model, checkpoint.vocabulary)
 
     def texts(self, inputs: Sequence, beam: int = 1, alpha: float = 1.0) -> list[str]:

@@ -141,6 +141,8 @@ class Recogniser(Writer):
     pauses where there are any: the model has never heard longer ones.
     """
 
+    kind = SpeechModel
+
     def __init__(
         self,
         model: SpeechModel,
@@ -149,8 +151,6 @@ class Recogniser(Writer):
         longest: float = 8.0,
     ):
         super().__init__(model, vocabulary)
-        if not isinstance(model, SpeechModel):
-            raise TypeError(f"a {type(model.encoder).__name__} hears nothing: no speech recogniser")
         encoder = model.encoder
         self.front_end = FrontEnd(sample_rate=encoder.sample_rate, mels=encoder.mels)
         self.by = ("ctc" if model.ctc_weight == 1 else "attention") if by is None else by

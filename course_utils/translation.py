@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from course_utils.batches import Example, make_batch
+from course_utils.encoders import TextEncoder
 from course_utils.metrics import words_from_pieces
 from course_utils.models import Seq2Seq
 from course_utils.search import Hypothesis, search
@@ -82,6 +83,8 @@ class Translation:
 
 class Translator(Writer):
     """A model with its vocabulary, ready to translate. Use `load` for a checkpoint."""
+
+    reads = TextEncoder
 
     def __init__(self, model: Seq2Seq, vocabulary: Vocabulary, longest_segment: int = 80):
         super().__init__(model, vocabulary)

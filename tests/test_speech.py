@@ -556,6 +556,14 @@ def test_one_line_for_each_file_in_order(folder, files, capfdbinary):
     assert texts["b.ogg"] and texts["a stereo.flac"]
 
 
+def test_a_file_name_cannot_break_the_lines(folder, files, capfdbinary, tmp_path):
+    odd = tmp_path / "two\nlines\tand a tab.wav"
+    odd.write_bytes(files["b.ogg"].read_bytes())
+    status, out, _ = transcribe(capfdbinary, "--checkpoint", folder, odd)
+    assert status == 0 and out.count("\n") == out.count("\t") == 1
+    assert out.startswith(f"{tmp_path}/two?lines?and a tab.wav\t")
+
+
 def test_what_is_no_sound_is_told_and_the_rest_goes_on(folder, files, capfdbinary):
     order = [files["no sound.wav"], files["b.ogg"], files["nothing.wav"], "missing.wav"]
     status, out, err = transcribe(capfdbinary, "--checkpoint", folder, *order)
@@ -587,7 +595,7 @@ def test_wrong_arguments_give_one_line(folder, files, capfdbinary, tmp_path):
         (["--beam", "0", "x.wav"], "--beam"),
         (["--attention", tmp_path / "no" / "x.png", "x.wav"], "does not exist"),
         (["--checkpoint", "nonsense", "x.wav"], "no checkpoint"),
-        (["--checkpoint", tmp_path / "translator", files["b.ogg"]], "no speech recogniser"),
+        (["--checkpoint", tmp_path / "translator", files["b.ogg"]], "it needs a SpeechModel"),
     ):
         status, out, err = transcribe(capfdbinary, *arguments)
         assert status == 1 and out == "" and expected in err

@@ -5,11 +5,11 @@ error; the others are captioned all the same, and the exit status is 1.
 """
 
 import argparse
-import os
-import sys
 from pathlib import Path
 
 from course_utils.commands import fail
+from course_utils.commands.files import picture_of, unusable, write_answer, write_picture
+from course_utils.commands.lines import answering
 
 CHUNK = 32  # photos captioned together
 
@@ -28,64 +28,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--attention",
         type=Path,
-        metavar="FILE or FOLDER",
-        help="where each word looks, drawn over the photo: into FILE.png (for several photos "
-        "FILE-1.png, FILE-2.png, …), or into a folder under the photos' names",
+        metavar="FILE.png|FOLDER",
+        help="where each word looks, drawn over the photo; for several photos FILE-1.png, "
+        "FILE-2.png, … or FOLDER/NAME.png",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.beam < 1:
         return fail(f"--beam must be at least 1, got {arguments.beam}")
-    target = arguments.attention
-    if target is not None and not (target.is_dir() or target.parent.is_dir()):
-        return fail(f"the folder of --attention {target} does not exist")
+    if reason := unusable(arguments.attention):
+        return fail(reason)
     from course_utils.captioning import Captioner
     from course_utils.checkpoints import CheckpointError
     from course_utils.photos import PhotoError, photo_features, read_photo
 
-    try:
+    photos, bad = arguments.photos, []
+
+    def work():
         captioner = Captioner.load(arguments.checkpoint)
-        status = 0
-        for start in range(0, len(arguments.photos), CHUNK):
-            paths, pictures = [], []
-            for number, path in enumerate(arguments.photos[start : start + CHUNK], start + 1):
+        for start in range(0, len(photos), CHUNK):
+            numbers, pictures = [], []
+            for number, path in enumerate(photos[start : start + CHUNK], start + 1):
                 try:
                     pictures.append(read_photo(path))
-                    paths.append((number, path))
+                    numbers.append(number)
                 except PhotoError as error:
-                    status = fail(str(error))
+                    bad.append(fail(str(error)))
             captions = captioner.caption(photo_features(pictures), beam=arguments.beam)
-            for (number, path), picture, caption in zip(paths, pictures, captions, strict=True):
-                line = " ".join(caption.text.split())
-                sys.stdout.buffer.write(_one_line(path) + b"\t" + line.encode("utf-8") + b"\n")
-                if target is not None:
-                    several = len(arguments.photos) > 1
-                    draw(picture, caption, _place(target, path, number, several))
-            sys.stdout.buffer.flush()
-    except BrokenPipeError:  # the reader has seen enough (head): nobody is left to write to
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (CheckpointError, ValueError, OSError) as error:
-        return fail(str(error))
-    return status
+            for number, picture, caption in zip(numbers, pictures, captions, strict=True):
+                write_answer(photos[number - 1], caption.text)
+                if arguments.attention is not None:
+                    draw(picture, caption, picture_of(arguments.attention, photos, number))
 
-
-def _one_line(path: str) -> bytes:
-    """The path's own bytes; line ends and tabs in a name would break the format."""
-    return os.fsencode("".join(c if c not in "\n\r\t" else "?" for c in path))
-
-
-def _place(target: Path, photo: str, number: int, several: bool) -> Path:
-    """Where the picture of one photo goes."""
-    if target.is_dir():
-        return (
-            target / f"{number:03d}-{Path(photo).stem}.png"
-            if several
-            else (target / f"{Path(photo).stem}.png")
-        )
-    suffix = f"-{number}" if several else ""
-    return target.with_name(target.stem + suffix + (target.suffix or ".png"))
+    return answering(work, CheckpointError, ValueError, OSError) or int(bool(bad))
 
 
 def draw(picture, caption, path: Path) -> None:
@@ -93,8 +69,6 @@ def draw(picture, caption, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from course_utils.plotting import picture_attention, plt
+    from course_utils.plotting import picture_attention
 
-    fig = picture_attention(picture, caption.word_attention, caption.words)
-    fig.savefig(path, dpi=120, bbox_inches="tight")
-    plt.close(fig)
+    write_picture(picture_attention(picture, caption.word_attention, caption.words), path)

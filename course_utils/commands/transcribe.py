@@ -6,11 +6,11 @@ error, the others are still transcribed, and the exit status is 1.
 """
 
 import argparse
-import os
-import sys
 from pathlib import Path
 
 from course_utils.commands import fail
+from course_utils.commands.files import picture_of, unusable, write_answer, write_picture
+from course_utils.commands.lines import answering
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,48 +36,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.beam < 1:
         return fail(f"--beam must be at least 1, got {arguments.beam}")
-    pictures = arguments.attention
-    if pictures is not None and not (pictures.is_dir() or pictures.parent.is_dir()):
-        return fail(f"the folder of --attention {pictures} does not exist")
+    if reason := unusable(arguments.attention):
+        return fail(reason)
     from course_utils.audio import AudioError
     from course_utils.checkpoints import CheckpointError
     from course_utils.transcription import Recogniser
 
-    failed = False
-    try:
+    files, bad = arguments.files, []
+
+    def work():
         recogniser = Recogniser.load(arguments.checkpoint)
-        for number, name in enumerate(arguments.files, start=1):
+        for number, name in enumerate(files, start=1):
             first, texts = None, []
             try:
                 for piece in recogniser.transcribe_file(name, beam=arguments.beam):
                     first = piece if first is None else first
                     texts.append(piece.text)
             except AudioError as error:
-                failed = bool(fail(str(error)))
+                bad.append(fail(str(error)))
                 continue
-            line = os.fsencode(name) + b"\t" + " ".join(t for t in texts if t).encode() + b"\n"
-            sys.stdout.buffer.write(line)
-            sys.stdout.buffer.flush()
-            if pictures is not None and first is not None:
-                draw(first, picture_of(pictures, arguments.files, number))
-    except BrokenPipeError:  # the reader has seen enough (head): nobody is left to write to
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (CheckpointError, OSError) as error:
-        return fail(str(error))
-    except TypeError as error:  # a translator, for instance
-        return fail(f"checkpoint {arguments.checkpoint}: {error}")
-    return 1 if failed else 0
+            write_answer(name, " ".join(texts))
+            if arguments.attention is not None and first is not None:
+                draw(first, picture_of(arguments.attention, files, number))
 
-
-def picture_of(place: Path, files: list[str], number: int) -> Path:
-    """Where the picture of the file with this number (from 1) goes: each file has its own."""
-    if not place.is_dir():
-        suffix = f"-{number}" if len(files) > 1 else ""
-        return place.with_name(place.stem + suffix + (place.suffix or ".png"))
-    stems = [Path(name).stem for name in files]
-    stem = stems[number - 1]
-    return place / (f"{stem}-{number}.png" if stems.count(stem) > 1 else f"{stem}.png")
+    return answering(work, CheckpointError, OSError) or int(bool(bad))
 
 
 def draw(heard, path: Path) -> None:
@@ -85,9 +67,6 @@ def draw(heard, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from course_utils.plotting import plt
     from course_utils.sound_plots import listening
 
-    figure = listening(heard)
-    figure.savefig(path, dpi=120, bbox_inches="tight")
-    plt.close(figure)
+    write_picture(listening(heard), path)

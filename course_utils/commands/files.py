@@ -1,0 +1,49 @@
+"""What the commands share that answer files: a line for each, and a picture for each.
+
+A line is the path, a tab and the text, in the order of the arguments. A file that cannot be read
+has one line on standard error; the others are answered all the same, and the exit status is 1.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+
+def write_answer(path: str, text: str) -> None:
+    """One line to standard output, at once.
+
+    The path keeps its own bytes, also where they are no UTF-8; line ends and tabs, which would
+    break the format, become "?" in it and spaces in the text.
+    """
+    name = os.fsencode("".join(c if c not in "\n\r\t" else "?" for c in path))
+    sys.stdout.buffer.write(name + b"\t" + " ".join(text.split()).encode("utf-8") + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def unusable(place: Path | None) -> str | None:
+    """Why no picture can be written to ``place``, a folder or a file in one; None if it can."""
+    if place is None or place.is_dir() or place.parent.is_dir():
+        return None
+    return f"the folder of --attention {place} does not exist"
+
+
+def picture_of(place: Path, files: list[str], number: int) -> Path:
+    """Where the picture of the file with this number (from 1) goes: each file has its own.
+
+    Into a folder under the file's name, with its number where several files have the same name;
+    else into ``place`` itself, or for several files beside it: NAME-1.png, NAME-2.png, …
+    """
+    if not place.is_dir():
+        suffix = f"-{number}" if len(files) > 1 else ""
+        return place.with_name(place.stem + suffix + (place.suffix or ".png"))
+    stems = [Path(name).stem for name in files]
+    stem = stems[number - 1]
+    return place / (f"{stem}-{number}.png" if stems.count(stem) > 1 else f"{stem}.png")
+
+
+def write_picture(figure, path: Path) -> None:
+    """Save a figure and forget it."""
+    from course_utils.plotting import plt
+
+    figure.savefig(path, dpi=120, bbox_inches="tight")
+    plt.close(figure)
