@@ -201,7 +201,7 @@ def classification_rows(B: int = 32, T: int = 256, E: int = 100, H: int = 64) ->
     """A bidirectional LSTM that never reads padding: packed, and turned round within each text."""
     from course_utils.checkpoints import checkpoint_names
     from course_utils.classification import Classifier
-    from course_utils.classifiers import read_both_ways
+    from course_utils.recurrence import read_both_ways
 
     generator = torch.Generator().manual_seed(0)
     embedded = torch.randn(B, T, E, generator=generator)

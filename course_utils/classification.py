@@ -172,10 +172,10 @@ class Classifier(Writer):
         return [verdict.label for verdict in self.classify(inputs)]
 
     def gradient_times_input(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """|Σ_d x_d ∂z/∂x_d| of each piece, z the logit of the predicted label, x its embedding.
+        """|Σ_d x_d ∂z/∂x_d| of each piece: z is the predicted label's logit, x what enters for it.
 
-        To first order, how much z would change if the embedding of the piece were zero (Shrikumar
-        et al. 2017). The pieces that are not read get 0.
+        To first order, how much z would change if x, its embedding (and that of its pair, where
+        the model has pairs), were zero (Shrikumar et al. 2017). Pieces that are not read get 0.
         """
         was_training = self.model.training
         self.model.eval()
@@ -185,7 +185,7 @@ class Classifier(Writer):
             scores = np.zeros(len(ids))
             if places:
                 read = torch.tensor([[ids[i] for i in places]], device=self.model.device)
-                embedded = self.model.embedding(read).detach().requires_grad_()
+                embedded = self.model.embed(read).detach().requires_grad_()
                 length = torch.tensor([len(places)], device=read.device)
                 logits, _ = self.model.read(embedded, length)
                 (gradient,) = torch.autograd.grad(logits.max(), embedded)

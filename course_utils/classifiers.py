@@ -1,7 +1,7 @@
 """Text classifiers: ids (B, T) → logits (B, C). They differ in how many states become one vector.
 
-Shape letters: B texts, T words, S sentences, E width of the embedding, H of the recurrence (in each
-direction), D of what is pooled (2H, or E without recurrence), C classes.
+Shape letters: B texts, T words, S sentences, E width of what enters for a word, H of the recurrence
+(in each direction), D of what is pooled (2H, or E without recurrence), C classes.
 
 PAD (id 0) is no text, wherever it stands: it takes no attention, and the backward recurrence never
 reads it. A text without words has a defined answer: its pooled vector is zero, so the logits are
@@ -21,7 +21,8 @@ from course_utils.attention import (
     length_mask,
     masked_softmax,
 )
-from course_utils.vocabulary import PAD
+from course_utils.recurrence import ends, read_both_ways
+from course_utils.vocabulary import PAD, UNK
 
 __all__ = [
     "KINDS",
@@ -31,11 +32,11 @@ __all__ = [
     "LastStateClassifier",
     "MaxPoolingClassifier",
     "MeanPoolingClassifier",
+    "PairEmbedding",
     "QuestionClassifier",
     "TextClassifier",
     "build_text_classifier",
     "padding_last",
-    "read_both_ways",
 ]
 
 
@@ -53,39 +54,36 @@ def padding_last(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return ids.gather(1, order), (ids != PAD).sum(dim=1), order
 
 
-def read_both_ways(lstm: nn.LSTM, embedded: Tensor, lengths: Tensor) -> Tensor:
-    """Outputs (B, T, 2H) of a bidirectional LSTM of one layer that never reads padding.
+class PairEmbedding(nn.Module):
+    """A vector for each pair of neighbouring words: ids (B, T) → (B, T, P), word i with word i + 1.
 
-    ``embedded`` (B, T, E), ``lengths`` (B,) may be 0; outputs behind a text's end are zero.
-
-    The same numbers as `pack_padded_sequence` gives. Each text is turned round *within its length*,
-    so that the backward direction too meets the padding last, where it does no harm. On a CPU this
-    is several times faster, because PyTorch's fast LSTM there takes no packed input.
+    There are too many pairs for a vocabulary, so a pair's number is taken modulo ``buckets``, and
+    pairs that fall on the same one share it (Joulin et al. 2017, section 2.1). Without a pair, at
+    the end and beside PAD or an unknown word, the vector is zero.
     """
-    B, T, _ = embedded.shape
-    if not T:
-        return embedded.new_zeros(B, 0, 2 * lstm.hidden_size)
-    mask = length_mask(lengths, T)[:, :, None]
-    places = torch.arange(T, device=embedded.device)[None, :]
-    turn = torch.where(places < lengths[:, None], lengths[:, None] - 1 - places, places)[:, :, None]
 
-    def one_way(inputs: Tensor, weights: list[Tensor]) -> Tensor:
-        start = inputs.new_zeros(1, B, lstm.hidden_size)
-        return torch.lstm(inputs, (start, start), weights, lstm.bias, 1, 0.0, False, False, True)[0]
+    def __init__(self, buckets: int, pair_dim: int):
+        super().__init__()
+        self.buckets = buckets
+        self.embedding = nn.Embedding(buckets + 1, pair_dim, padding_idx=0)  # 0: no pair
+        nn.init.normal_(self.embedding.weight, std=0.1)
+        with torch.no_grad():
+            self.embedding.weight[0].zero_()
 
-    forward_weights, backward_weights = lstm.all_weights
-    forward = one_way(embedded, forward_weights)
-    turned = one_way(embedded.gather(1, turn.expand_as(embedded)), backward_weights)
-    backward = turned.gather(1, turn.expand_as(turned))
-    return torch.cat([forward, backward], dim=-1) * mask
+    def forward(self, ids: Tensor) -> Tensor:
+        first, second = ids, torch.cat([ids[:, 1:], ids.new_full((len(ids), 1), PAD)], dim=1)
+        bucket = 1 + (first * 1_000_003 + second * 7_919) % self.buckets  # two primes
+        return self.embedding(bucket * ((first > UNK) & (second > UNK)))
 
 
 class TextClassifier(nn.Module):
     """embedding → bidirectional LSTM → pooling → linear layer. Subclasses say how they pool.
 
-    ``vocab_size`` ids of which PAD is 0; with ``hidden_dim`` 0 there is no recurrence and the
-    embeddings themselves are pooled. ``dropout`` acts on embeddings and on the pooled vector,
-    ``word_dropout`` leaves out whole words. Both act in training only.
+    ``vocab_size`` ids of which PAD is 0; with ``hidden_dim`` 0 there is no recurrence and what
+    enters it is pooled itself. With ``pairs`` buckets the `PairEmbedding` (``pair_dim`` wide) of a
+    word and its right neighbour stands beside the embedding of the word. ``dropout`` acts on what
+    enters and on the pooled vector, ``word_dropout`` leaves out whole words. Both act in training
+    only.
     """
 
     def __init__(
@@ -95,6 +93,8 @@ class TextClassifier(nn.Module):
         hidden_dim: int,
         num_classes: int,
         *,
+        pairs: int = 0,
+        pair_dim: int = 16,
         dropout: float = 0.0,
         word_dropout: float = 0.0,
     ):
@@ -104,16 +104,20 @@ class TextClassifier(nn.Module):
             ("embed_dim", embed_dim, 1),
             ("hidden_dim", hidden_dim, 0),
             ("num_classes", num_classes, 1),
+            ("pairs", pairs, 0),
+            ("pair_dim", pair_dim, 1),
         ):
             if size < least:
                 raise ValueError(f"{name} must be at least {least}, got {size}")
         self.embedding = nn.Embedding(vocab_size, embed_dim, padding_idx=PAD)
+        self.pairs = PairEmbedding(pairs, pair_dim) if pairs else None
+        self.input_dim = embed_dim + (pair_dim if pairs else 0)
         self.lstm = (
-            nn.LSTM(embed_dim, hidden_dim, batch_first=True, bidirectional=True)
+            nn.LSTM(self.input_dim, hidden_dim, batch_first=True, bidirectional=True)
             if hidden_dim
             else None
         )
-        self.width = 2 * hidden_dim if hidden_dim else embed_dim
+        self.width = 2 * hidden_dim if hidden_dim else self.input_dim
         self.fc = nn.Linear(self.width, num_classes)
         self.dropout, self.word_dropout = nn.Dropout(dropout), word_dropout
 
@@ -126,8 +130,11 @@ class TextClassifier(nn.Module):
         raise NotImplementedError("a classifier says in pool() how many states become one vector")
 
     def embed(self, ids: Tensor) -> Tensor:
-        """Embeddings (B, T, E), in training with dropout."""
-        embedded = self.dropout(self.embedding(ids))
+        """What enters for each word of ids (B, T): (B, T, E), in training with dropout."""
+        embedded = self.embedding(ids)
+        if self.pairs is not None:
+            embedded = torch.cat([embedded, self.pairs(ids)], dim=-1)
+        embedded = self.dropout(embedded)
         if self.training and self.word_dropout:
             kept = torch.rand(ids.shape, device=ids.device) >= self.word_dropout
             embedded = embedded * kept[:, :, None]
@@ -208,9 +215,9 @@ class LastStateClassifier(TextClassifier):
             return states.new_zeros(B, D), states.new_zeros(B, 0)
         if self.lstm is None:
             raise ValueError("without a recurrence the last state is the last word alone")
-        last = (attend_mask.sum(dim=1) - 1).clamp_min(0)
-        rows = torch.arange(B, device=states.device)
-        context = torch.cat([states[rows, last, : D // 2], states[:, 0, D // 2 :]], dim=-1)
+        lengths = attend_mask.sum(dim=1)
+        context = ends(states, lengths)
+        rows, last = torch.arange(B, device=states.device), (lengths - 1).clamp_min(0)
         weights = states.new_zeros(B, T)
         weights[rows, last] += 0.5
         weights[:, 0] += 0.5
@@ -227,6 +234,8 @@ class BagOfWords(TextClassifier):
     def __init__(
         self, vocab_size: int, embed_dim: int, hidden_dim: int, num_classes: int, **settings
     ):
+        if settings.get("pairs"):
+            raise ValueError("a bag of words knows no pairs: pairs must be 0")
         super().__init__(vocab_size, num_classes, 0, num_classes, **settings)
         nn.init.zeros_(self.embedding.weight)
         self.fc = nn.Identity()
@@ -264,12 +273,12 @@ class QuestionClassifier(TextClassifier):
         if question not in ("query", "feature", "ignored"):
             raise ValueError(f"question={question!r} is none of query, feature, ignored")
         self.question = question
-        self.score = Attention(GeneralScore(embed_dim, self.width))
+        self.score = Attention(GeneralScore(self.input_dim, self.width))
         if question != "query":
-            self.fixed_query = nn.Parameter(torch.randn(embed_dim))
+            self.fixed_query = nn.Parameter(torch.randn(self.input_dim))
         if question == "feature":
             self.fc = nn.Sequential(
-                nn.Linear(self.width + embed_dim, self.width),
+                nn.Linear(self.width + self.input_dim, self.width),
                 nn.ReLU(),
                 nn.Linear(self.width, num_classes),
             )
@@ -389,7 +398,8 @@ def build_text_classifier(
     """A classifier of `KINDS` that knows the names of its classes.
 
     ``longest``: so many words of a text are read, see `course_utils.classification.kept_positions`.
-    ``settings`` are those of the class: dropout, word_dropout, question, sentence_end.
+    ``settings`` are those of the class: pairs, pair_dim, dropout, word_dropout, question,
+    sentence_end.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; choose from {', '.join(KINDS)}")

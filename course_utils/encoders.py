@@ -3,11 +3,11 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from course_utils.attention import length_mask
 from course_utils.batches import Batch
 from course_utils.memory import Memory
+from course_utils.recurrence import ends, read_both_ways, turned
 from course_utils.vocabulary import PAD
 
 __all__ = ["SpeechEncoder", "TextEncoder"]
@@ -18,8 +18,8 @@ class TextEncoder(nn.Module):
 
     Position i of the memory is the concatenation of what the forward recurrence knows after word i
     and of what the backward recurrence knows before it: a *contextual* view of word i, not the
-    word alone. The input is packed, because an attention mask alone would not be enough: the
-    backward recurrence reads from the right and would meet the padding first.
+    word alone. `read_both_ways` keeps the backward recurrence, which reads from the right, from
+    meeting the padding first: an attention mask alone would not be enough.
 
     ``memory_dim`` is the width of keys, values and summary, half of it for each direction.
     """
@@ -63,15 +63,10 @@ class TextEncoder(nn.Module):
                 f"got {lengths.tolist()[:8]}{' …' if len(lengths) > 8 else ''}"
             )
         embedded = self.dropout(self.embedding(source) * self.embedding.embedding_dim**0.5)
-        packed = pack_padded_sequence(
-            embedded, lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
-        outputs, (hidden, _) = self.recurrence(packed)
-        states, _ = pad_packed_sequence(outputs, batch_first=True, total_length=Ts)
-        states = self.dropout(states)
-        # The last layer's final states: forward after the last word, backward after the first.
-        summary = self.dropout(torch.cat([hidden[-2], hidden[-1]], dim=-1))
-        mask = length_mask(lengths.to(source.device), Ts)
+        lengths = lengths.to(source.device)
+        states = read_both_ways(self.recurrence, embedded, lengths)
+        summary, states = self.dropout(ends(states, lengths)), self.dropout(states)
+        mask = length_mask(lengths, Ts)
         return Memory(keys=states, values=states, attend_mask=mask, summary=summary)
 
 
@@ -84,9 +79,7 @@ class SpeechEncoder(nn.Module):
 
     Nothing depends on the padding of a batch: what lies behind the end of a sound is set to zero
     before each convolution, normalisation is over the features of *one* moment (Ba et al. 2016)
-    and never over moments or sounds, and the backward LSTM starts at the end of each sound. (That
-    is what packing does in `TextEncoder`; turning the sounds round by hand runs three times as
-    fast on a CPU, as PyTorch has a fused LSTM only for sequences that are not packed.)
+    and never over moments or sounds, and the backward LSTM starts at the end of each sound.
 
     ``memory_dim`` is the width of keys, values and summary. `sample_rate` and `mels` say what the
     frames have to be made of; the encoder only keeps them.
@@ -151,15 +144,6 @@ class SpeechEncoder(nn.Module):
         ahead, _ = self.ahead(x)  # reads the padding last: it spoils nothing before
         back = turned(self.back(turned(x, lengths))[0], lengths)
         mask = length_mask(lengths, x.shape[1])
-        states = self.dropout(torch.cat([ahead, back], dim=-1) * mask[:, :, None])
-        last = ahead[torch.arange(B, device=x.device), lengths - 1]
-        summary = self.dropout(torch.cat([last, back[:, 0]], dim=-1))
+        states = torch.cat([ahead, back], dim=-1) * mask[:, :, None]
+        summary, states = self.dropout(ends(states, lengths)), self.dropout(states)
         return Memory(keys=states, values=states, attend_mask=mask, summary=summary)
-
-
-def turned(x: Tensor, lengths: Tensor) -> Tensor:
-    """Each row of x (B, T, D) back to front up to its length; what lies behind it stays."""
-    B, T, D = x.shape
-    places = torch.arange(T, device=x.device)[None, :]
-    order = torch.where(places < lengths[:, None], lengths[:, None] - 1 - places, places)
-    return x.gather(1, order[:, :, None].expand(B, T, D))

@@ -5,18 +5,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from course_utils.attention import Attention, DotScore
 from course_utils.classifiers import (
     KINDS,
     HierarchicalClassifier,
+    PairEmbedding,
     QuestionClassifier,
     build_text_classifier,
     padding_last,
-    read_both_ways,
 )
 from course_utils.models import AttentionTextClassifier
+from course_utils.recurrence import read_both_ways
+from course_utils.vocabulary import BOS, EOS, PAD, UNK
 from tools.tiny import few
 
 V, E, H, C = 19, 5, 7, 3
@@ -43,7 +44,7 @@ def classifier(kind: str, seed: int = 0, **settings):
     torch.manual_seed(seed)
     settings = {"hierarchical": {"sentence_end": END}}.get(kind, {}) | settings
     model = build_text_classifier(
-        V, labels=list("abc"), kind=kind, embed_dim=E, hidden_dim=H, **settings
+        V, labels=list("abc"), kind=kind, **({"embed_dim": E, "hidden_dim": H} | settings)
     )
     with torch.no_grad():
         for weights in model.parameters():
@@ -54,6 +55,8 @@ def classifier(kind: str, seed: int = 0, **settings):
 
 
 ALL = sorted(KINDS)
+PAIRS = {"pairs": 29, "pair_dim": 3}
+VARIANTS = [(kind, {}) for kind in ALL] + [(kind, PAIRS) for kind in ALL if kind != "bag"]
 texts = st.lists(
     st.lists(st.integers(min_value=1, max_value=V - 1), min_size=1, max_size=11),
     min_size=1,
@@ -88,11 +91,11 @@ def test_the_learnt_query_is_an_attention_with_the_dot_score():
     torch.testing.assert_close(weights, expected[1][:, 0])
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize(("kind", "settings"), VARIANTS)
 @few
 @given(texts=texts, pads=st.integers(min_value=1, max_value=9))
-def test_padding_and_neighbours_change_nothing(kind, texts, pads):
-    model = classifier(kind)
+def test_padding_and_neighbours_change_nothing(kind, settings, texts, pads):
+    model = classifier(kind, **settings)
     width = max(map(len, texts))
     logits, weights = model.attend(rows(texts, width + pads))
     assert logits.shape == (len(texts), C) and weights.shape == (len(texts), width + pads)
@@ -103,9 +106,9 @@ def test_padding_and_neighbours_change_nothing(kind, texts, pads):
         assert not weights[row, len(text) :].any()
 
 
-@pytest.mark.parametrize("kind", ALL)
-def test_padding_is_no_text_wherever_it_stands(kind):
-    model = classifier(kind)
+@pytest.mark.parametrize(("kind", "settings"), VARIANTS)
+def test_padding_is_no_text_wherever_it_stands(kind, settings):
+    model = classifier(kind, **settings)
     plain, weights = model.attend(torch.tensor([[5, 6, END, 7]]))
     mixed, spread = model.attend(torch.tensor([[0, 0, 5, 6, 0, END, 7, 0]]))
     torch.testing.assert_close(mixed, plain)
@@ -113,9 +116,9 @@ def test_padding_is_no_text_wherever_it_stands(kind):
     assert not spread[0, [0, 1, 4, 7]].any()
 
 
-@pytest.mark.parametrize("kind", [k for k in ALL if k != "question"])
-def test_an_empty_text_has_a_defined_answer(kind):
-    model = classifier(kind)
+@pytest.mark.parametrize(("kind", "settings"), [v for v in VARIANTS if v[0] != "question"])
+def test_an_empty_text_has_a_defined_answer(kind, settings):
+    model = classifier(kind, **settings)
     bias = model.bias if kind == "bag" else model.fc.bias
     for ids in (torch.zeros(2, 4, dtype=torch.long), torch.zeros(2, 0, dtype=torch.long)):
         logits, weights = model.attend(ids)
@@ -135,32 +138,6 @@ def test_weights_sum_to_one_and_gradients_are_finite(kind):
     logits.sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
-
-
-def test_reading_both_ways_equals_packing():
-    torch.manual_seed(0)
-    lstm, lengths = nn.LSTM(E, H, batch_first=True, bidirectional=True), torch.tensor([3, 8, 1, 5])
-    given_ = torch.randn(4, 8, E).requires_grad_()
-    same = given_.detach().clone().requires_grad_()
-    packed = pack_padded_sequence(given_, lengths, batch_first=True, enforce_sorted=False)
-    expected, _ = pad_packed_sequence(lstm(packed)[0], batch_first=True)
-    found = read_both_ways(lstm, same, lengths)
-    torch.testing.assert_close(found, expected)
-    ends = torch.randn(expected.shape)
-    (expected * ends).sum().backward()
-    by_packing = [p.grad.clone() for p in lstm.parameters()]
-    lstm.zero_grad()
-    (found * ends).sum().backward()
-    torch.testing.assert_close(same.grad, given_.grad)
-    for one, other in zip(by_packing, lstm.parameters(), strict=True):
-        torch.testing.assert_close(one, other.grad)
-
-
-def test_reading_an_empty_text():
-    lstm = nn.LSTM(E, H, batch_first=True, bidirectional=True)
-    states = read_both_ways(lstm, torch.randn(2, 4, E), torch.tensor([0, 3]))
-    assert not states[0].any() and not states[1, 3].any() and states[1, :3].all()
-    assert read_both_ways(lstm, torch.randn(2, 0, E), torch.tensor([0, 0])).shape == (2, 0, 2 * H)
 
 
 def test_padding_last():
@@ -189,6 +166,10 @@ def test_ids_that_are_none(ids):
 def test_sizes_that_cannot_be(name, sizes):
     with pytest.raises(ValueError, match=name):
         AttentionTextClassifier(*sizes)
+    with pytest.raises(ValueError, match="pairs must be at least 0"):
+        AttentionTextClassifier(V, E, H, C, pairs=-1)
+    with pytest.raises(ValueError, match="a bag of words knows no pairs"):
+        classifier("bag", pairs=7)
 
 
 def test_unknown_kind():
@@ -228,6 +209,40 @@ def test_attention_over_embeddings_knows_no_order():
     model = build_text_classifier(V, labels=["a", "b"], embed_dim=E, hidden_dim=0)
     assert model.lstm is None
     torch.testing.assert_close(model(torch.tensor([[5, 6, 7]])), model(torch.tensor([[7, 5, 6]])))
+
+
+def test_pairs_are_neighbours_in_their_order():
+    """The vector of a pair stands with its first word, the same one wherever the pair stands."""
+    embedding = PairEmbedding(10**6, 3)  # so many that nothing falls together here
+    with torch.no_grad():
+        embedding.embedding.weight[1:].normal_()
+    five_six, end = embedding(torch.tensor([[5, 6]]))[0]
+    assert five_six.abs().min() > 0 and not end.any()
+    torch.testing.assert_close(embedding(torch.tensor([[8, 5, 6, 8]]))[0, 1], five_six)
+    assert (embedding(torch.tensor([[6, 5]]))[0, 0] - five_six).abs().max() > 1e-3
+    for ids in ([PAD, 5], [5, PAD], [UNK, 5], [5, UNK], [BOS, 5], [5, EOS]):
+        assert not embedding(torch.tensor([ids])).any()
+
+
+def test_few_buckets_are_shared_and_all_are_used():
+    embedding = PairEmbedding(11, 2)
+    pairs = torch.cartesian_prod(torch.arange(4, V), torch.arange(4, V))
+    with torch.no_grad():
+        embedding.embedding.weight[:, 0] = torch.arange(12)
+    assert set(embedding(pairs)[:, 0, 0].int().tolist()) == set(range(1, 12))
+
+
+def test_attention_over_words_and_pairs_knows_order():
+    model = classifier("attention", hidden_dim=0, **PAIRS)
+    assert model.lstm is None and model.width == E + 3
+    moved = model(torch.tensor([[5, 6, 7]])) - model(torch.tensor([[7, 5, 6]]))
+    assert moved.abs().max() > 1e-3
+    ids = torch.tensor([[5, 6, 7]])
+    entering = torch.cat([model.embedding(ids), model.pairs(ids)], dim=-1)
+    torch.testing.assert_close(model.embed(ids), entering)
+    context, weights = model.pool(entering, torch.ones(1, 3, dtype=torch.bool))
+    torch.testing.assert_close(model.attend(ids)[1], weights)
+    torch.testing.assert_close(model(ids), model.fc(context))
 
 
 def test_the_question_is_the_query():

@@ -17,7 +17,7 @@ from course_utils.__main__ import main
 from course_utils.audio import Augmentation, FrontEnd
 from course_utils.batches import Example, make_batch
 from course_utils.checkpoints import save_checkpoint
-from course_utils.encoders import SpeechEncoder, turned
+from course_utils.encoders import SpeechEncoder
 from course_utils.metrics import (
     attention_times,
     bootstrap_interval,
@@ -132,14 +132,6 @@ def test_encoder_refuses_what_does_not_fit():
         SpeechEncoder(7)
     with pytest.raises(ValueError, match="multiple of 4"):
         SpeechEncoder(8, mels=10)
-
-
-def test_turned_is_its_own_inverse_and_leaves_the_padding():
-    x = torch.arange(12).reshape(2, 6, 1)
-    lengths = torch.tensor([4, 6])
-    assert turned(x, lengths)[0, :, 0].tolist() == [3, 2, 1, 0, 4, 5]
-    assert turned(x, lengths)[1, :, 0].tolist() == [11, 10, 9, 8, 7, 6]
-    assert torch.equal(turned(turned(x, lengths), lengths), x)
 
 
 @pytest.mark.parametrize(
