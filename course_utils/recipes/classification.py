@@ -141,7 +141,7 @@ RECIPES = (
         "classification-long",
         "Long generated reviews, sentence by sentence",
         "long",
-        500,
+        1500,
         4000,
         kind="hierarchical",
         sentence_end=sentence_end,

@@ -55,7 +55,8 @@ def run_study(name: str, out: Path | None = None, steps: int | None = None) -> P
         key = {"variant": variant.name, "seed": seed, "steps": budget}
         if any(all(run[k] == v for k, v in key.items()) for run in done):
             continue
-        done.append(key | train_and_measure(study, data, variant, seed, budget))
+        found = train_and_measure(study, data, variant, seed, budget)
+        done.append(key | found | {"commit": provenance()["commit"]})  # a study may be extended
         content = {
             "name": study.name,
             "title": study.title,

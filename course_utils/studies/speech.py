@@ -113,25 +113,32 @@ def measure_speaker(recogniser: Recogniser, speaker: str) -> dict:
 # All begin with the encoder of the digits (`Recipe.start`), which saves the slow first steps.
 
 BUDGET = 1500
+CTC = {"score": None, "ctc_weight": 1.0}
+BOTH = {"score": "location", "ctc_weight": 0.3}
+LOCATION = {"score": "location", "ctc_weight": 0.0}
 LISTENING = Study(
     "listening",
     "Attention, location-aware attention, CTC, both, and one vector",
     (
-        Variant("location + CTC", {"score": "location", "ctc_weight": 0.3}, BUDGET),
+        Variant("location + CTC", BOTH, BUDGET),
         Variant("content + CTC", {"score": "additive", "ctc_weight": 0.3}, BUDGET),
-        Variant("CTC", {"score": None, "ctc_weight": 1.0}, BUDGET),
+        Variant("CTC", CTC, BUDGET),
         Variant("content", {"score": "additive", "ctc_weight": 0.0}, BUDGET),
-        Variant("location", {"score": "location", "ctc_weight": 0.0}, BUDGET),
+        Variant("location", LOCATION, BUDGET),
         # As many parameters: what the others spend on attention goes into the decoder's state.
         Variant(
             "one vector",
             {"decoder": "fixed_vector", "score": None, "ctc_weight": 0.0, "hidden_dim": 252},
             BUDGET,
         ),
+        Variant("location + CTC, converged", BOTH, 3 * BUDGET),
+        Variant("CTC, converged", CTC, 3 * BUDGET),
+        Variant("location, converged", LOCATION, 3 * BUDGET),
     ),
     seeds=(0,),
     recipe="speech-listening",
     measure=measure_commands,
+    seeds_of={name: (0, 1, 2) for name in ("content", "location", "CTC")},
 )
 
 # --- a voice that was never heard -------------------------------------------------------------
