@@ -8,23 +8,17 @@ import argparse
 from pathlib import Path
 
 from course_utils.commands import fail
-from course_utils.commands.files import picture_of, unusable, write_answer, write_picture
+from course_utils.commands.files import picture_of, write_answer, write_picture
 from course_utils.commands.lines import answering
+from course_utils.commands.options import add_beam, add_checkpoint, wrong
 
 CHUNK = 32  # photos captioned together
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a picture file")
-    parser.add_argument(
-        "--checkpoint",
-        default="captioning-flickr8k",
-        metavar="NAME",
-        help="a checkpoint of the course or a folder (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--beam", type=int, default=3, metavar="K", help="width of the beam (default: 3)"
-    )
+    add_checkpoint(parser, "captioning-flickr8k")
+    add_beam(parser, 3)
     parser.add_argument(
         "--attention",
         type=Path,
@@ -35,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.beam < 1:
-        return fail(f"--beam must be at least 1, got {arguments.beam}")
-    if reason := unusable(arguments.attention):
+    if reason := wrong(arguments, folders=True):
         return fail(reason)
     from course_utils.captioning import Captioner
     from course_utils.checkpoints import CheckpointError

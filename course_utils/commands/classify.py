@@ -11,15 +11,11 @@ from pathlib import Path
 
 from course_utils.commands import fail
 from course_utils.commands.lines import answering, chunks_of, write_lines
+from course_utils.commands.options import add_checkpoint, wrong
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--checkpoint",
-        default="classification-imdb",
-        metavar="NAME",
-        help="a checkpoint of the course or a folder (default: %(default)s)",
-    )
+    add_checkpoint(parser, "classification-imdb")
     parser.add_argument(
         "--attention",
         type=Path,
@@ -29,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.attention is not None and not arguments.attention.parent.is_dir():
-        return fail(f"the folder of --attention {arguments.attention} does not exist")
+    if reason := wrong(arguments):
+        return fail(reason)
     from course_utils.checkpoints import CheckpointError
     from course_utils.classification import Classifier
     from course_utils.highlighting import html_page

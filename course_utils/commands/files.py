@@ -20,13 +20,6 @@ def write_answer(path: str, text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def unusable(place: Path | None) -> str | None:
-    """Why no picture can be written to ``place``, a folder or a file in one; None if it can."""
-    if place is None or place.is_dir() or place.parent.is_dir():
-        return None
-    return f"the folder of --attention {place} does not exist"
-
-
 def picture_of(place: Path, files: list[str], number: int) -> Path:
     """Where the picture of the file with this number (from 1) goes: each file has its own.
 

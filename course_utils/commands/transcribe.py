@@ -9,21 +9,15 @@ import argparse
 from pathlib import Path
 
 from course_utils.commands import fail
-from course_utils.commands.files import picture_of, unusable, write_answer, write_picture
+from course_utils.commands.files import picture_of, write_answer, write_picture
 from course_utils.commands.lines import answering
+from course_utils.commands.options import add_beam, add_checkpoint, wrong
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="a sound file")
-    parser.add_argument(
-        "--checkpoint",
-        default="speech-digits-long",
-        metavar="NAME",
-        help="a checkpoint of the course or a folder (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--beam", type=int, default=1, metavar="K", help="width of the beam (default: greedy)"
-    )
+    add_checkpoint(parser, "speech-digits-long")
+    add_beam(parser, 1)
     parser.add_argument(
         "--attention",
         type=Path,
@@ -34,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.beam < 1:
-        return fail(f"--beam must be at least 1, got {arguments.beam}")
-    if reason := unusable(arguments.attention):
+    if reason := wrong(arguments, folders=True):
         return fail(reason)
     from course_utils.audio import AudioError
     from course_utils.checkpoints import CheckpointError

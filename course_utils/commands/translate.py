@@ -10,18 +10,12 @@ from pathlib import Path
 
 from course_utils.commands import fail
 from course_utils.commands.lines import CHUNK, answering, lines_of, write_lines
+from course_utils.commands.options import add_beam, add_checkpoint, wrong
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--checkpoint",
-        default="translation-multi30k",
-        metavar="NAME",
-        help="a checkpoint of the course or a folder (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--beam", type=int, default=1, metavar="K", help="width of the beam (default: greedy)"
-    )
+    add_checkpoint(parser, "translation-multi30k")
+    add_beam(parser, 1)
     parser.add_argument(
         "--attention",
         type=Path,
@@ -31,10 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.beam < 1:
-        return fail(f"--beam must be at least 1, got {arguments.beam}")
-    if arguments.attention is not None and not arguments.attention.parent.is_dir():
-        return fail(f"the folder of --attention {arguments.attention} does not exist")
+    if reason := wrong(arguments):
+        return fail(reason)
     from course_utils.checkpoints import CheckpointError
     from course_utils.translation import Translator
 
