@@ -17,7 +17,7 @@ from course_utils.metrics import (
     time_errors,
     word_errors,
 )
-from course_utils.recipes.speech import AUGMENTATION, digit_data
+from course_utils.recipes.speech import digit_data
 from course_utils.studies.framework import Study, Variant
 from course_utils.transcription import Recogniser
 
@@ -145,8 +145,10 @@ LISTENING = Study(
 
 SPEAKERS = ("theo", "george", "jackson", "lucas", "nicolas", "yweweler")
 SMALL = {"memory_dim": 192, "features": 128, "hidden_dim": 128}
-UNHEARD_BUDGET = 1000
+UNHEARD_BUDGET = 1500
 PLAIN = Augmentation()
+# Other throats, tempi and rooms. Nothing is hidden: with masks too, 1,000 steps were not enough.
+VARIED = Augmentation(speed=0.12, pitch=0.15, noise=0.5, edges=0.3, tilt=2.0)
 
 
 def without(speaker: str, augmentation: Augmentation):
@@ -171,7 +173,7 @@ UNHEARD = Study(
     tuple(
         speaker_variant(speaker, name, augmentation)
         for speaker in SPEAKERS
-        for name, augmentation in (("plain", PLAIN), ("augmented", AUGMENTATION))
+        for name, augmentation in (("plain", PLAIN), ("augmented", VARIED))
     ),
     seeds=(0,),
     recipe="speech-digits",
