@@ -133,7 +133,7 @@ LISTENING = Study(
         ),
     ),
     seeds=(0,),
-    recipe="speech-listening",
+    recipe="speech-commands",
     measure=measure_commands,
     seeds_of={name: (0, 1, 2) for name in ("content", "location")},
 )
@@ -145,7 +145,7 @@ CONVERGED = Study(
         for name, model in (("CTC", CTC), ("location", LOCATION), ("location + CTC", BOTH))
     ),
     seeds=(0,),
-    recipe="speech-listening",
+    recipe="speech-commands",
     measure=measure_commands,
 )
 
