@@ -277,6 +277,7 @@ class Augmentation:
     tilt        nats by which the highest bands may get louder or softer than the lowest
     bands       most bands that a mask of SpecAugment hides, two masks (Park et al. 2019)
     moments     most frames that a mask hides, two masks, never more than a fifth of the sound
+    untouched   share of sounds that stay as they are; a training on varied ones alone starts slowly
     """
 
     speed: float = 0.0
@@ -286,9 +287,12 @@ class Augmentation:
     tilt: float = 0.0
     bands: int = 0
     moments: int = 0
+    untouched: float = 0.0
 
     def frames(self, samples: Tensor, front_end: FrontEnd) -> Tensor:
         """Frames (T, mels) of a varied sound. Draws from PyTorch's random numbers."""
+        if self.untouched and torch.rand(()) < self.untouched:
+            return front_end.log_mel(samples)
         speed, pitch, noise, tilt = (2 * torch.rand(4) - 1).tolist()  # each -1 to 1
         pitch = 1 + self.pitch * pitch
         factor = pitch * (1 + self.speed * speed)

@@ -301,6 +301,14 @@ def test_noise_edges_tilt_and_masks():
         assert all(bool(((m == 1) | (m == -1)).all()) for m in masked)
 
 
+def test_a_share_of_the_sounds_stays_untouched():
+    torch.manual_seed(0)
+    sound, plain = tone(0.4), FrontEnd().log_mel(tone(0.4))
+    varied = Augmentation(tilt=5.0, untouched=0.3)
+    kept = sum(torch.equal(varied.frames(sound, FrontEnd()), plain) for _ in range(200)) / 200
+    assert 0.2 < kept < 0.4
+
+
 def test_augmentation_repeats_with_the_seed():
     everything = Augmentation(0.1, 0.1, 0.5, 0.2, 2.0, 6, 15)
     runs = []
