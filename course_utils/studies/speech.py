@@ -155,7 +155,7 @@ SPEAKERS = ("theo", "george", "jackson", "lucas", "nicolas", "yweweler")
 SMALL = {"memory_dim": 192, "features": 128, "hidden_dim": 128}
 UNHEARD_BUDGET = 1500
 PLAIN = Augmentation()
-# Other throats, tempi and rooms for half of the sounds. All of them varied, 1,500 steps are too few.
+# Other throats, tempi, rooms for half of the sounds. With all varied, 1,500 steps are too few.
 VARIED = Augmentation(speed=0.12, pitch=0.15, noise=0.5, edges=0.3, tilt=2.0, untouched=0.5)
 
 
