@@ -159,6 +159,7 @@ RECIPES = (
         model={
             "labels": SENTIMENT,
             "longest": 400,
+            "hidden_dim": 128,
             "pairs": 65_536,
             "pair_dim": 32,
             "dropout": 0.5,
