@@ -59,16 +59,15 @@ class PairEmbedding(nn.Module):
 
     There are too many pairs for a vocabulary, so a pair's number is taken modulo ``buckets``, and
     pairs that fall on the same one share it (Joulin et al. 2017, section 2.1). Without a pair, at
-    the end and beside PAD or an unknown word, the vector is zero.
+    the end and beside PAD or an unknown word, the vector is zero. All start at zero: a pair says
+    nothing until a training has found out what.
     """
 
     def __init__(self, buckets: int, pair_dim: int):
         super().__init__()
         self.buckets = buckets
         self.embedding = nn.Embedding(buckets + 1, pair_dim, padding_idx=0)  # 0: no pair
-        nn.init.normal_(self.embedding.weight, std=0.1)
-        with torch.no_grad():
-            self.embedding.weight[0].zero_()
+        nn.init.zeros_(self.embedding.weight)
 
     def forward(self, ids: Tensor) -> Tensor:
         first, second = ids, torch.cat([ids[:, 1:], ids.new_full((len(ids), 1), PAD)], dim=1)
@@ -81,9 +80,11 @@ class TextClassifier(nn.Module):
 
     ``vocab_size`` ids of which PAD is 0; with ``hidden_dim`` 0 there is no recurrence and what
     enters it is pooled itself. With ``pairs`` buckets the `PairEmbedding` (``pair_dim`` wide) of a
-    word and its right neighbour stands beside the embedding of the word. ``dropout`` acts on what
-    enters and on the pooled vector, ``word_dropout`` leaves out whole words. Both act in training
-    only.
+    word and its right neighbour stands beside the embedding of the word.
+
+    In training only: ``dropout`` acts on embeddings and on the pooled vector, ``pair_dropout``
+    (by default as strong) on the pairs, which are easier to learn by heart; ``word_dropout`` leaves
+    out whole words.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class TextClassifier(nn.Module):
         pairs: int = 0,
         pair_dim: int = 16,
         dropout: float = 0.0,
+        pair_dropout: float | None = None,
         word_dropout: float = 0.0,
     ):
         super().__init__()
@@ -120,6 +122,7 @@ class TextClassifier(nn.Module):
         self.width = 2 * hidden_dim if hidden_dim else self.input_dim
         self.fc = nn.Linear(self.width, num_classes)
         self.dropout, self.word_dropout = nn.Dropout(dropout), word_dropout
+        self.pair_dropout = nn.Dropout(dropout if pair_dropout is None else pair_dropout)
 
     def pool(self, states: Tensor, attend_mask: Tensor) -> tuple[Tensor, Tensor]:
         """states (B, T, D), attend_mask (B, T) → one vector each (B, D), and weights (B, T).
@@ -131,10 +134,9 @@ class TextClassifier(nn.Module):
 
     def embed(self, ids: Tensor) -> Tensor:
         """What enters for each word of ids (B, T): (B, T, E), in training with dropout."""
-        embedded = self.embedding(ids)
+        embedded = self.dropout(self.embedding(ids))
         if self.pairs is not None:
-            embedded = torch.cat([embedded, self.pairs(ids)], dim=-1)
-        embedded = self.dropout(embedded)
+            embedded = torch.cat([embedded, self.pair_dropout(self.pairs(ids))], dim=-1)
         if self.training and self.word_dropout:
             kept = torch.rand(ids.shape, device=ids.device) >= self.word_dropout
             embedded = embedded * kept[:, :, None]
@@ -398,8 +400,7 @@ def build_text_classifier(
     """A classifier of `KINDS` that knows the names of its classes.
 
     ``longest``: so many words of a text are read, see `course_utils.classification.kept_positions`.
-    ``settings`` are those of the class: pairs, pair_dim, dropout, word_dropout, question,
-    sentence_end.
+    ``settings`` are those of the class: pairs and their width, the dropouts, question, sentence_end.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; choose from {', '.join(KINDS)}")

@@ -51,6 +51,8 @@ def classifier(kind: str, seed: int = 0, **settings):
             weights.mul_(3)  # far from uniform, so that a mistake shows
         model.embedding.weight.normal_()
         model.embedding.weight[0] = 0
+        if model.pairs is not None:
+            model.pairs.embedding.weight[1:].normal_()
     return model.eval()
 
 
@@ -216,6 +218,7 @@ def test_pairs_are_neighbours_in_their_order():
     embedding = PairEmbedding(10**6, 3)  # so many that nothing falls together here
     with torch.no_grad():
         embedding.embedding.weight[1:].normal_()
+    assert not PairEmbedding(7, 3)(torch.tensor([[5, 6]])).any(), "untrained pairs say nothing"
     five_six, end = embedding(torch.tensor([[5, 6]]))[0]
     assert five_six.abs().min() > 0 and not end.any()
     torch.testing.assert_close(embedding(torch.tensor([[8, 5, 6, 8]]))[0, 1], five_six)
@@ -280,6 +283,17 @@ def test_two_levels_by_hand():
     torch.testing.assert_close(weights[0], expected)
     with pytest.raises(ValueError, match="hidden_dim > 0"):
         HierarchicalClassifier(V, E, 0, C, sentence_end=END)
+
+
+def test_pairs_have_a_dropout_of_their_own():
+    model = classifier("attention", pair_dropout=1.0, **PAIRS)
+    ids = rows([[5, 6, 7, 8, 9, 10]])
+    words, pairs = model.embed(ids).split([E, 3], dim=-1)
+    assert words.any() and pairs.any()
+    left, gone = model.train().embed(ids).split([E, 3], dim=-1)
+    assert torch.equal(left, words) and not gone.any()
+    both = classifier("attention", dropout=1.0, **PAIRS).train()
+    assert not both.embed(ids).any(), "without one of their own it is that of the words"
 
 
 def test_dropping_words_acts_in_training_only():

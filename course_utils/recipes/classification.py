@@ -163,6 +163,7 @@ RECIPES = (
             "pairs": 65_536,
             "pair_dim": 32,
             "dropout": 0.5,
+            "pair_dropout": 0.7,
             "word_dropout": 0.1,
         },
         prepare=start_from_neighbours,

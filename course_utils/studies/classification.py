@@ -130,7 +130,7 @@ ASKED = RECIPES["classification-questions"].settings.steps
 LONG = RECIPES["classification-long"].settings.steps
 FILMS = RECIPES["classification-imdb"].settings.steps
 # Who has no pairs or no LSTM gets wider vectors instead: as many parameters within one per cent.
-WORDS = {"pairs": None, "pair_dim": None, "embed_dim": 200}
+WORDS = {"pairs": None, "embed_dim": 200}
 WIDE = WORDS | {"embed_dim": 218, "hidden_dim": 0}
 # As many parameters as the hierarchical model has with its two recurrences.
 FLAT = {"kind": "attention", "sentence_end": None, "hidden_dim": 70}
