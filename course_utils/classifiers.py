@@ -400,7 +400,7 @@ def build_text_classifier(
     """A classifier of `KINDS` that knows the names of its classes.
 
     ``longest``: so many words of a text are read, see `course_utils.classification.kept_positions`.
-    ``settings`` are those of the class: pairs and their width, the dropouts, question, sentence_end.
+    ``settings`` are those of the class: pairs, pair_dim, dropouts, question, sentence_end.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; choose from {', '.join(KINDS)}")
