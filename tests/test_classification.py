@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from course_utils import recipes
 from course_utils.__main__ import main
-from course_utils.baselines import MajorityBaseline, TfidfBaseline
+from course_utils.baselines import MajorityBaseline, MeanOfTwo, TfidfBaseline
 from course_utils.batches import Example
 from course_utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
 from course_utils.classification import (
@@ -248,6 +248,23 @@ def test_baselines():
     linear = TfidfBaseline(data)
     assert linear.texts(TEXTS) == [label for _, label in REVIEWS]
     assert linear.parameters > 10 and linear.strength in (3.0, 30.0)
+
+
+def test_the_mean_of_two(folder, classifier, monkeypatch):
+    """Whoever is surer wins; the columns of both are those of the same labels."""
+    data = tiny_data()
+    data.train = REVIEWS * 2
+    both = MeanOfTwo(data, checkpoint=folder)
+    weights = sum(p.numel() for p in classifier.model.parameters())
+    assert both.parameters == both.linear.parameters + weights
+    labels = both.linear.model.classes_.tolist()
+    linear = both.linear.probabilities(TEXTS)
+    for text, row, found in zip(TEXTS, linear, both.texts(TEXTS), strict=True):
+        (verdict,) = classifier.classify([text])
+        mean = {name: row[i] + verdict.probabilities[name] for i, name in enumerate(labels)}
+        assert found == max(mean, key=mean.get)
+    monkeypatch.setattr(both.linear, "probabilities", lambda inputs: 0 * linear)
+    assert both.texts(TEXTS) == classifier.texts(TEXTS)
 
 
 # --- vocabulary -------------------------------------------------------------------------------

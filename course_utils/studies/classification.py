@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from course_utils.baselines import MajorityBaseline, TfidfBaseline
+from course_utils.baselines import MajorityBaseline, MeanOfTwo, TfidfBaseline
 from course_utils.classification import Classifier
 from course_utils.metrics import accuracy
 from course_utils.rationales import (
@@ -185,6 +185,7 @@ STUDIES = (
             Variant("attention over words and pairs", {"embed_dim": 113, "hidden_dim": 0}, FILMS),
             Variant("LSTM and attention, words", WORDS, FILMS),
             Variant("LSTM and attention, words, longer", WORDS, 2 * FILMS),
+            Variant("TF-IDF and the shipped checkpoint", {}, 0, baseline=MeanOfTwo),
         ),
         seeds=(0,),
         recipe="classification-imdb",
