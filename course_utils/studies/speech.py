@@ -5,6 +5,7 @@ CTC, both together, and no attention at all. On recorded digits: a speaker whom 
 heard.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -188,4 +189,17 @@ UNHEARD = Study(
     measure=partial(measure_speaker, speaker="theo"),
 )
 
-STUDIES = (LISTENING, CONVERGED, UNHEARD)
+# The two speakers for whom augmentation cost most: was the budget too small?
+UNHEARD_LONGER = Study(
+    "unheard-longer",
+    "Digits of a speaker whom the training has not heard, augmented, three times as long",
+    tuple(
+        replace(speaker_variant(speaker, "augmented", VARIED), steps=3 * UNHEARD_BUDGET)
+        for speaker in ("yweweler", "theo")
+    ),
+    seeds=(0,),
+    recipe="speech-digits",
+    measure=partial(measure_speaker, speaker="theo"),
+)
+
+STUDIES = (LISTENING, CONVERGED, UNHEARD, UNHEARD_LONGER)
