@@ -59,7 +59,7 @@ class Batch:
         return int((self.target_out != PAD).sum())
 
     def to(self, device: torch.device | str) -> "Batch":
-        """The batch on another device; the lengths stay on the CPU, where their checks cost nothing."""
+        """The batch on another device; the lengths stay on the CPU, where checks are cheap."""
         return replace(self, source=self.source.to(device), target=self.target.to(device))
 
 
