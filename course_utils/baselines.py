@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from course_utils.classification import ClassificationData, Classifier
+from course_utils.models import count_parameters
 
 __all__ = ["MajorityBaseline", "MeanOfTwo", "TfidfBaseline"]
 
@@ -72,9 +73,7 @@ class MeanOfTwo:
         self, data: ClassificationData, seed: int = 0, checkpoint: str = "classification-imdb"
     ):
         self.linear, self.network = TfidfBaseline(data, seed), Classifier.load(checkpoint)
-        self.parameters = self.linear.parameters + sum(
-            weights.numel() for weights in self.network.model.parameters()
-        )
+        self.parameters = self.linear.parameters + count_parameters(self.network.model)
 
     def texts(self, inputs: Sequence[str]) -> list[str]:
         labels = [str(label) for label in self.linear.model.classes_]

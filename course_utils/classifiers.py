@@ -87,6 +87,8 @@ class TextClassifier(nn.Module):
     out whole words.
     """
 
+    takes_pairs = True
+
     def __init__(
         self,
         vocab_size: int,
@@ -111,15 +113,17 @@ class TextClassifier(nn.Module):
         ):
             if size < least:
                 raise ValueError(f"{name} must be at least {least}, got {size}")
+        if pairs and not self.takes_pairs:
+            raise ValueError(f"a {type(self).__name__} takes no pairs of words: pairs must be 0")
         self.embedding = nn.Embedding(vocab_size, embed_dim, padding_idx=PAD)
         self.pairs = PairEmbedding(pairs, pair_dim) if pairs else None
-        self.input_dim = embed_dim + (pair_dim if pairs else 0)
+        enters = embed_dim + (pair_dim if pairs else 0)
         self.lstm = (
-            nn.LSTM(self.input_dim, hidden_dim, batch_first=True, bidirectional=True)
+            nn.LSTM(enters, hidden_dim, batch_first=True, bidirectional=True)
             if hidden_dim
             else None
         )
-        self.width = 2 * hidden_dim if hidden_dim else self.input_dim
+        self.width = 2 * hidden_dim if hidden_dim else enters
         self.fc = nn.Linear(self.width, num_classes)
         self.dropout, self.word_dropout = nn.Dropout(dropout), word_dropout
         self.pair_dropout = nn.Dropout(dropout if pair_dropout is None else pair_dropout)
@@ -233,11 +237,11 @@ class BagOfWords(TextClassifier):
     share of each word's votes, by their size.
     """
 
+    takes_pairs = False  # they would be order
+
     def __init__(
         self, vocab_size: int, embed_dim: int, hidden_dim: int, num_classes: int, **settings
     ):
-        if settings.get("pairs"):
-            raise ValueError("a bag of words knows no pairs: pairs must be 0")
         super().__init__(vocab_size, num_classes, 0, num_classes, **settings)
         nn.init.zeros_(self.embedding.weight)
         self.fc = nn.Identity()
@@ -261,6 +265,8 @@ class QuestionClassifier(TextClassifier):
     "ignored"  the text alone, one learnt query
     """
 
+    takes_pairs = False  # the question would make one with the first word of the text
+
     def __init__(
         self,
         vocab_size: int,
@@ -275,12 +281,12 @@ class QuestionClassifier(TextClassifier):
         if question not in ("query", "feature", "ignored"):
             raise ValueError(f"question={question!r} is none of query, feature, ignored")
         self.question = question
-        self.score = Attention(GeneralScore(self.input_dim, self.width))
+        self.score = Attention(GeneralScore(embed_dim, self.width))
         if question != "query":
-            self.fixed_query = nn.Parameter(torch.randn(self.input_dim))
+            self.fixed_query = nn.Parameter(torch.randn(embed_dim))
         if question == "feature":
             self.fc = nn.Sequential(
-                nn.Linear(self.width + self.input_dim, self.width),
+                nn.Linear(self.width + embed_dim, self.width),
                 nn.ReLU(),
                 nn.Linear(self.width, num_classes),
             )

@@ -24,7 +24,8 @@ from course_utils.captioning import (
     pointing,
     word_masks,
 )
-from course_utils.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
+from course_utils.commands.files import picture_of
 from course_utils.datasets.scenes import scenes
 from course_utils.image_encoders import GridEncoder, ImageEncoder, PhotoEncoder
 from course_utils.metrics import cider
@@ -33,6 +34,7 @@ from course_utils.recipes import RECIPES, train
 from course_utils.recipes.captioning import captions_of, scene_pairs
 from course_utils.studies.captioning import measure_scenes
 from course_utils.training import FitSettings, doubly_stochastic, train_step
+from course_utils.translation import Translator
 from course_utils.vocabulary import BOS, PAD, Vocabulary
 from tools.tiny import few, quick, tiny_checkpoint
 
@@ -519,6 +521,20 @@ def test_a_checkpoint_of_another_task_is_refused(caption, files, tmp_path):
     status, lines, errors = caption(files[0], checkpoint=tmp_path / "translator")
     assert (status, lines) == (1, []) and errors.count("\n") == 1
     assert "TextEncoder" in errors and "needs a GridEncoder" in errors
+
+
+def test_a_translator_refuses_a_captioner(folder):
+    with pytest.raises(CheckpointError, match="PhotoEncoder.*Translator.*needs a TextEncoder"):
+        Translator.load(folder)
+
+
+@quick
+@given(names=st.lists(st.sampled_from(["a", "a-1", "a-2", "a-1-3", "b"]), max_size=6))
+def test_every_picture_has_a_name_of_its_own(names, tmp_path_factory):
+    folder = tmp_path_factory.getbasetemp()
+    for place in (folder, folder / "look.png"):
+        found = {picture_of(place, names, n) for n in range(1, len(names) + 1)}
+        assert len(found) == len(names) and all(p.parent == folder for p in found)
 
 
 @pytest.mark.slow

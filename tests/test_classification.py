@@ -195,15 +195,20 @@ def test_no_texts_and_texts_without_words(classifier):
     assert classifier.gradient_times_input([" "])[0].shape == (0,)
 
 
-def test_gradient_times_input_is_the_effect_of_a_small_change(classifier):
-    text = "A lovely film"
-    (scores,) = classifier.gradient_times_input([text])
-    ids = torch.tensor([classifier.vocabulary.encode(text)])
-    model, length, small = classifier.model, torch.tensor([3]), 1e-3
-    plain = model.read(model.embedding(ids), length)[0]
+@pytest.mark.parametrize("settings", [{}, {"pairs": 97, "pair_dim": 3}])
+def test_gradient_times_input_is_the_effect_of_a_small_change(settings):
+    """Of what enters for a word: its embedding, and where the model has them its pair."""
+    vocabulary, text = tiny_data().vocabulary, "A lovely film"
+    model = build(vocabulary, **settings)[0].eval()
+    if settings:
+        with torch.no_grad():
+            model.pairs.embedding.weight[1:].normal_()
+    (scores,) = Classifier(model, vocabulary).gradient_times_input([text])
+    ids, length, small = torch.tensor([vocabulary.encode(text)]), torch.tensor([3]), 1e-3
+    plain = model.read(model.embed(ids), length)[0]
     best = plain.argmax()
     for place in range(3):
-        embedded = model.embedding(ids).clone()
+        embedded = model.embed(ids).clone()
         embedded[0, place] *= 1 + small
         change = (model.read(embedded, length)[0] - plain)[0, best] / small
         assert scores[place] == pytest.approx(abs(change.item()), abs=2e-2, rel=2e-2)

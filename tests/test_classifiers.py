@@ -58,7 +58,7 @@ def classifier(kind: str, seed: int = 0, **settings):
 
 ALL = sorted(KINDS)
 PAIRS = {"pairs": 29, "pair_dim": 3}
-VARIANTS = [(kind, {}) for kind in ALL] + [(kind, PAIRS) for kind in ALL if kind != "bag"]
+VARIANTS = [(kind, {}) for kind in ALL] + [(k, PAIRS) for k in ALL if KINDS[k].takes_pairs]
 texts = st.lists(
     st.lists(st.integers(min_value=1, max_value=V - 1), min_size=1, max_size=11),
     min_size=1,
@@ -170,8 +170,9 @@ def test_sizes_that_cannot_be(name, sizes):
         AttentionTextClassifier(*sizes)
     with pytest.raises(ValueError, match="pairs must be at least 0"):
         AttentionTextClassifier(V, E, H, C, pairs=-1)
-    with pytest.raises(ValueError, match="a bag of words knows no pairs"):
-        classifier("bag", pairs=7)
+    for kind in ("bag", "question"):
+        with pytest.raises(ValueError, match="takes no pairs of words"):
+            classifier(kind, pairs=7)
 
 
 def test_unknown_kind():
@@ -222,7 +223,8 @@ def test_pairs_are_neighbours_in_their_order():
     five_six, end = embedding(torch.tensor([[5, 6]]))[0]
     assert five_six.abs().min() > 0 and not end.any()
     torch.testing.assert_close(embedding(torch.tensor([[8, 5, 6, 8]]))[0, 1], five_six)
-    assert (embedding(torch.tensor([[6, 5]]))[0, 0] - five_six).abs().max() > 1e-3
+    for others in ([6, 5], [5, 7], [7, 6]):
+        assert (embedding(torch.tensor([others]))[0, 0] - five_six).abs().max() > 1e-3
     for ids in ([PAD, 5], [5, PAD], [UNK, 5], [5, UNK], [BOS, 5], [5, EOS]):
         assert not embedding(torch.tensor([ids])).any()
 

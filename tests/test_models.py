@@ -93,7 +93,7 @@ def test_company_changes_nothing(decoder, score, lengths, seed):
 
 @torch.no_grad()
 def test_a_mask_alone_would_not_be_enough():
-    """Negative control: without packing, the backward recurrence reads the padding first."""
+    """Negative control: without turning, the backward recurrence reads the padding first."""
     encoder = tiny_translator().encoder
     batch = random_batch(LENGTHS)
     embedded = encoder.embedding(batch.source) * EMBEDDING**0.5

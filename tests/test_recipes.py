@@ -139,6 +139,10 @@ def test_a_variant_can_bring_its_own_data_and_measure(tiny, tmp_path, monkeypatc
     )
     study = Study("mine", "", variants, (0,), "tiny", measure=lambda writer: {"found": 1})
     monkeypatch.setitem(studies.STUDIES_BY_NAME, "mine", study)
+    monkeypatch.setattr(studies, "provenance", lambda: {"commit": f"c{len(asked)}"})
     found = load_study("mine", run_study("mine", tmp_path / "mine.json"))
     assert [run["found"] for run in found["runs"]] == [1, 2] and asked == ["data"]
+    assert [run["commit"] for run in found["runs"]] == ["c0", "c1"], "that of each training"
+    with pytest.raises(ValueError, match="nothing measures plain$"):
+        Study("mine", "", variants, (0,), "tiny")
     assert found["processor_minutes"] >= 0

@@ -63,6 +63,9 @@ def test_dropout_acts_between_layers_in_training_only():
     x, lengths = torch.randn(3, 6, E), torch.tensor([6, 2, 4])
     different = read_both_ways(lstm, x, lengths) - read_both_ways(lstm, x, lengths)
     assert different.abs().max() > 1e-3
+    x.requires_grad_()
+    read_both_ways(lstm, x, lengths)[:, 0].sum().backward()
+    assert x.grad[0].all(), "what enters is not dropped, only what passes between layers"
     lstm.eval()
     torch.testing.assert_close(
         read_both_ways(lstm, x, lengths), read_both_ways(lstm, x, lengths), rtol=0, atol=0

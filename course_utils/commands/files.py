@@ -1,4 +1,4 @@
-"""What the commands share that answer files: a line for each, and a picture for each.
+"""What commands write: for a file its line, and the picture of an attention.
 
 A line is the path, a tab and the text, in the order of the arguments. A file that cannot be read
 has one line on standard error; the others are answered all the same, and the exit status is 1.
@@ -23,7 +23,7 @@ def write_answer(path: str, text: str) -> None:
 def picture_of(place: Path, files: list[str], number: int) -> Path:
     """Where the picture of the file with this number (from 1) goes: each file has its own.
 
-    Into a folder under the file's name, with its number where several files have the same name;
+    Into a folder under the file's name, with its number where that could be another one's picture;
     else into ``place`` itself, or for several files beside it: NAME-1.png, NAME-2.png, …
     """
     if not place.is_dir():
@@ -31,7 +31,9 @@ def picture_of(place: Path, files: list[str], number: int) -> Path:
         return place.with_name(place.stem + suffix + (place.suffix or ".png"))
     stems = [Path(name).stem for name in files]
     stem = stems[number - 1]
-    return place / (f"{stem}-{number}.png" if stems.count(stem) > 1 else f"{stem}.png")
+    numbered = {f"{other}-{n}" for n, other in enumerate(stems, start=1)}
+    own = stems.count(stem) == 1 and stem not in numbered
+    return place / (f"{stem}.png" if own else f"{stem}-{number}.png")
 
 
 def write_picture(figure, path: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from course_utils.commands import fail
+from course_utils.commands.files import write_picture
 from course_utils.commands.lines import CHUNK, answering, lines_of, write_lines
 from course_utils.commands.options import add_beam, add_checkpoint, wrong
 
@@ -61,10 +62,9 @@ def draw(translation, path: Path, suffix: str) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from course_utils.plotting import attention_matrix, plt
+    from course_utils.plotting import attention_matrix
 
     segment = translation.segments[0]
     ax = attention_matrix(segment.attention, segment.source_pieces, segment.target_pieces)
     path = path.with_name(path.stem + suffix + (path.suffix or ".png"))
-    ax.figure.savefig(path, dpi=120, bbox_inches="tight")
-    plt.close(ax.figure)
+    write_picture(ax.figure, path)

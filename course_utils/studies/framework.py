@@ -34,15 +34,20 @@ class Variant:
 
 @dataclass(frozen=True)
 class Study:
-    """Variants × seeds of one recipe; ``measure`` tests each trained model."""
+    """Variants × seeds of one recipe; ``measure`` tests each trained model that has no own one."""
 
     name: str
     title: str
     variants: tuple[Variant, ...]
     seeds: tuple[int, ...]
     recipe: str
-    measure: Callable[[Writer], dict]
+    measure: Callable[[Writer], dict] | None = None
     seeds_of: dict = field(default_factory=dict)  # variant → seeds, where they differ
+
+    def __post_init__(self):
+        lost = [v.name for v in self.variants if v.measure is None and self.measure is None]
+        if lost:
+            raise ValueError(f"study {self.name!r}: nothing measures {', '.join(lost)}")
 
     def runs(self) -> list[tuple[Variant, int]]:
         """Seed by seed, so that a study that was interrupted holds whole comparisons."""
