@@ -141,12 +141,24 @@ class SpeechModel(Seq2Seq):
     ``ctc`` gives every position of the memory a score for each token and for the blank, which is
     id 0 (PAD, never a target). ``ctc_weight`` λ is the share of CTC in the joint loss (Watanabe et
     al. 2017, eq. 10; see `course_utils.training.joint_loss`): 0 trains attention alone, 1 CTC.
+    ``longest``, in seconds, is about the longest sound of the training: attention stops early on
+    longer ones, so `course_utils.transcription.Recogniser` cuts them.
     """
 
-    def __init__(self, encoder: SpeechEncoder, decoder: Decoder, size: int, ctc_weight: float):
+    def __init__(
+        self,
+        encoder: SpeechEncoder,
+        decoder: Decoder,
+        size: int,
+        ctc_weight: float,
+        longest: float = 8.0,
+    ):
         super().__init__(encoder, decoder)
         if not 0 <= ctc_weight <= 1:
             raise ValueError(f"ctc_weight is a share, 0 to 1, got {ctc_weight}")
+        if not longest > 0:
+            raise ValueError(f"longest is a number of seconds above 0, got {longest}")
+        self.longest = longest
         self.ctc, self.ctc_weight = nn.Linear(encoder.memory_dim, size), ctc_weight
 
     def ctc_log_probs(self, memory: Memory) -> Tensor:
@@ -168,6 +180,7 @@ def build_recogniser(
     attention_dim: int | None = None,
     dropout: float = 0.2,
     ctc_weight: float = 0.3,
+    longest: float = 8.0,
 ) -> SpeechModel:
     """A speech recogniser for a vocabulary of ``size`` pieces: only the encoder is another one."""
     if decoder not in DECODERS:
@@ -184,7 +197,7 @@ def build_recogniser(
         dropout,
         **{name: value for name, value in settings.items() if value is not None},
     )
-    return SpeechModel(encoder, reader, size, ctc_weight)
+    return SpeechModel(encoder, reader, size, ctc_weight, longest)
 
 
 # What a checkpoint's card names: a function that makes the model again from its settings.

@@ -138,7 +138,7 @@ class Recogniser(Writer):
 
     ``by`` is "attention" (decoder and search) or "ctc" (best token of each position, collapsed),
     by default what the model was trained for. Sounds longer than ``longest`` seconds are cut, at
-    pauses where there are any: the model has never heard longer ones.
+    pauses where there are any; by default at ``model.longest``, the longest it has heard.
     """
 
     kind = SpeechModel
@@ -148,7 +148,7 @@ class Recogniser(Writer):
         model: SpeechModel,
         vocabulary: Vocabulary,
         by: str | None = None,
-        longest: float = 8.0,
+        longest: float | None = None,
     ):
         super().__init__(model, vocabulary)
         encoder = model.encoder
@@ -156,7 +156,7 @@ class Recogniser(Writer):
         self.by = ("ctc" if model.ctc_weight == 1 else "attention") if by is None else by
         if self.by not in ("attention", "ctc"):
             raise ValueError(f"by={by!r} is neither 'attention' nor 'ctc'")
-        self.longest = longest
+        self.longest = model.longest if longest is None else longest
 
     def transcribe(
         self,
