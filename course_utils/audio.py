@@ -67,6 +67,11 @@ def audio_blocks(
     import soundfile
 
     name = file if not isinstance(file, bytes) else "the sound"
+    if not isinstance(file, bytes):
+        if Path(file).is_dir():
+            raise AudioError(f"{name}: is a folder, not a sound")
+        if not Path(file).exists():
+            raise AudioError(f"{name}: there is no such file")
     try:
         with soundfile.SoundFile(io.BytesIO(file) if isinstance(file, bytes) else file) as sound:
             rate = sound.samplerate

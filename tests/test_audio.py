@@ -76,8 +76,13 @@ def test_what_is_no_sound(tmp_path):
     text, nothing = tmp_path / "notes.wav", tmp_path / "nothing.flac"
     text.write_text("no sound at all\n" * 50)
     nothing.write_bytes(b"")
-    for file in (text, nothing, tmp_path / "missing.wav", tmp_path):
-        with pytest.raises(AudioError, match="cannot be read as sound") as caught:
+    for file, reason in (
+        (text, "cannot be read as sound"),
+        (nothing, "cannot be read as sound"),
+        (tmp_path / "missing.wav", "there is no such file"),
+        (tmp_path, "is a folder"),
+    ):
+        with pytest.raises(AudioError, match=reason) as caught:
             read_audio(file, RATE)
         assert str(file) in str(caught.value) and "\n" not in str(caught.value)
 

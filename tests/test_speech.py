@@ -562,7 +562,7 @@ def test_what_is_no_sound_is_told_and_the_rest_goes_on(folder, files, capfdbinar
     assert status == 1
     assert [line.split("\t")[0] for line in out.splitlines()] == [str(files["b.ogg"])]
     assert len(err.splitlines()) == 3 and "Traceback" not in err
-    assert "no sound.wav" in err and "missing.wav" in err
+    assert "no sound.wav" in err and "missing.wav: there is no such file" in err
 
 
 def test_pictures_of_the_attention(folder, files, capfdbinary, tmp_path):
@@ -577,6 +577,8 @@ def test_pictures_of_the_attention(folder, files, capfdbinary, tmp_path):
     into.mkdir()
     transcribe(capfdbinary, "--checkpoint", folder, "--attention", into, *two, two[0])
     assert sorted(p.name for p in into.iterdir()) == ["a stereo.png", "b-1.png", "b-3.png"]
+    transcribe(capfdbinary, "--checkpoint", folder, "--attention", f"{tmp_path}/new/", *two)
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["a stereo.png", "b.png"]
 
 
 def test_wrong_arguments_give_one_line(folder, files, capfdbinary, tmp_path):
@@ -586,6 +588,7 @@ def test_wrong_arguments_give_one_line(folder, files, capfdbinary, tmp_path):
     for arguments, expected in (
         (["--beam", "0", "x.wav"], "--beam"),
         (["--attention", tmp_path / "no" / "x.png", "x.wav"], "does not exist"),
+        (["--attention", f"{files['b.ogg']}/", "x.wav"], "is a file; a folder is expected"),
         (["--checkpoint", "nonsense", "x.wav"], "no checkpoint"),
         (["--checkpoint", tmp_path / "translator", files["b.ogg"]], "it needs a SpeechModel"),
     ):

@@ -401,6 +401,9 @@ def test_options_that_cannot_be(translate, tmp_path):
     assert status == 1 and "--beam must be at least 1" in one_line(errors)
     status, _, errors = translate(b"hund\n", "--attention", tmp_path / "no" / "heat.png")
     assert status == 1 and "does not exist" in one_line(errors)
+    status, _, errors = translate(b"hund\n", "--attention", f"{tmp_path}/new/")
+    assert status == 1 and "is a folder; the name of a file" in one_line(errors)
+    assert not (tmp_path / "new").exists()
     status, _, errors = translate(b"hund\n", "--attention", tmp_path / "heat.xyz")
     assert status == 1 and "xyz" in one_line(errors)
 

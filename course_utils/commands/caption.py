@@ -21,8 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_beam(parser, 3)
     parser.add_argument(
         "--attention",
-        type=Path,
-        metavar="FILE.png|FOLDER",
+        metavar="FILE.png|FOLDER/",
         help="where each word looks, drawn over the photo; for several photos FILE-1.png, "
         "FILE-2.png, … or FOLDER/NAME.png",
     )

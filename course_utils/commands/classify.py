@@ -7,7 +7,6 @@ in \\n. The text must be UTF-8.
 import argparse
 import os
 import sys
-from pathlib import Path
 
 from course_utils.commands import fail
 from course_utils.commands.lines import answering, chunks_of, write_lines
@@ -18,7 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser, "classification-imdb")
     parser.add_argument(
         "--attention",
-        type=Path,
         metavar="FILE.html",
         help="a web page with all texts, each word as dark as its share of the attention",
     )

@@ -20,8 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_beam(parser, 1)
     parser.add_argument(
         "--attention",
-        type=Path,
-        metavar="FILE.png|FOLDER",
+        metavar="FILE.png|FOLDER/",
         help="where attention listened, of the first piece of each sound; for several files "
         "FILE-1.png, FILE-2.png, … or FOLDER/NAME.png",
     )

@@ -19,7 +19,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_beam(parser, 1)
     parser.add_argument(
         "--attention",
-        type=Path,
         metavar="FILE.png",
         help="heat map of the attention; for several lines FILE-1.png, FILE-2.png, …",
     )
