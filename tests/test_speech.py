@@ -325,6 +325,18 @@ def recogniser(folder):
 SOUNDS = [noise(seconds, seed) for seed, seconds in enumerate([0.4, 1.7, 0.02, 0.9])]
 
 
+def test_longer_sounds_than_those_of_the_training_are_cut(recogniser):
+    model = build_recogniser(len(recogniser.vocabulary), mels=MELS, longest=0.5)
+    sound = noise(1.7)
+    for given, most in ((None, 0.5), (1.0, 1.0), (600, 1.7)):
+        listener = Recogniser(model, recogniser.vocabulary, longest=given)
+        (found,) = listener.transcribe([sound])
+        assert max(len(piece.frames) for piece in found.pieces) <= 100 * most + 1
+        assert (len(found.pieces) == 1) == (most > 1.5)
+    with pytest.raises(ValueError, match="longest is a number of seconds above 0, got 0"):
+        build_recogniser(7, longest=0)
+
+
 @pytest.mark.parametrize("by,beam", [("attention", 1), ("attention", 3), ("ctc", 1)])
 def test_neighbours_do_not_influence_a_sound(recogniser, by, beam):
     listener = Recogniser(recogniser.model, recogniser.vocabulary, by=by)
