@@ -113,7 +113,7 @@ RECIPES = (
     ),
     Recipe(
         name="speech-digits-long",
-        title="Strings of spoken digits, going on with milder augmentation",
+        title="Strings of spoken digits, twice as long",
         data=partial(digit_data, seed=1, augmentation=MILD),
         test=digit_test,
         settings=FitSettings(
