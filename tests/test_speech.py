@@ -328,8 +328,8 @@ SOUNDS = [noise(seconds, seed) for seed, seconds in enumerate([0.4, 1.7, 0.02, 0
 def test_longer_sounds_than_those_of_the_training_are_cut(recogniser):
     model = build_recogniser(len(recogniser.vocabulary), mels=MELS, longest=0.5)
     sound = noise(1.7)
-    for given, most in ((None, 0.5), (1.0, 1.0), (600, 1.7)):
-        listener = Recogniser(model, recogniser.vocabulary, longest=given)
+    for wanted, most in ((None, 0.5), (1.0, 1.0), (600, 1.7)):
+        listener = Recogniser(model, recogniser.vocabulary, longest=wanted)
         (found,) = listener.transcribe([sound])
         assert max(len(piece.frames) for piece in found.pieces) <= 100 * most + 1
         assert (len(found.pieces) == 1) == (most > 1.5)
