@@ -100,6 +100,27 @@ def test_a_study_has_a_row_for_each_training_and_goes_on_where_it_stopped(
     assert [(r["variant"], r["seed"]) for r in load_study("small", path)["runs"]][-1] == ("dot", 4)
 
 
+def test_two_calls_can_share_a_study(tiny, tmp_path, monkeypatch):
+    measured = []
+    study = Study("mine", "", (Variant("dot", {}, 2), Variant("more", {}, 3)), (0, 4), "tiny",
+                  measure=lambda writer: measured.append(1) or {"n": len(measured)})  # fmt: skip
+    monkeypatch.setitem(studies.STUDIES_BY_NAME, "mine", study)
+    files = [run_study("mine", tmp_path / f"{s}.json", seeds=[s]) for s in (4, 0)]
+    assert [len(load_study("mine", file)["runs"]) for file in files] == [2, 2]
+    whole = load_study("mine", run_study("mine", tmp_path / "all.json", rows=files))
+    assert [(r["variant"], r["seed"], r["n"]) for r in whole["runs"]] == [
+        ("dot", 0, 3), ("more", 0, 4), ("dot", 4, 1), ("more", 4, 2)
+    ]  # fmt: skip
+    assert len(measured) == 4 and whole["seeds"] == [0, 4]
+    with pytest.raises(ValueError, match="'mine' has no seed 7"):
+        run_study("mine", tmp_path / "x.json", seeds=[7])
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(whole | {"name": "yours"}))
+    with pytest.raises(ValueError, match="rows of the study 'yours' do not belong to 'mine'"):
+        run_study("mine", tmp_path / "x.json", rows=[other])
+    assert not (tmp_path / "x.json").exists()
+
+
 def test_studies_name_recipes_and_settings_that_exist():
     for study in STUDIES_BY_NAME.values():
         recipe = RECIPES[study.recipe]

@@ -132,10 +132,9 @@ LISTENING = Study(
             BUDGET,
         ),
     ),
-    seeds=(0,),
+    seeds=(0, 1),
     recipe="speech-commands",
     measure=measure_commands,
-    seeds_of={name: (0, 1) for name in ("content", "location")},
 )
 CONVERGED = Study(
     "listening-converged",
