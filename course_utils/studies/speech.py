@@ -138,8 +138,8 @@ LISTENING = Study(
 )
 CONVERGED = Study(
     "listening-converged",
-    "CTC, as long as the shipped checkpoint, which is attention and a little CTC",
-    (Variant("CTC", CTC, 3 * BUDGET),),
+    "CTC and location-aware attention with three times the steps",
+    (Variant("CTC", CTC, 3 * BUDGET), Variant("location", LOCATION, 3 * BUDGET)),
     seeds=(0,),
     recipe="speech-commands",
     measure=measure_commands,
