@@ -151,7 +151,7 @@ class SpeechModel(Seq2Seq):
         decoder: Decoder,
         size: int,
         ctc_weight: float,
-        longest: float = 8.0,
+        longest: float,
     ):
         super().__init__(encoder, decoder)
         if not 0 <= ctc_weight <= 1:

@@ -113,7 +113,7 @@ def test_two_calls_can_share_a_study(tiny, tmp_path, monkeypatch):
     ]  # fmt: skip
     assert len(measured) == 4 and whole["seeds"] == [0, 4]
     with pytest.raises(ValueError, match="'mine' has no seed 7"):
-        run_study("mine", tmp_path / "x.json", seeds=[7])
+        run_study("mine", tmp_path / "x.json", seeds=[0, 7])
     other = tmp_path / "other.json"
     other.write_text(json.dumps(whole | {"name": "yours"}))
     with pytest.raises(ValueError, match="rows of the study 'yours' do not belong to 'mine'"):

@@ -7,6 +7,7 @@ in \\n. The text must be UTF-8.
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from course_utils.commands import fail
 from course_utils.commands.lines import answering, chunks_of, write_lines
@@ -36,9 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
             write_lines([line_for(verdict) for verdict in verdicts])
             shown += verdicts if arguments.attention is not None else []
         if arguments.attention is not None:
-            partial = arguments.attention.with_name(arguments.attention.name + ".part")
+            page = Path(arguments.attention)
+            partial = page.with_name(page.name + ".part")
             partial.write_text(html_page(shown), encoding="utf-8")
-            os.replace(partial, arguments.attention)
+            os.replace(partial, page)
 
     return answering(work, CheckpointError, ValueError, OSError)
 

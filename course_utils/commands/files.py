@@ -20,13 +20,19 @@ def write_answer(path: str, text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def picture_of(place: Path, files: list[str], number: int) -> Path:
+def names_folder(place: str | Path) -> bool:
+    """Is it a folder, or does a final "/" say that it is to be one?"""
+    return Path(place).is_dir() or str(place).endswith(("/", os.sep))
+
+
+def picture_of(place: str | Path, files: list[str], number: int) -> Path:
     """Where the picture of the file with this number (from 1) goes: each file has its own.
 
     Into a folder under the file's name, with its number where that could be another one's picture;
     else into ``place`` itself, or for several files beside it: NAME-1.png, NAME-2.png, …
     """
-    if not place.is_dir():
+    place, folder = Path(place), names_folder(place)
+    if not folder:
         suffix = f"-{number}" if len(files) > 1 else ""
         return place.with_name(place.stem + suffix + (place.suffix or ".png"))
     stems = [Path(name).stem for name in files]
@@ -37,8 +43,9 @@ def picture_of(place: Path, files: list[str], number: int) -> Path:
 
 
 def write_picture(figure, path: Path) -> None:
-    """Save a figure and forget it."""
+    """Save a figure, in a new folder where there is none yet, and forget it."""
     from course_utils.plotting import plt
 
+    path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=120, bbox_inches="tight")
     plt.close(figure)

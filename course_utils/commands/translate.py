@@ -53,7 +53,7 @@ def translate_chunk(translator, lines: list[str], arguments, start: int, more: b
         several = more or sum(bool(t.segments) for t in translations) > 1
         for number, translation in enumerate(translations, start=start):
             if translation.segments:
-                draw(translation, arguments.attention, f"-{number}" if several else "")
+                draw(translation, Path(arguments.attention), f"-{number}" if several else "")
 
 
 def draw(translation, path: Path, suffix: str) -> None:

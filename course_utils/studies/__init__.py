@@ -59,9 +59,11 @@ def run_study(
     others = [load_study(name, file) for file in rows]
     if strange := [found["name"] for found in others if found["name"] != name]:
         raise ValueError(f"rows of the study {strange[0]!r} do not belong to {name!r}")
-    runs = [(v, seed) for v, seed in study.runs() if seeds is None or seed in seeds]
-    if not runs:
-        raise ValueError(f"study {name!r} has no seed {', '.join(map(str, seeds))}")
+    runs = study.runs()
+    if seeds is not None:
+        if unknown := sorted(set(seeds) - {seed for _, seed in runs}):
+            raise ValueError(f"study {name!r} has no seed {', '.join(map(str, unknown))}")
+        runs = [(variant, seed) for variant, seed in runs if seed in seeds]
     given, data = [row for found in others for row in found["runs"]], None
     for variant, seed in runs:
         budget = variant.steps if steps is None else steps

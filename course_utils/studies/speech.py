@@ -136,39 +136,32 @@ LISTENING = Study(
     recipe="speech-commands",
     measure=measure_commands,
 )
-CONVERGED = Study(
-    "listening-converged",
-    "CTC and location-aware attention with three times the steps",
-    (Variant("CTC", CTC, 3 * BUDGET), Variant("location", LOCATION, 3 * BUDGET)),
+CONVERGED = replace(
+    LISTENING,
+    name="listening-converged",
+    title="CTC and location-aware attention with three times the steps",
+    variants=(Variant("CTC", CTC, 3 * BUDGET), Variant("location", LOCATION, 3 * BUDGET)),
     seeds=(0,),
-    recipe="speech-commands",
-    measure=measure_commands,
 )
 
 # How much the training sounds are varied. STRONG, the recipe's, is *location* above, and in the
 # longer study the shipped checkpoint.
-LESS = (("as they are", Augmentation()), ("mild", MILD))
-VARIATION = Study(
-    "variation",
-    "Commands by unknown voices: training sounds as they are, and with mild variation",
-    tuple(
+PLAIN = Augmentation()
+VARIATION = replace(
+    LISTENING,
+    name="variation",
+    title="Commands by unknown voices: training sounds as they are, and with mild variation",
+    variants=tuple(
         Variant(name, LOCATION, BUDGET, data=partial(command_data, augmentation))
-        for name, augmentation in LESS
+        for name, augmentation in (("as they are", PLAIN), ("mild", MILD))
     ),
-    seeds=(0, 1),
-    recipe="speech-commands",
-    measure=measure_commands,
 )
-VARIATION_LONGER = Study(
-    "variation-longer",
-    "The same with the model and the steps of the shipped checkpoint",
-    tuple(
-        Variant(name, {}, 3 * BUDGET, data=partial(command_data, augmentation))
-        for name, augmentation in LESS
-    ),
+VARIATION_LONGER = replace(
+    VARIATION,
+    name="variation-longer",
+    title="The same with the model and the steps of the shipped checkpoint",
+    variants=tuple(replace(v, model={}, steps=3 * BUDGET) for v in VARIATION.variants),
     seeds=(0,),
-    recipe="speech-commands",
-    measure=measure_commands,
 )
 
 # --- a voice that was never heard -------------------------------------------------------------
@@ -176,7 +169,6 @@ VARIATION_LONGER = Study(
 SPEAKERS = ("theo", "george", "jackson", "lucas", "nicolas", "yweweler")
 SMALL = {"memory_dim": 192, "features": 128, "hidden_dim": 128}
 UNHEARD_BUDGET = 1500
-PLAIN = Augmentation()
 # Other throats, tempi, rooms and microphones, and SpecAugment's masks, for seven sounds in ten. It
 # was chosen on george's strings: without masks and with half the tilt, nothing was gained there.
 VARIED = Augmentation(
