@@ -1,30 +1,35 @@
-"""``python -m course_utils COMMAND``: one module in `course_utils.commands` for each command."""
+"""``python -m course_utils COMMAND``: the commands of the course.
+
+A command is a module with NAME, HELP, `add_arguments(parser)` and `run(arguments)`: those of one
+task lie in its folder, as ``command.py``, the others in `course_utils.commands`. They are found by
+looking, and import what they need inside `run`, so that ``--help`` starts at once.
+"""
 
 import argparse
 import importlib
+import pkgutil
 import sys
+from types import ModuleType
 
-COMMANDS = {
-    "data": "list and download the public data sets",
-    "train": "train a model of the course from scratch",
-    "study": "run a comparison that is too slow for a notebook",
-    "translate": "translate lines of text with a checkpoint",
-    "results": "print what the shipped checkpoints reach",
-    "caption": "describe photos with a checkpoint",
-    "gallery": "draw the pictures of the README",
-    "transcribe": "write down what is said in sound files",
-    "classify": "say of each line of text whether it praises or condemns",
-    "bench": "measure the attention layers, training and decoding on this machine",
-}
+from course_utils import commands
+from course_utils.tasks import task_names
+
+
+def find_commands() -> dict[str, ModuleType]:
+    """The module of each command, by name, in alphabetical order."""
+    names = [f"{commands.__name__}.{m.name}" for m in pkgutil.iter_modules(commands.__path__)]
+    names += [f"course_utils.tasks.{task}.command" for task in task_names()]
+    modules = (importlib.import_module(name) for name in names if importlib.util.find_spec(name))
+    found = {module.NAME: module for module in modules if hasattr(module, "NAME")}
+    return dict(sorted(found.items()))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m course_utils", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m course_utils")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, summary in COMMANDS.items():
-        command = importlib.import_module(f"course_utils.commands.{name}")
-        subparser = subparsers.add_parser(name, help=summary, description=command.__doc__)
+    for name, command in find_commands().items():
+        subparser = subparsers.add_parser(name, help=command.HELP, description=command.__doc__)
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run)
     chosen = parser.parse_args(arguments)

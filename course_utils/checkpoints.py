@@ -12,19 +12,19 @@ A checkpoint is a folder:
 import hashlib
 import json
 import os
-import platform
 import shutil
-import subprocess
-import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
-from course_utils.models import BUILDERS, Seq2Seq, count_parameters
-from course_utils.paths import CHECKPOINTS, REPO
+from course_utils.models.builders import BUILDERS
+from course_utils.models.seq2seq import count_parameters
+from course_utils.paths import CHECKPOINTS
 from course_utils.vocabulary import Vocabulary
 
 __all__ = [
@@ -32,8 +32,6 @@ __all__ = [
     "CheckpointError",
     "checkpoint_names",
     "load_checkpoint",
-    "machine",
-    "provenance",
     "save_checkpoint",
 ]
 
@@ -44,52 +42,13 @@ class CheckpointError(Exception):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model ready to use (in evaluation mode), its vocabulary, card and log."""
+    """A model ready to use (in evaluation mode), its vocabulary, card, log and folder name."""
 
-    model: Seq2Seq
+    name: str
+    model: nn.Module
     vocabulary: Vocabulary
     card: dict
     log: list[dict]
-
-
-def machine() -> dict:
-    """The machine a result was made on."""
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
-    except OSError:
-        pass
-    return {
-        "processor": name,
-        "threads": torch.get_num_threads(),
-        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-
-
-def commit() -> str:
-    """The commit of the code that runs, with "+changes" when files differ from it."""
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(REPO), *arguments], capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", "course_utils")
-        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def provenance() -> dict:
-    """Command, commit and machine, for cards and studies; of absolute paths only the last part."""
-    given = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    words = ["python", "-m", "course_utils", *given]
-    return {"command": " ".join(words), "commit": commit(), "machine": machine()}
 
 
 def sha256(path: Path) -> str:
@@ -103,7 +62,7 @@ def checkpoint_names() -> list[str]:
     return sorted(path.parent.name for path in CHECKPOINTS.glob("*/card.json"))
 
 
-def half_precision(model: Seq2Seq) -> dict[str, torch.Tensor]:
+def half_precision(model: nn.Module) -> dict[str, torch.Tensor]:
     """The weights as a checkpoint stores them: float16, a shared matrix once."""
     seen, weights = {}, {}
     for name, tensor in model.state_dict().items():
@@ -115,7 +74,7 @@ def half_precision(model: Seq2Seq) -> dict[str, torch.Tensor]:
 
 def save_checkpoint(
     folder: Path,
-    model: Seq2Seq,
+    model: nn.Module,
     vocabulary: Vocabulary,
     *,
     builder: str,
@@ -125,8 +84,8 @@ def save_checkpoint(
 ) -> dict:
     """Write a checkpoint; either the whole folder is there afterwards or what was there before.
 
-    ``builder`` names one of `course_utils.models.BUILDERS`, which gets the settings and makes the
-    same model again.
+    ``builder`` names one of `course_utils.models.builders.BUILDERS`, which gets the settings and
+    makes the same model again.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -165,8 +124,16 @@ def save_checkpoint(
     return full
 
 
-def load_checkpoint(name: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
-    """Load a checkpoint of the course by name, or any by its folder. Weights become float32."""
+def load_checkpoint(
+    name: str | Path,
+    device: str | torch.device = "cpu",
+    builders: dict[str, Callable[..., nn.Module]] | None = None,
+) -> Checkpoint:
+    """Load a checkpoint of the course by name, or any by its folder. Weights become float32.
+
+    ``builders`` are functions that build models, by the name that a card gives them, beside those
+    of `course_utils.models.builders.BUILDERS`.
+    """
     folder = CHECKPOINTS / str(name)
     if not (folder / "card.json").exists():
         folder = Path(name)
@@ -185,7 +152,7 @@ def load_checkpoint(name: str | Path, device: str | torch.device = "cpu") -> Che
                     "card.json); get the file again, with git for instance"
                 )
         vocabulary = Vocabulary.load(folder / "vocabulary.json")
-        model = BUILDERS[card["builder"]](**card["settings"])
+        model = (BUILDERS | (builders or {}))[card["builder"]](**card["settings"])
         weights = {k: w.float() for k, w in load_file(folder / "model.safetensors").items()}
         shared = {k for k in model.state_dict() if k not in weights}
         report = model.load_state_dict(weights, strict=False)
@@ -204,4 +171,4 @@ def load_checkpoint(name: str | Path, device: str | torch.device = "cpu") -> Che
         raise CheckpointError(
             f"checkpoint {folder.name} is incomplete or damaged: {type(error).__name__}: {error}"
         ) from error
-    return Checkpoint(model.to(device).eval(), vocabulary, card, log)
+    return Checkpoint(folder.name, model.to(device).eval(), vocabulary, card, log)

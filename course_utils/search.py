@@ -8,11 +8,26 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from course_utils.decoders import Decoder
 from course_utils.memory import Memory
+from course_utils.models.decoders import Decoder
 from course_utils.vocabulary import BOS, EOS, PAD
 
-__all__ = ["Hypothesis", "beam_search", "greedy_search", "length_penalty", "search"]
+__all__ = [
+    "Hypothesis",
+    "SearchSettings",
+    "beam_search",
+    "greedy_search",
+    "length_penalty",
+    "search",
+]
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How outputs are searched for: width of the beam (1 is greedy) and the length penalty's α."""
+
+    beam: int = 1
+    alpha: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,6 @@ __all__ = [
     "attention_loss",
     "doubly_stochastic",
     "fit",
-    "joint_loss",
     "sequence_loss",
     "train_step",
     "validation_loss",
@@ -70,45 +69,6 @@ def attention_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0)
     """`sequence_loss` of a model that reads the true targets (teacher forcing): the usual loss."""
     logits, _ = model(batch)
     return sequence_loss(logits, batch.target_out, label_smoothing)
-
-
-def joint_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
-    """λ L_CTC + (1 − λ) L_attention (Watanabe et al. 2017, eq. 10), λ = ``model.ctc_weight``.
-
-    For a `course_utils.models.SpeechModel`: encoder and memory are shared, CTC reads them with a
-    linear layer, attention with the decoder. Both losses are in nats a token: the paper's are sums.
-    """
-    share, memory = model.ctc_weight, model.remember(batch)
-    loss = 0.0
-    if share < 1:
-        logits, _ = model.decoder(memory, batch.target_in)
-        loss = (1 - share) * sequence_loss(logits, batch.target_out, label_smoothing)
-    if share > 0:
-        targets = batch.target[:, 1:-1]  # EOS of the longest is cut off here, of the others below
-        lengths = (batch.target != PAD).sum(dim=1) - 2  # without BOS and EOS
-        loss = loss + share * ctc_loss(
-            model.ctc_log_probs(memory), targets, memory.attend_mask.sum(dim=1), lengths
-        )
-    return loss
-
-
-def ctc_loss(log_probs: Tensor, targets: Tensor, places: Tensor, lengths: Tensor) -> Tensor:
-    """−log P(targets) summed over all ways to place them (Graves et al. 2006, eq. 3), a token.
-
-    ``log_probs`` (B, Tk, V) of which the first ``places[b]`` positions are real, ``targets``
-    (B, Tt) of which the first ``lengths[b]`` count; the blank is id 0. A target that has no room
-    (more tokens, and blanks between equal ones, than positions) is left out.
-    """
-    nats = F.ctc_loss(
-        log_probs.transpose(0, 1),
-        targets,
-        places,
-        lengths,
-        blank=PAD,
-        reduction="sum",
-        zero_infinity=True,
-    )
-    return nats / (lengths.sum() + len(lengths)).clamp(min=1)  # an end is a prediction too
 
 
 def train_step(

@@ -72,7 +72,7 @@ def multi_head_attention(built, packaged):
             torch.testing.assert_close(one, other)
 
 
-@compares("course_utils.decoders.BahdanauDecoder")
+@compares("course_utils.models.decoders.BahdanauDecoder")
 def bahdanau_decoder(built, packaged):
     torch.manual_seed(0)
     ours, theirs = built(13, 6, 10, 8), packaged(13, 6, 10, 8)
@@ -131,7 +131,7 @@ def beam_search(built, packaged):
     assert found > 8
 
 
-@compares("course_utils.image_encoders.GridEncoder")
+@compares("course_utils.models.image_encoders.GridEncoder")
 def grid_encoder(built, packaged):
     torch.manual_seed(0)
     ours, theirs = built(6, 5, 4), packaged(6, 5, 4)
@@ -147,7 +147,7 @@ def grid_encoder(built, packaged):
     assert torch.equal(one.attend_mask, other.attend_mask)
 
 
-@compares("course_utils.captioning.cover")
+@compares("course_utils.tasks.captioning.pointing.cover")
 def cover(built, packaged):
     mask = torch.rand(6, 8, generator=torch.Generator().manual_seed(0)).numpy() < 0.4
     for rows, columns in ((2, 4), (3, 2), (6, 8), (1, 1)):
@@ -173,7 +173,7 @@ def location_score(built, packaged):
     )
 
 
-@compares("course_utils.models.AttentionTextClassifier")
+@compares("course_utils.models.classifiers.AttentionTextClassifier")
 def attention_text_classifier(built, packaged):
     torch.manual_seed(0)
     ours, theirs = built(19, 5, 7, 3), packaged(19, 5, 7, 3)

@@ -3,13 +3,9 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from course_utils import applications
-from course_utils.applications import (
-    APPLICATIONS,
-    application_picture,
-    application_pictures,
-)
 from course_utils.checkpoints import checkpoint_names
+from course_utils.gallery import APPLICATIONS, application_picture, application_pictures
+from course_utils.tasks.translation import pictures as applications
 
 
 def test_a_picture_of_each_checkpoint_that_is_there():

@@ -12,16 +12,15 @@ from torchaudio.transforms import MelSpectrogram
 
 from course_utils.audio import (
     AudioError,
-    Augmentation,
     FrontEnd,
     audio_blocks,
-    change_speed,
     pieces_of_speech,
     read_audio,
     resample,
     silent,
     write_audio,
 )
+from course_utils.tasks.speech.augmentation import Augmentation, change_speed
 from tools.tiny import few, quick
 
 RATE = 8000

@@ -16,25 +16,20 @@ from PIL import Image
 from course_utils import recipes
 from course_utils.__main__ import main
 from course_utils.batches import Example, make_batch
-from course_utils.captioning import (
-    CaptionData,
-    Captioner,
-    as_source,
-    cover,
-    pointing,
-    word_masks,
-)
 from course_utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
 from course_utils.commands.files import picture_of
-from course_utils.datasets.scenes import scenes
-from course_utils.image_encoders import GridEncoder, ImageEncoder, PhotoEncoder
+from course_utils.datasets.generated.scenes import scenes
 from course_utils.metrics import cider
-from course_utils.models import build_captioner, count_parameters
+from course_utils.models.builders import build_captioner
+from course_utils.models.image_encoders import GridEncoder, ImageEncoder, PhotoEncoder
+from course_utils.models.seq2seq import count_parameters
 from course_utils.recipes import RECIPES, train
-from course_utils.recipes.captioning import captions_of, scene_pairs
-from course_utils.studies.captioning import measure_scenes
+from course_utils.tasks.captioning.captioner import Captioner
+from course_utils.tasks.captioning.data import CaptionData, as_source, captions_of, scene_pairs
+from course_utils.tasks.captioning.pointing import cover, pointing, word_masks
+from course_utils.tasks.captioning.studies import measure_scenes
+from course_utils.tasks.translation.translator import Translator
 from course_utils.training import FitSettings, doubly_stochastic, train_step
-from course_utils.translation import Translator
 from course_utils.vocabulary import BOS, PAD, Vocabulary
 from tools.tiny import few, quick, tiny_checkpoint
 
@@ -227,7 +222,7 @@ def test_each_caption_is_an_example_and_the_validation_counts_the_first():
 
 
 def test_scene_pairs_hold_true_captions():
-    from course_utils.datasets import scenes as module
+    from course_utils.datasets.generated import scenes as module
 
     small = dict.fromkeys(module.SPLITS, 4)
     with pytest.MonkeyPatch.context() as patch:
@@ -240,7 +235,7 @@ def test_scene_pairs_hold_true_captions():
 
 
 def test_a_full_stop_at_the_end_is_no_word():
-    from course_utils.datasets.flickr8k import CaptionedPhoto
+    from course_utils.datasets.public.flickr8k import CaptionedPhoto
 
     photo = CaptionedPhoto("x.jpg", ("A dog .", "Mr. Dog runs", "St. Bernard.", "two dogs"))
     assert captions_of(photo) == ["A dog", "Mr. Dog runs", "St. Bernard", "two dogs"]
@@ -400,7 +395,7 @@ def test_cider_by_its_properties():
 
 
 def test_what_a_study_of_scenes_measures(monkeypatch):
-    from course_utils.datasets import scenes as module
+    from course_utils.datasets.generated import scenes as module
 
     monkeypatch.setattr(module, "SPLITS", dict.fromkeys(module.SPLITS, 6))
     texts = [text for _, several in scene_pairs("test") for text in several]
@@ -457,7 +452,8 @@ def caption(folder, capfdbinary):
 
 
 def test_one_line_for_each_photo_in_order(caption, folder, files):
-    from course_utils.photos import photo_features, read_photo
+    from course_utils.images import read_photo
+    from course_utils.models.photo_features import photo_features
 
     status, lines, errors = caption(*files, "--beam", 2)
     assert (status, errors) == (0, "")
@@ -486,7 +482,9 @@ def test_only_bad_files(caption, tmp_path):
 
 
 def test_attention_into_a_file_files_and_a_folder(caption, files, tmp_path, monkeypatch):
-    monkeypatch.setattr("course_utils.captioning.LONGEST", 5)  # few words: drawn faster
+    monkeypatch.setattr(
+        "course_utils.tasks.captioning.captioner.LONGEST", 5
+    )  # few words: drawn faster
 
     def drawn(place):
         found = sorted(p.name for p in place.iterdir())

@@ -17,7 +17,8 @@ from course_utils.checkpoints import (
     provenance,
     save_checkpoint,
 )
-from course_utils.models import build_translator, count_parameters
+from course_utils.models.builders import build_translator
+from course_utils.models.seq2seq import count_parameters
 from tools.tiny import (
     TEXTS,
     TINY_SETTINGS,

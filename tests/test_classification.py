@@ -16,22 +16,22 @@ from hypothesis import strategies as st
 
 from course_utils import recipes
 from course_utils.__main__ import main
-from course_utils.baselines import MajorityBaseline, MeanOfTwo, TfidfBaseline
 from course_utils.batches import Example
 from course_utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
-from course_utils.classification import (
+from course_utils.models.classifiers import build_text_classifier
+from course_utils.paths import REPO
+from course_utils.plotting.texts import html_page
+from course_utils.recipes import RECIPES, train
+from course_utils.tasks.classification.baselines import MajorityBaseline, MeanOfTwo, TfidfBaseline
+from course_utils.tasks.classification.classifier import Classifier
+from course_utils.tasks.classification.data import (
     ClassificationData,
-    Classifier,
     classification_loss,
     kept_positions,
     make_labelled_batch,
 )
-from course_utils.classifiers import build_text_classifier
-from course_utils.highlighting import html_page
-from course_utils.paths import REPO
-from course_utils.recipes import RECIPES, train
+from course_utils.tasks.translation.translator import Translator
 from course_utils.training import FitSettings, fit, validation_loss
-from course_utils.translation import Translator
 from course_utils.vocabulary import Vocabulary
 from tools.tiny import few, quick, tiny_checkpoint
 

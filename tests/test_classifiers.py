@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 from torch import nn
 
 from course_utils.attention import Attention, DotScore
-from course_utils.classifiers import (
+from course_utils.models.classifiers import (
     KINDS,
+    AttentionTextClassifier,
     HierarchicalClassifier,
     PairEmbedding,
     QuestionClassifier,
     build_text_classifier,
     padding_last,
 )
-from course_utils.models import AttentionTextClassifier
 from course_utils.recurrence import read_both_ways
 from course_utils.vocabulary import BOS, EOS, PAD, UNK
 from tools.tiny import few

@@ -13,7 +13,7 @@ import pytest
 import course_utils.datasets
 from course_utils import paths
 from course_utils.datasets import locate, real_data, registry
-from course_utils.datasets.multi30k import multi30k
+from course_utils.datasets.public.multi30k import multi30k
 from course_utils.datasets.registry import Content, DataError, PublicDataset, RemoteFile
 
 SUM = "sha256:" + "0" * 64
@@ -119,7 +119,7 @@ def test_the_size_of_a_data_set():
 def test_importing_is_light():
     """Neither PyTorch nor the network's library is needed to ask for data that is there."""
     code = (
-        "import sys, course_utils.datasets.multi30k as m, course_utils.commands.data\n"
+        "import sys, course_utils.datasets.public.multi30k as m, course_utils.commands.data\n"
         "from course_utils.datasets import fetch, locate, real_data\n"
         "heavy = {'torch', 'requests', 'pooch', 'numpy', 'matplotlib'} & set(sys.modules)\n"
         "print(sorted(heavy))"

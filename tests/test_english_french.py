@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_utils.datasets import english_french as corpus_module
-from course_utils.datasets import english_french_lexicon as lexicon
-from course_utils.datasets.english_french import (
+from course_utils.datasets.generated import english_french as corpus_module
+from course_utils.datasets.generated import english_french_lexicon as lexicon
+from course_utils.datasets.generated.english_french import (
     FEATURES,
     NOTHING,
     PRONOUNS,

@@ -21,7 +21,9 @@ from IPython.core.formatters import DisplayFormatter
 
 import course_utils.exercises as exercises
 from course_utils.exercises import check, framework, get, numbers, solution, statement, stub_source
-from course_utils.exercises.framework import Wrong, case, difference, exercise
+from course_utils.exercises.cases import Wrong, case
+from course_utils.exercises.comparing import difference
+from course_utils.exercises.judging import exercise
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 MISTAKES = [

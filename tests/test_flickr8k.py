@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_utils.datasets import download, flickr8k, registry
+from course_utils.datasets import download, registry
+from course_utils.datasets.public import flickr8k
 from course_utils.datasets.registry import DataError
 from course_utils.recipes import captioning as recipes
 

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils.batches import Batch, Example, make_batch
-from course_utils.decoders import AttentionDecoder
-from course_utils.encoders import TextEncoder
 from course_utils.memory import Memory
-from course_utils.models import build_translator, count_parameters
+from course_utils.models.builders import build_translator
+from course_utils.models.decoders import AttentionDecoder
+from course_utils.models.seq2seq import count_parameters
+from course_utils.models.text_encoder import TextEncoder
 from course_utils.vocabulary import PAD
 from tools.tiny import (
     EMBEDDING,

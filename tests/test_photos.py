@@ -7,15 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from course_utils import photos
-from course_utils.photos import (
-    SIDE,
-    PhotoError,
-    cached_features,
-    photo_features,
-    photo_network,
-    read_photo,
-)
+from course_utils import images as photos
+from course_utils.images import SIDE, PhotoError, read_photo
+from course_utils.models.photo_features import cached_features, photo_features, photo_network
 
 torch.set_num_threads(1)
 

@@ -15,7 +15,6 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
-from course_utils import plotting
 from course_utils.plotting import (
     COLOURS,
     WEIGHTS,
@@ -26,6 +25,7 @@ from course_utils.plotting import (
     show,
     training_curves,
 )
+from course_utils.plotting import style as plotting
 
 SOURCE = ["the", "black", "cat", "PAD", "PAD"]
 TARGET = ["le", "chat", "noir"]

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgba
 
-from course_utils.highlighting import highlight
-from course_utils.plotting import GOLD
-from course_utils.rationales import (
+from course_utils.plotting.style import GOLD
+from course_utils.plotting.texts import highlight
+from course_utils.tasks.classification.rationales import (
     frequency_scores,
     per_word,
     random_scores,
@@ -18,7 +18,7 @@ from course_utils.rationales import (
     word_gradients,
     word_weights,
 )
-from course_utils.wordvectors import cooccurrences, word_vectors
+from course_utils.tasks.classification.word_vectors import cooccurrences, word_vectors
 from tools.tiny import quick
 
 # --- agreement --------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def test_pieces_of_a_word_count_together():
 def test_weights_and_gradients_of_words():
     from test_classification import build, tiny_data
 
-    from course_utils.classification import Classifier
+    from course_utils.tasks.classification.classifier import Classifier
 
     vocabulary = tiny_data().vocabulary
     classifier = Classifier(build(vocabulary)[0], vocabulary)

@@ -10,8 +10,9 @@ from course_utils import recipes, studies
 from course_utils.checkpoints import load_checkpoint
 from course_utils.recipes import RECIPES, train
 from course_utils.studies import STUDIES_BY_NAME, Study, Variant, load_study, run_study
+from course_utils.tasks.translation.data import TranslationData
+from course_utils.tasks.translation.translator import Translator
 from course_utils.training import FitSettings
-from course_utils.translation import TranslationData, Translator
 from course_utils.vocabulary import Vocabulary
 
 PAIRS = [("one two", "un deux"), ("two", "deux"), ("three one", "trois un"), ("four", "quatre")]

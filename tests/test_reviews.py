@@ -11,10 +11,7 @@ import pytest
 from course_utils.datasets import locate
 from course_utils.datasets import registry as registry_module
 from course_utils.datasets.archives import tar_members
-from course_utils.datasets.eraser_movies import eraser_movies
-from course_utils.datasets.imdb import _read, imdb
-from course_utils.datasets.registry import Content, DataError, RemoteFile
-from course_utils.datasets.reviews import (
+from course_utils.datasets.generated.reviews import (
     ASPECTS,
     BAD,
     GOOD,
@@ -24,6 +21,9 @@ from course_utils.datasets.reviews import (
     questions,
     reviews,
 )
+from course_utils.datasets.public.eraser_movies import eraser_movies
+from course_utils.datasets.public.imdb import _read, imdb
+from course_utils.datasets.registry import Content, DataError, RemoteFile
 
 # --- the grammar ------------------------------------------------------------------------------
 
@@ -167,7 +167,7 @@ def imdb_members(films=40, reviews_a_film=5):
 
 
 def test_imdb_splits_by_film(packed, monkeypatch):
-    monkeypatch.setattr("course_utils.datasets.imdb.VALIDATION", 60)
+    monkeypatch.setattr("course_utils.datasets.public.imdb.VALIDATION", 60)
     packed("imdb", "aclImdb_v1.tar.gz", imdb_members())
     train, valid, test = (imdb(split) for split in ("train", "valid", "test"))
     assert len(train) + len(valid) == len(test) == 400 and 60 <= len(valid) <= 70

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_utils.datasets.scenes import (
+from course_utils.datasets.generated.scenes import (
     COLOURS,
     RELATIONS,
     SHAPES,

@@ -14,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils.__main__ import main
-from course_utils.audio import Augmentation, FrontEnd
+from course_utils.audio import FrontEnd
 from course_utils.batches import Example, make_batch
 from course_utils.checkpoints import save_checkpoint
-from course_utils.encoders import SpeechEncoder
 from course_utils.metrics import (
     attention_times,
     bootstrap_interval,
@@ -27,20 +26,16 @@ from course_utils.metrics import (
     wer,
     word_errors,
 )
-from course_utils.models import build_recogniser
+from course_utils.models.builders import build_recogniser
+from course_utils.models.speech_encoder import SpeechEncoder
 from course_utils.paths import REPO
-from course_utils.recipes.framework import take_over
-from course_utils.sound_plots import listening, spectrogram, wave
-from course_utils.training import (
-    FitSettings,
-    attention_loss,
-    ctc_loss,
-    fit,
-    joint_loss,
-    sequence_loss,
-    train_step,
-)
-from course_utils.transcription import Recogniser, SpeechData, ctc_collapse, samples_of
+from course_utils.plotting.audio import listening, spectrogram, wave
+from course_utils.tasks.recipe import take_over
+from course_utils.tasks.speech.augmentation import Augmentation
+from course_utils.tasks.speech.ctc import ctc_collapse, ctc_loss, joint_loss
+from course_utils.tasks.speech.data import SpeechData, samples_of
+from course_utils.tasks.speech.recogniser import Recogniser
+from course_utils.training import FitSettings, attention_loss, fit, sequence_loss, train_step
 from course_utils.vocabulary import EOS, Vocabulary
 from tools.tiny import few, quick
 

@@ -9,10 +9,8 @@ import pytest
 import soundfile
 import torch
 
-from course_utils.datasets import spoken_commands as commands_module
-from course_utils.datasets import spoken_digits as digits_module
-from course_utils.datasets.registry import REGISTRY, DataError
-from course_utils.datasets.spoken_commands import (
+from course_utils.datasets.generated import spoken_commands as commands_module
+from course_utils.datasets.generated.spoken_commands import (
     RATE,
     SPLITS,
     TEST_VOICES,
@@ -28,7 +26,9 @@ from course_utils.datasets.spoken_commands import (
     word_times,
     words,
 )
-from course_utils.datasets.spoken_digits import PAUSES, SPEAKERS, DigitString, digit_strings
+from course_utils.datasets.public import spoken_digits as digits_module
+from course_utils.datasets.public.spoken_digits import PAUSES, SPEAKERS, DigitString, digit_strings
+from course_utils.datasets.registry import REGISTRY, DataError
 
 # --- the grammar ------------------------------------------------------------------------------
 

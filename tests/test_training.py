@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.batches import Batch, BucketedBatches, Example, make_batch
-from course_utils.models import build_translator
+from course_utils.models.builders import build_translator
 from course_utils.training import (
     FitSettings,
     fit,

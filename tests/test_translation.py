@@ -18,7 +18,8 @@ from course_utils.__main__ import main
 from course_utils.batches import make_batch
 from course_utils.paths import REPO
 from course_utils.search import beam_search
-from course_utils.translation import TranslationData, Translator
+from course_utils.tasks.translation.data import TranslationData
+from course_utils.tasks.translation.translator import Translator
 from course_utils.vocabulary import EOS, Vocabulary
 from tools.tiny import (
     TEXTS,
@@ -322,7 +323,7 @@ def test_empty_input_gives_empty_output(translate):
 
 
 def test_more_lines_than_one_chunk(translate, translator, monkeypatch):
-    monkeypatch.setattr("course_utils.commands.translate.CHUNK", 4)
+    monkeypatch.setattr("course_utils.tasks.translation.command.CHUNK", 4)
     expected = expected_output(translator, TEXTS)
     for number in (4, 6):
         _, output, _ = translate("\n".join(TEXTS[:number]).encode())
@@ -426,7 +427,7 @@ def test_heat_map_of_one_line(translate, tmp_path):
 
 
 def test_heat_maps_of_several_lines(translate, tmp_path, monkeypatch):
-    monkeypatch.setattr("course_utils.commands.translate.CHUNK", 2)
+    monkeypatch.setattr("course_utils.tasks.translation.command.CHUNK", 2)
     data = "ein hund, der läuft .\n\nball\n".encode()
     status, _, errors = translate(data, "--attention", tmp_path / "heat.png")
     assert (status, errors) == (0, "")

@@ -7,6 +7,9 @@ from course_utils.commands import fail
 
 __all__ = ["add_arguments", "run"]
 
+NAME = "data"
+HELP = "list and download the public data sets"
+
 
 def add_arguments(parser):
     """Give an argparse parser the sub-commands `list` and `get`."""
@@ -26,9 +29,9 @@ def run(args):
 
 
 def _list(verbose):
-    from ..datasets.registry import REGISTRY
-    from ..datasets.transfer import megabytes
-    from ..paths import cache_folder
+    from course_utils.datasets.registry import REGISTRY
+    from course_utils.datasets.transfer import megabytes
+    from course_utils.paths import cache_folder
 
     rows = [("name", "size", "licence", "where", "what it is")]
     for entry in REGISTRY.values():
@@ -59,8 +62,8 @@ def _print_details(entry):
 
 
 def _where(name):
-    from ..datasets.download import locate
-    from ..paths import cache_folder
+    from course_utils.datasets.download import locate
+    from course_utils.paths import cache_folder
 
     folder = locate(name)
     if folder is None:
@@ -69,8 +72,8 @@ def _where(name):
 
 
 def _get(names, progress):
-    from ..datasets.download import DataError, ManualDownload, fetch
-    from ..datasets.registry import REGISTRY
+    from course_utils.datasets.download import DataError, ManualDownload, fetch
+    from course_utils.datasets.registry import REGISTRY
 
     failed = False
     for name in dict.fromkeys(names):

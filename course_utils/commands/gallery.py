@@ -5,6 +5,9 @@ from pathlib import Path
 
 from course_utils.commands import fail
 
+NAME = "gallery"
+HELP = "draw the pictures of the README"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="folder (default: data/gallery)")

@@ -3,6 +3,9 @@
 import argparse
 import json
 
+NAME = "results"
+HELP = "print what the shipped checkpoints reach"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     pass

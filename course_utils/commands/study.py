@@ -5,6 +5,9 @@ from pathlib import Path
 
 from course_utils.commands import fail
 
+NAME = "study"
+HELP = "run a comparison that is too slow for a notebook"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the study; an unknown name lists all")

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from course_utils.commands import fail
 
+NAME = "train"
+HELP = "train a model of the course from scratch"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(

@@ -3,7 +3,7 @@
 The public ones are optional. `real_data("multi30k")` guards the notebook cells that use them; the
 command `python -m course_utils data get multi30k` brings them. Importing this package is cheap:
 what it offers is imported at first use. The corpora are modules that hold a function of their name:
-`from course_utils.datasets.english_french import english_french`, and `multi30k` alike.
+`from course_utils.datasets.generated.english_french import english_french`, and `multi30k` alike.
 """
 
 import importlib
@@ -30,7 +30,7 @@ def real_data(name, cell=""):
 
     Raises DataError, with the names there are, when no data set has this name.
     """
-    from .download import locate
+    from course_utils.datasets.download import locate
 
     here = locate(name) is not None
     if not here:

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .registry import DataError
+from course_utils.datasets.registry import DataError
 
 __all__ = ["tar_members"]
 

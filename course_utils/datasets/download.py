@@ -21,8 +21,8 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
-from ..paths import REPO, cache_folder
-from .registry import DataError, dataset
+from course_utils.datasets.registry import DataError, dataset
+from course_utils.paths import REPO, cache_folder
 
 __all__ = ["DataError", "ManualDownload", "fetch", "locate"]
 
@@ -95,7 +95,7 @@ def fetch(name, progress=True):
 
 def _get(file, cache, mirror, progress):
     """Place one file; False when nothing but a person can get it."""
-    from .transfer import CutConnection
+    from course_utils.datasets.transfer import CutConnection
 
     target = cache / file.name
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ def _get(file, cache, mirror, progress):
 
 def _download(file, url, target, checksum, progress):
     """From a server to the final name, by way of `.part` and the verification."""
-    from .transfer import ResumingDownloader, discard, part_of
+    from course_utils.datasets.transfer import ResumingDownloader, discard, part_of
 
     part = part_of(target)
     bring = ResumingDownloader(progress, label=target.name, user_agent=file.user_agent)
@@ -160,7 +160,7 @@ def _download(file, url, target, checksum, progress):
 
 
 def _place(part, target, file, checksum):
-    from .transfer import discard
+    from course_utils.datasets.transfer import discard
 
     os.replace(part, target)
     discard(part)  # the note beside it
@@ -229,7 +229,7 @@ class Mirror:
 
     def deliver(self, file, target, progress):
         """Put the file in the cache. Raises Unavailable, or DataError for a damaged mirror."""
-        from .transfer import CutConnection
+        from course_utils.datasets.transfer import CutConnection
 
         checksum = self.checksum(file)
         try:
@@ -250,7 +250,7 @@ class Mirror:
             raise Unavailable(f"The mirror failed: {problem.what}", problem.advice) from None
 
     def _copy(self, file, target, checksum):
-        from .transfer import PIECE, discard, need_room, part_of
+        from course_utils.datasets.transfer import PIECE, discard, need_room, part_of
 
         path, part = self.folder / file.name, part_of(target)
         try:
@@ -278,7 +278,7 @@ class Mirror:
         wanted = f"It must hold the data files and {SUMS} (made with: sha256sum FILES > {SUMS})."
         try:
             if self.folder is None:
-                from .transfer import fetch_text
+                from course_utils.datasets.transfer import fetch_text
 
                 return fetch_text(f"{self.address.rstrip('/')}/{SUMS}")
             return (self.folder / SUMS).read_text(encoding="utf-8-sig", errors="replace")

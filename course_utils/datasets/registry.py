@@ -9,7 +9,15 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-__all__ = ["REGISTRY", "Content", "DataError", "PublicDataset", "RemoteFile", "dataset"]
+__all__ = [
+    "REGISTRY",
+    "Content",
+    "DataError",
+    "PublicDataset",
+    "RemoteFile",
+    "dataset",
+    "public_card",
+]
 
 DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 
@@ -322,3 +330,14 @@ REGISTRY = {
         _eraser_movies(),
     )
 }
+
+
+def public_card(name: str) -> dict:
+    """What a checkpoint's card says of a public data set: licence, citation and checksums."""
+    found = dataset(name)
+    return {
+        "name": name,
+        "licence": found.licence,
+        "citation": found.citation,
+        "files": {file.name: file.sha256 for file in found.files},
+    }

@@ -14,7 +14,7 @@ import requests
 import urllib3
 from pooch import HTTPDownloader
 
-from .registry import DataError
+from course_utils.datasets.registry import DataError
 
 __all__ = [
     "CutConnection",

@@ -50,7 +50,7 @@ format, ready to be pasted. `tests/test_exercises.py` covers every registered ex
 import importlib
 import pkgutil
 
-from course_utils.exercises.framework import REGISTRY, Verdict
+from course_utils.exercises.judging import REGISTRY, Verdict
 
 __all__ = ["Verdict", "check", "numbers", "solution", "statement", "stub_source"]
 

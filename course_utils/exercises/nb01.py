@@ -4,7 +4,8 @@ import math
 
 import torch
 
-from course_utils.exercises.framework import Wrong, case, exercise
+from course_utils.exercises.cases import Wrong, case
+from course_utils.exercises.judging import exercise
 
 
 @exercise(

@@ -4,7 +4,8 @@ import math
 
 import torch
 
-from course_utils.exercises.framework import case, exercise
+from course_utils.exercises.cases import case
+from course_utils.exercises.judging import exercise
 
 
 @exercise(
@@ -126,7 +127,8 @@ def _():
 
 @score_scale.check
 def _(answer):
-    from course_utils.exercises.framework import Wrong, difference
+    from course_utils.exercises.cases import Wrong
+    from course_utils.exercises.comparing import difference
 
     queries, keys = 3 * torch.randn(2000, 50), 0.7 * torch.randn(2000, 50)
     measured = (answer(3.0, 0.7, 50) * (queries * keys).sum(1)).var().item()

@@ -2,7 +2,8 @@
 
 import torch
 
-from course_utils.exercises.framework import case, exercise
+from course_utils.exercises.cases import case
+from course_utils.exercises.judging import exercise
 
 
 @exercise(

@@ -3,7 +3,8 @@
 import torch
 import torch.nn.functional as F
 
-from course_utils.exercises.framework import case, exercise
+from course_utils.exercises.cases import case
+from course_utils.exercises.judging import exercise
 
 
 @exercise(

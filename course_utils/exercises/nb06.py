@@ -2,7 +2,9 @@
 
 import torch
 
-from course_utils.exercises.framework import Wrong, case, difference, exercise
+from course_utils.exercises.cases import Wrong, case
+from course_utils.exercises.comparing import difference
+from course_utils.exercises.judging import exercise
 
 
 @exercise(

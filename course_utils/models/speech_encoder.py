@@ -1,0 +1,91 @@
+"""Speech encoder: log-mel frames → `Memory`."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_utils.attention import length_mask
+from course_utils.batches import Batch
+from course_utils.memory import Memory
+from course_utils.recurrence import ends, turned
+
+__all__ = ["SpeechEncoder"]
+
+
+class SpeechEncoder(nn.Module):
+    """Log-mel frames → a memory with a quarter of their number of positions.
+
+    Two convolutions over time and pitch, each halving both, then a linear layer and a bidirectional
+    LSTM over what is left: a hundred frames a second become twenty-five positions, which attention
+    can tell apart. (Chan et al. 2016, section 3.1, halve in a pyramid of LSTMs instead.)
+
+    Nothing depends on the padding of a batch: what lies behind the end of a sound is set to zero
+    before each convolution, normalisation is over the features of *one* moment (Ba et al. 2016)
+    and never over moments or sounds, and the backward LSTM starts at the end of each sound.
+
+    ``memory_dim`` is the width of keys, values and summary. `sample_rate` and `mels` say what the
+    frames have to be made of; the encoder only keeps them.
+    """
+
+    reduction = 4  # frames a position
+
+    def __init__(
+        self,
+        memory_dim: int,
+        mels: int = 40,
+        sample_rate: int = 8000,
+        channels: int = 32,
+        features: int = 160,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        if memory_dim % 2 or mels % 4:
+            raise ValueError(
+                f"memory_dim={memory_dim} must be even (half for each direction), mels={mels} a "
+                "multiple of 4 (halved twice)"
+            )
+        self.memory_dim, self.mels, self.sample_rate = memory_dim, mels, sample_rate
+        self.convolutions = nn.ModuleList(
+            [
+                nn.Conv2d(1, channels // 2, 3, stride=2, padding=1),
+                nn.Conv2d(channels // 2, channels, 3, stride=2, padding=1),
+            ]
+        )
+        self.norms = nn.ModuleList(
+            [nn.LayerNorm([channels // 2, mels // 2]), nn.LayerNorm([channels, mels // 4])]
+        )
+        self.project = nn.Linear(channels * mels // 4, features)
+        self.ahead = nn.LSTM(features, memory_dim // 2, batch_first=True)
+        self.back = nn.LSTM(features, memory_dim // 2, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, batch: Batch) -> Memory:
+        """Read ``batch.source`` (B, T, mels) up to ``batch.source_lengths``: ⌈T/4⌉ positions."""
+        return self.encode(batch.source, batch.source_lengths)
+
+    def encode(self, frames: Tensor, lengths: Tensor) -> Memory:
+        """The same for bare tensors: frames (B, T, mels) and lengths (B,), each at least 1."""
+        B, T, mels = frames.shape if frames.dim() == 3 else (0, 0, 0)
+        if mels != self.mels:
+            raise ValueError(
+                f"frames must have shape (batch, frames, {self.mels}), got {tuple(frames.shape)}"
+            )
+        if len(lengths) != B or int(lengths.min()) < 1 or int(lengths.max()) > T:
+            raise ValueError(
+                f"frames are {(B, T, mels)}, so {B} lengths from 1 to {T} are expected; "
+                f"got {lengths.tolist()[:8]}{' …' if len(lengths) > 8 else ''}"
+            )
+        lengths = lengths.to(frames.device)
+        x = frames[:, None]  # (B, 1, T, mels)
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            x = x * length_mask(lengths, x.shape[2])[:, None, :, None]
+            x = convolution(x).transpose(1, 2)  # (B, T/2, channels, mels/2)
+            x = F.relu(norm(x)).transpose(1, 2)
+            lengths = (lengths + 1) // 2
+        x = self.dropout(F.relu(self.project(x.transpose(1, 2).flatten(2))))  # (B, Tk, features)
+        ahead, _ = self.ahead(x)  # reads the padding last: it spoils nothing before
+        back = turned(self.back(turned(x, lengths))[0], lengths)
+        mask = length_mask(lengths, x.shape[1])
+        states = torch.cat([ahead, back], dim=-1) * mask[:, :, None]
+        summary, states = self.dropout(ends(states, lengths)), self.dropout(states)
+        return Memory(keys=states, values=states, attend_mask=mask, summary=summary)

@@ -1,0 +1,69 @@
+"""Text encoder: token ids → `Memory`."""
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.attention import length_mask
+from course_utils.batches import Batch
+from course_utils.memory import Memory
+from course_utils.recurrence import ends, read_both_ways
+from course_utils.vocabulary import PAD
+
+__all__ = ["TextEncoder"]
+
+
+class TextEncoder(nn.Module):
+    """Bidirectional LSTM over token ids (Bahdanau et al. 2015, section 3.2, with LSTM cells).
+
+    Position i of the memory is the concatenation of what the forward recurrence knows after word i
+    and of what the backward recurrence knows before it: a *contextual* view of word i, not the
+    word alone. `read_both_ways` keeps the backward recurrence, which reads from the right, from
+    meeting the padding first: an attention mask alone would not be enough.
+
+    ``memory_dim`` is the width of keys, values and summary, half of it for each direction.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        embedding_dim: int,
+        memory_dim: int,
+        dropout: float = 0.0,
+        layers: int = 1,
+    ):
+        super().__init__()
+        if memory_dim % 2:
+            raise ValueError(f"memory_dim={memory_dim} must be even: half for each direction")
+        self.memory_dim = memory_dim
+        self.embedding = nn.Embedding(vocabulary_size, embedding_dim, padding_idx=PAD)
+        nn.init.normal_(self.embedding.weight, std=embedding_dim**-0.5)
+        with torch.no_grad():
+            self.embedding.weight[PAD].zero_()
+        self.recurrence = nn.LSTM(
+            embedding_dim,
+            memory_dim // 2,
+            num_layers=layers,
+            batch_first=True,
+            bidirectional=True,
+            dropout=dropout if layers > 1 else 0.0,
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, batch: Batch) -> Memory:
+        """Read ``batch.source`` (B, Ts) up to ``batch.source_lengths``; memory of Ts positions."""
+        return self.encode(batch.source, batch.source_lengths)
+
+    def encode(self, source: Tensor, lengths: Tensor) -> Memory:
+        """The same for bare tensors: ids (B, Ts) and lengths (B,), each at least 1."""
+        B, Ts = source.shape
+        if len(lengths) != B or int(lengths.min()) < 1 or int(lengths.max()) > Ts:
+            raise ValueError(
+                f"source is {(B, Ts)}, so {B} lengths from 1 to {Ts} are expected; "
+                f"got {lengths.tolist()[:8]}{' …' if len(lengths) > 8 else ''}"
+            )
+        embedded = self.dropout(self.embedding(source) * self.embedding.embedding_dim**0.5)
+        lengths = lengths.to(source.device)
+        states = read_both_ways(self.recurrence, embedded, lengths)
+        summary, states = self.dropout(ends(states, lengths)), self.dropout(states)
+        mask = length_mask(lengths, Ts)
+        return Memory(keys=states, values=states, attend_mask=mask, summary=summary)

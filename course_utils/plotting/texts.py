@@ -1,0 +1,117 @@
+"""Highlighted text: words on a ground as dark as their weight, as a figure and as a web page."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+import numpy as np
+
+from course_utils.plotting.style import GOLD, WEIGHTS, new_figure
+from course_utils.tasks.classification.classifier import Classification
+
+__all__ = ["highlight", "html_page"]
+
+
+def highlight(
+    words: Sequence[str],
+    weights: Sequence[float],
+    rationale: Sequence[bool] | None = None,
+    *,
+    ax=None,
+    title: str | None = None,
+    largest: float | None = None,
+    columns: int = 100,
+):
+    """A text with each word on a ground as dark as its weight; deciding words underlined in gold.
+
+    words, weights: one each. rationale: one bool a word, or None. largest: the weight that gets the
+    darkest ground, by default the largest of this text (so two texts compare only with the same).
+    columns: letters a line. Returns the axes; raises ValueError when the sizes differ.
+    """
+    words, weights = [str(word) for word in words], np.asarray(weights, dtype=float)
+    marks = np.zeros(len(words), bool) if rationale is None else np.asarray(rationale, dtype=bool)
+    for what, array in (("weights", weights), ("rationale", marks)):
+        if array.shape != (len(words),):
+            raise ValueError(f"{len(words)} words, but {what} of shape {array.shape}")
+    if columns < 1:
+        raise ValueError(f"a line needs room for at least one letter, got columns={columns}")
+    top = max(float(weights.max(initial=0)) if largest is None else largest, 1e-12)
+    places, row, column = [], 0, 0
+    for word in words:
+        if column and column + len(word) > columns:
+            row, column = row + 1, 0
+        places.append((row, column))
+        column += len(word) + 1
+    rows = row + 1
+    if ax is None:
+        _, ax = new_figure(11.5, 0.35 + 0.34 * rows + (0.3 if title else 0))
+    ax.set(xlim=(-0.5, columns + 0.5), ylim=(rows - 0.4, -0.6))
+    ax.axis("off")
+    for word, weight, marked, (row, column) in zip(words, weights, marks, places, strict=True):
+        share = min(1.0, weight / top)
+        ax.add_patch(_box(column - 0.35, row - 0.38, len(word) + 0.7, 0.76, WEIGHTS(0.85 * share)))
+        ax.text(
+            column + len(word) / 2, row, word.replace("$", r"\$"), ha="center", va="center",
+            family="monospace", fontsize=10.5, color="white" if share > 0.6 else "#1A1A1A",
+        )  # fmt: skip
+        if marked:
+            ax.plot([column - 0.2, column + len(word) + 0.2], [row + 0.42] * 2, color=GOLD, lw=2.2)
+    if title:
+        ax.set_title(title, loc="left")
+    return ax
+
+
+def _box(x, y, width, height, colour):
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((x, y), width, height, facecolor=colour, edgecolor="none", zorder=0)
+
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>What the attention looked at</title>
+<style>
+body {{ font: 17px/1.9 Georgia, serif; max-width: 46em; margin: 2em auto; padding: 0 1em;
+  color: #1a1a1a; background: #fff; }}
+section {{ border-top: 1px solid #d9d9d9; padding: .6em 0; }}
+h2 {{ font: bold 15px/1.4 sans-serif; margin: .4em 0; }}
+mark {{ color: inherit; padding: .1em .15em; border-radius: .2em; }}
+</style>
+</head>
+<body>
+<p>The darker a word, the larger its share of the attention; the darkest word of each text has
+the share given above it.</p>
+{sections}
+</body>
+</html>
+"""
+
+
+def html_page(verdicts: Iterable[Classification]) -> str:
+    """A page that stands alone: each text with label, probability and its words highlighted.
+
+    What the texts contain is shown as text, markup in it included. A word shows its share when the
+    mouse rests on it.
+    """
+    sections = []
+    for number, verdict in enumerate(verdicts, start=1):
+        if not verdict.words:
+            continue
+        top = max(float(verdict.weights.max()), 1e-12)
+        parts, end = [], 0
+        for (start, stop), weight in zip(verdict.spans, verdict.weights, strict=True):
+            parts.append(escape(verdict.text[end:start]))
+            shade = 0.75 * float(weight) / top
+            parts.append(
+                f'<mark style="background: rgba(0, 114, 178, {shade:.3f})" '
+                f'title="{100 * weight:.1f} %">{escape(verdict.text[start:stop])}</mark>'
+            )
+            end = stop
+        parts.append(escape(verdict.text[end:]))
+        head = (
+            f"{number}: {escape(verdict.label)}, probability {verdict.probability:.3f}; "
+            f"largest share {100 * top:.1f} %"
+        )
+        sections.append(f"<section><h2>{head}</h2><p>{''.join(parts)}</p></section>")
+    return PAGE.format(sections="\n".join(sections))

@@ -1,0 +1,89 @@
+"""Recipes: the trainings of the course, by name. ``python -m course_utils train NAME``.
+
+A recipe says everything a training depends on; its budget is a number of steps. Each task has its
+recipes in a module of its own.
+"""
+
+import time
+from dataclasses import asdict, replace
+from datetime import date
+from pathlib import Path
+
+from course_utils.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.paths import CHECKPOINTS
+from course_utils.provenance import provenance
+from course_utils.tasks import collect
+from course_utils.tasks.base import Task
+from course_utils.tasks.recipe import Recipe, test_scores, train_model
+
+__all__ = ["RECIPES", "Recipe", "Task", "train", "train_model"]
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for _, recipes in collect("recipes", "RECIPES") for recipe in recipes
+}
+
+
+def train(
+    name: str,
+    steps: int | None = None,
+    seed: int | None = None,
+    out: Path | None = None,
+    start: str | None = None,
+) -> dict:
+    """Train a recipe, test it once, write the checkpoint; returns its card.
+
+    ``out`` is the folder of the checkpoint, by default the recipe's own under data/checkpoints.
+    ``start`` is a checkpoint to begin with in place of the recipe's. An interrupted training goes
+    on when the same call is repeated.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"unknown training {name!r}; choose from {', '.join(RECIPES)}")
+    recipe = RECIPES[name]
+    changes = {"steps": steps, "seed": seed}
+    settings = replace(recipe.settings, **{k: v for k, v in changes.items() if v is not None})
+    recipe = replace(recipe, settings=settings, start=recipe.start if start is None else start)
+    folder = CHECKPOINTS / name if out is None else Path(out)
+    started, processor = time.perf_counter(), time.process_time()
+    data = recipe.data()
+    resume_file = folder.with_name(f".{folder.name}.resume")
+    model, history, build = train_model(recipe, data, resume_file=resume_file)
+    # The weights are stored in half precision, so these are the ones that are tested.
+    model.load_state_dict({k: w.half().float() for k, w in model.state_dict().items()})
+    metrics = test_scores(recipe, model, data)
+    card = {
+        "name": name,
+        "title": recipe.title,
+        "date": date.today().isoformat(),
+        "seed": settings.seed,
+        "steps": history.steps,
+        "best_step": history.best_step,
+        "target_tokens": history.tokens,
+        "training_minutes": round(history.seconds / 60, 1),
+        "minutes": round((time.perf_counter() - started) / 60, 1),
+        # Of all cores together: on a busy machine the fairer measure of what a training costs.
+        "processor_minutes": round((time.process_time() - processor) / 60, 1),
+        "fit": asdict(settings) | {"batch_tokens": recipe.batch_tokens},
+        **({} if recipe.start is None else {"start": started_from(recipe.start)}),
+        **({} if recipe.search is None else {"search": asdict(recipe.search)}),
+        "metrics": metrics,
+        "data": data.cards,
+        **provenance(),
+    }
+    return save_checkpoint(
+        folder,
+        model,
+        data.vocabulary,
+        builder=recipe.task.builder,
+        settings=build,
+        card=card,
+        log=history.rows,
+    )
+
+
+def started_from(start: str) -> dict:
+    """What a card says of the checkpoint that a training began with: its name, cost and weights."""
+    card = load_checkpoint(start).card
+    kept = ("name", "steps", "processor_minutes", "commit")
+    return {key: card[key] for key in kept if key in card} | {
+        "sha256": card["sha256"]["model.safetensors"]
+    }

@@ -1,0 +1,96 @@
+"""Studies: comparisons of several trainings, too slow for a notebook, which plots their results.
+
+``python -m course_utils study NAME`` writes data/studies/NAME.json: command, commit, machine,
+seeds, minutes, and a row for each training. A study that was interrupted goes on where it stopped.
+Each task has its studies in a module of its own.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from course_utils.paths import STUDIES
+from course_utils.provenance import provenance
+from course_utils.tasks import collect
+from course_utils.tasks.study import Study, Variant, train_and_measure
+
+__all__ = ["STUDIES_BY_NAME", "Study", "Variant", "load_study", "run_study"]
+
+STUDIES_BY_NAME: dict[str, Study] = {
+    study.name: study for _, studies in collect("studies", "STUDIES") for study in studies
+}
+
+
+def load_study(name: str, path: Path | None = None) -> dict:
+    """The results of a study as `run_study` wrote them."""
+    path = STUDIES / f"{name}.json" if path is None else Path(path)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"no results of the study {name!r}: make them with python -m course_utils study {name}"
+        )
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def run_study(
+    name: str,
+    out: Path | None = None,
+    steps: int | None = None,
+    seeds: Sequence[int] | None = None,
+    rows: Sequence[Path] = (),
+) -> Path:
+    """Run all trainings of a study that its file does not hold yet; returns the file.
+
+    ``steps`` replaces every budget, to try a study out. Two processes can share a study: each runs
+    some of the ``seeds`` into a file of its own, and a last call takes over the ``rows`` of both.
+    """
+    if name not in STUDIES_BY_NAME:
+        raise ValueError(f"unknown study {name!r}; choose from {', '.join(STUDIES_BY_NAME)}")
+    study = STUDIES_BY_NAME[name]
+    path = STUDIES / f"{name}.json" if out is None else Path(out)
+    done = load_study(name, path)["runs"] if path.exists() else []
+    others = [load_study(name, file) for file in rows]
+    if strange := [found["name"] for found in others if found["name"] != name]:
+        raise ValueError(f"rows of the study {strange[0]!r} do not belong to {name!r}")
+    runs = study.runs()
+    if seeds is not None:
+        if unknown := sorted(set(seeds) - {seed for _, seed in runs}):
+            raise ValueError(f"study {name!r} has no seed {', '.join(map(str, unknown))}")
+        runs = [(variant, seed) for variant, seed in runs if seed in seeds]
+    given, data = [row for found in others for row in found["runs"]], None
+    for variant, seed in runs:
+        budget = variant.steps if steps is None else steps
+        key = {"variant": variant.name, "seed": seed, "steps": budget}
+        if row_of(key, done):
+            continue
+        if (row := row_of(key, given)) is None:
+            data = study.recipe.data() if data is None else data
+            found = train_and_measure(study, data, variant, seed, budget)
+            row = key | found | {"commit": provenance()["commit"]}  # a study may be extended
+        done.append(row)
+        write_study(path, study, done)
+    return path
+
+
+def row_of(key: dict, rows: list[dict]) -> dict | None:
+    """The row with these entries."""
+    return next((row for row in rows if all(row[k] == v for k, v in key.items())), None)
+
+
+def write_study(path: Path, study: Study, done: list[dict]) -> None:
+    """The file of a study, whole or not at all."""
+    content = {
+        "name": study.name,
+        "title": study.title,
+        "recipe": study.recipe.name,
+        "batch_tokens": study.recipe.batch_tokens,
+        "seeds": sorted({run["seed"] for run in done}),
+        "minutes": round(sum(run["minutes"] for run in done), 1),
+        "processor_minutes": round(sum(run["processor_minutes"] for run in done), 1),
+        **provenance(),
+        "runs": done,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".json.part")
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, path)

@@ -1,0 +1,1 @@
+"""Captioning of pictures: see `course_utils.tasks` for what each module of a task holds."""

@@ -1,0 +1,54 @@
+"""Pictures of captioning, drawn from its checkpoints."""
+
+from functools import partial
+
+from course_utils.datasets.library_photos import shipped_photo
+
+
+def scene_figure(number: int = 12):
+    """A generated scene, described word by word."""
+    from course_utils.datasets.generated.scenes import scenes
+    from course_utils.plotting import picture_attention
+    from course_utils.tasks.captioning.captioner import Captioner
+
+    scene = scenes("test", number + 1)[number]
+    caption = Captioner.load("captioning-scenes").caption([scene.image], beam=5)[0]
+    known = {c.text: c for c in scene.captions}.get(caption.text)
+    masks = None
+    if known is not None:  # what the model wrote is true, so it is known what each word names
+        masks = [scene.mask(names) if names else None for names in known.names]
+    return picture_attention(scene.image, caption.word_attention, caption.words, masks=masks)
+
+
+def photo_figure(name: str):
+    """A photo that comes with a library, described word by word."""
+    from course_utils.models.photo_features import photo_features
+    from course_utils.plotting import picture_attention
+    from course_utils.tasks.captioning.captioner import Captioner
+
+    photo = shipped_photo(name)
+    caption = Captioner.load("captioning-flickr8k").caption(photo_features([photo]), beam=3)[0]
+    return picture_attention(photo, caption.word_attention, caption.words)
+
+
+def captioning_picture(checkpoint: str):
+    """A photo that comes with a library, once for each word of its caption."""
+    from course_utils.datasets.library_photos import shipped_photo
+    from course_utils.models.photo_features import photo_features
+    from course_utils.plotting import picture_attention
+    from course_utils.tasks.captioning.captioner import Captioner
+
+    photo = shipped_photo("motorcycle")
+    (caption,) = Captioner.load(checkpoint).caption(photo_features([photo]), beam=3)
+    figure = picture_attention(photo, caption.word_attention, caption.words, width=7.5)
+    ax = figure.axes[0]
+    ax.set_title("Captioning", loc="left", fontsize=11)
+    return ax, (
+        f"A photo of a motorcycle, then once for each word of the caption {caption.text!r}; the "
+        "places that the word looks at are bright."
+    )
+
+
+# The checkpoint that notebook 01 and the gallery show, and the function that draws with it.
+APPLICATION = ("captioning-flickr8k", captioning_picture)
+FIGURES = {"scene": scene_figure, "motorcycle": partial(photo_figure, "motorcycle")}

@@ -1,0 +1,52 @@
+"""Recipes of the captioners: generated scenes with known masks, and photos of Flickr8k."""
+
+from functools import partial
+
+from course_utils.search import SearchSettings
+from course_utils.tasks.captioning.data import (
+    flickr8k_data,
+    flickr8k_pairs,
+    scene_pairs,
+    scenes_data,
+)
+from course_utils.tasks.captioning.task import TASK
+from course_utils.tasks.recipe import Recipe
+from course_utils.training import FitSettings
+
+__all__ = ["FLICKR8K", "RECIPES", "SCENES"]
+
+SCENES = Recipe(
+    name="captioning-scenes",
+    title="Captions of generated scenes with a mask for every word",
+    data=scenes_data,
+    test=partial(scene_pairs, "test"),
+    settings=FitSettings(steps=3600, learning_rate=3e-3, label_smoothing=0.0, validate_every=600),
+    task=TASK,
+    select="exact",
+    metrics=("exact",),
+    batch_tokens=500,
+    model={"pictures": "scenes"},
+)
+FLICKR8K = Recipe(
+    name="captioning-flickr8k",
+    title="Captions of photos, Flickr8k",
+    data=flickr8k_data,
+    test=partial(flickr8k_pairs, "test"),
+    settings=FitSettings(steps=2800, learning_rate=2e-3, validate_every=700),
+    task=TASK,
+    metrics=("bleu",),
+    test_metrics=("cider",),
+    batch_tokens=1000,
+    model={
+        "pictures": "photos",
+        "embedding_dim": 256,
+        "memory_dim": 384,
+        "hidden_dim": 384,
+        "dropout": 0.4,
+        "encoder_dropout": 0.2,
+    },
+    # Chosen on validation among beams of 3, 5 and 7 with penalties of 0.7, 1 and 1.4.
+    search=SearchSettings(beam=5, alpha=0.7),
+)
+
+RECIPES = (SCENES, FLICKR8K)

@@ -1,0 +1,1 @@
+"""Classification of texts: see `course_utils.tasks` for what each module of a task holds."""

@@ -1,0 +1,186 @@
+"""Data of classification: labelled texts, real and generated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_utils.batches import Batch, BucketedBatches, Example, pad
+from course_utils.datasets.registry import public_card
+from course_utils.models.classifiers import TextClassifier
+from course_utils.tasks.base import Pair, TaskData
+from course_utils.vocabulary import Vocabulary
+
+__all__ = ["ClassificationData", "LabelledBatch", "classification_loss", "kept_positions"]
+
+
+@dataclass(frozen=True)
+class LabelledBatch(Batch):
+    """B texts with one label each: ``target`` (B,) holds the number of the class."""
+
+    @property
+    def target_in(self) -> Tensor:
+        raise AttributeError("a labelled batch has one label a text: there is no target_in")
+
+    @property
+    def target_out(self) -> Tensor:
+        """(B,) the classes."""
+        return self.target
+
+    @property
+    def target_tokens(self) -> int:
+        """How many predictions count: one a text."""
+        return len(self.target)
+
+
+def make_labelled_batch(examples: list[Example]) -> LabelledBatch:
+    """Pad texts to one batch; a text without words is a row of PAD."""
+    if not examples:
+        raise ValueError("a batch needs at least one example")
+    sources = [example.source for example in examples]
+    return LabelledBatch(
+        source=pad(sources, max(1, *map(len, sources), 1)),
+        source_lengths=torch.tensor([len(s) for s in sources]),
+        target=torch.tensor([example.target[0] for example in examples]),
+    )
+
+
+def classification_loss(
+    model: TextClassifier, batch: LabelledBatch, label_smoothing: float = 0.0
+) -> Tensor:
+    """Mean cross-entropy in nats a text."""
+    return F.cross_entropy(model(batch.source), batch.target, label_smoothing=label_smoothing)
+
+
+def kept_positions(length: int, longest: int | None) -> list[int]:
+    """Which words of a long text are read: the first quarter of ``longest`` and the last three.
+
+    Reviews say at their end what they think, so the middle is what is left out (Sun et al. 2019,
+    section 5.3.1, found the same for BERT).
+    """
+    if longest is None or length <= longest:
+        return list(range(length))
+    head = longest // 4
+    return [*range(head), *range(length - (longest - head), length)]
+
+
+@dataclass
+class ClassificationData(TaskData):
+    """Labelled texts. ``labels`` are the names of the classes, in the order of the logits."""
+
+    labels: tuple[str, ...] = ()
+    longest: int | None = None
+
+    def encode_inputs(self, inputs: list[str]) -> list[list[int]]:
+        encoded = self.vocabulary.encode_all(list(inputs))
+        return [[ids[i] for i in kept_positions(len(ids), self.longest)] for ids in encoded]
+
+    def to_examples(self, pairs: Sequence[Pair]) -> list[Example]:
+        number = {label: i for i, label in enumerate(self.labels)}
+        unknown = sorted({str(label) for _, label in pairs if label not in number})
+        if unknown:
+            raise ValueError(f"labels {unknown[:5]} are none of {', '.join(self.labels)}")
+        sources = self.encode_inputs([text for text, _ in pairs])
+        return [Example(s, [number[y]]) for s, (_, y) in zip(sources, pairs, strict=True)]
+
+    def batches(self, tokens: int, seed: int = 0) -> BucketedBatches:
+        """Training batches of at most ``tokens`` words, padding counted."""
+        return BucketedBatches(
+            self.examples,
+            tokens,
+            seed,
+            collate=make_labelled_batch,
+            size=lambda example: max(1, len(example.source)),
+        )
+
+    @cached_property
+    def valid_batches(self) -> list[LabelledBatch]:
+        """Validation batches, sorted by length so that little is padding."""
+        examples = sorted(self.to_examples(self.valid), key=lambda e: len(e.source))
+        return [make_labelled_batch(examples[i : i + 100]) for i in range(0, len(examples), 100)]
+
+
+SENTIMENT = ("negative", "positive")
+
+
+def imdb_data(size: int = 20_000, longest: int = 256) -> ClassificationData:
+    """IMDB with the most frequent words and marks of its training part as pieces."""
+    from course_utils.datasets import fetch
+    from course_utils.datasets.public.imdb import imdb
+
+    fetch("imdb")
+    train, valid = imdb("train"), imdb("valid")
+    vocabulary = Vocabulary.words((text for text, _ in train), size=size, punctuation=True)
+    return ClassificationData(
+        train,
+        valid,
+        vocabulary,
+        cards=[public_card("imdb")],
+        labels=SENTIMENT,
+        longest=longest,
+    )
+
+
+def imdb_test() -> list[Pair]:
+    """The 25,000 test reviews; used once a training."""
+    from course_utils.datasets.public.imdb import imdb
+
+    return imdb("test")
+
+
+def generated_reviews(style: str = "short", seed: int = 0) -> ClassificationData:
+    """Generated reviews of one style, or questions about them: see `generated_pairs`.
+
+    Who trains with questions about "aspects" is validated, and tested, with "mixed" reviews.
+    """
+    train = generated_pairs("train", style, seed)
+    valid = generated_pairs("valid", "mixed" if style == "aspects" else style, seed)
+    return ClassificationData(
+        train,
+        valid,
+        Vocabulary.words(text for text, _ in train),
+        cards=[{"name": "reviews", "licence": "generated by this course", "seed": seed}],
+        labels=SENTIMENT,
+    )
+
+
+def generated_pairs(split: str, style: str = "short", seed: int = 0) -> list[Pair]:
+    """Texts with their labels; of the styles "aspects" and "mixed" questions with their answers."""
+    from course_utils.datasets.generated.reviews import questions, reviews
+
+    given = reviews(split, style, seed=seed)
+    asked = style in ("aspects", "mixed")
+    return questions(given) if asked else [(r.text, r.label) for r in given]
+
+
+def sentence_end(vocabulary: Vocabulary) -> int:
+    """The id of the full stop."""
+    return vocabulary.encode(".")[0]
+
+
+def eraser_data(size: int = 20_000, longest: int = 512) -> ClassificationData:
+    """ERASER movie reviews; the marks of the annotators take no part in training."""
+    from course_utils.datasets import fetch
+    from course_utils.datasets.public.eraser_movies import eraser_movies
+
+    fetch("eraser_movies")
+    train, valid = ([(r.text, r.label) for r in eraser_movies(s)] for s in ("train", "valid"))
+    vocabulary = Vocabulary.words((text for text, _ in train), size=size)
+    return ClassificationData(
+        train,
+        valid,
+        vocabulary,
+        cards=[public_card("eraser_movies")],
+        labels=SENTIMENT,
+        longest=longest,
+    )
+
+
+def eraser_test() -> list[Pair]:
+    """The 200 test reviews; used once a training."""
+    from course_utils.datasets.public.eraser_movies import eraser_movies
+
+    return [(r.text, r.label) for r in eraser_movies("test")]

@@ -1,0 +1,202 @@
+"""Studies of classification: generated reviews with known reasons, films, people's marks."""
+
+from functools import cache
+
+import numpy as np
+
+from course_utils.metrics import accuracy
+from course_utils.tasks.classification import recipes
+from course_utils.tasks.classification.baselines import MajorityBaseline, MeanOfTwo, TfidfBaseline
+from course_utils.tasks.classification.classifier import Classifier
+from course_utils.tasks.classification.data import generated_pairs, imdb_test
+from course_utils.tasks.classification.rationales import (
+    frequency_scores,
+    random_scores,
+    token_agreement,
+    token_auprc,
+    word_gradients,
+    word_weights,
+)
+from course_utils.tasks.study import Study, Variant
+
+__all__ = ["STUDIES"]
+
+
+def _accuracy(writer, pairs) -> float:
+    outputs = writer.predict([text for text, _ in pairs])
+    return round(accuracy(outputs, [label for _, label in pairs]).score, 4)
+
+
+def _agreement(classifier: Classifier, texts: list[str], rationales: list) -> dict:
+    weights = word_weights(classifier, texts)
+    found = token_agreement(weights, rationales)
+    return {
+        "precision": round(found.precision, 4),
+        "recall": round(found.recall, 4),
+        "chance_precision": round(found.chance_precision, 4),
+        "chosen": round(found.chosen, 4),
+        "auprc": round(token_auprc(weights, rationales), 4),
+        "auprc_chance": round(token_auprc(random_scores(map(len, rationales)), rationales), 4),
+    }
+
+
+def measure_short(writer) -> dict:
+    """Test accuracy on generated reviews, and agreement with their rationales."""
+    from course_utils.datasets.generated.reviews import reviews
+
+    test = reviews("test")
+    measured = {"accuracy": _accuracy(writer, [(r.text, r.label) for r in test])}
+    if isinstance(writer, Classifier):
+        measured |= _agreement(writer, [r.text for r in test], [r.rationale for r in test])
+    return measured
+
+
+def measure_questions(writer) -> dict:
+    """Test accuracy of answers, and agreement with the words about the aspect that is asked for."""
+    from course_utils.datasets.generated.reviews import reviews
+
+    test = reviews("test", "mixed")
+    measured = {"accuracy": _accuracy(writer, generated_pairs("test", "mixed"))}
+    if isinstance(writer, Classifier):
+        texts, marks = [], []
+        for review in test:
+            for aspect, (_, places) in review.opinions.items():
+                texts.append(f"{aspect} {review.text}")
+                marks.append([False] + [i in places for i in range(len(review.words))])
+        measured |= _agreement(writer, texts, marks)
+    return measured
+
+
+def measure_long(writer) -> dict:
+    """Test accuracy on long reviews, agreement word by word, and share on deciding sentences."""
+    from course_utils.datasets.generated.reviews import reviews
+
+    test = reviews("test", "long")
+    texts, marks = [r.text for r in test], [r.rationale for r in test]
+    shares, chance = [], []
+    for review, weights in zip(test, word_weights(writer, texts), strict=True):
+        deciding = {s for s, mark in zip(review.sentences, review.rationale, strict=True) if mark}
+        inside = np.array([s in deciding for s in review.sentences])
+        shares.append(weights[inside].sum())
+        chance.append(inside.mean())
+    return {
+        "accuracy": _accuracy(writer, list(zip(texts, [r.label for r in test], strict=True))),
+        "on_deciding_sentences": round(float(np.mean(shares)), 4),
+        "on_deciding_sentences_chance": round(float(np.mean(chance)), 4),
+        **_agreement(writer, texts, marks),
+    }
+
+
+def measure_imdb(writer) -> dict:
+    """Accuracy on all 25,000 test reviews."""
+    return {"accuracy": _accuracy(writer, imdb_test())}
+
+
+@cache
+def _marked(split: str):
+    from course_utils.datasets.public.eraser_movies import eraser_movies
+
+    return eraser_movies(split)
+
+
+def measure_eraser(classifier: Classifier) -> dict:
+    """Test accuracy and token AUPRC against people's marks, beside random, frequency, gradient."""
+    test = _marked("test")
+    texts, marks = [r.text for r in test], [r.rationale for r in test]
+    words = [r.words for r in test]
+    lots = [token_auprc(random_scores(map(len, words), seed), marks) for seed in range(5)]
+    return {
+        "accuracy": _accuracy(classifier, [(r.text, r.label) for r in test]),
+        "auprc_attention": round(token_auprc(word_weights(classifier, texts), marks), 4),
+        "auprc_gradient": round(token_auprc(word_gradients(classifier, texts), marks), 4),
+        "auprc_frequency": round(
+            token_auprc(frequency_scores(words, [r.words for r in _marked("train")]), marks), 4
+        ),
+        "auprc_random": round(float(np.mean(lots)), 4),
+        "marked": round(float(np.mean([np.mean(m) for m in marks])), 4),
+    }
+
+
+BUDGET = recipes.GENERATED.settings.steps
+POOLINGS = {
+    "mean pooling": {"kind": "mean"},
+    "max pooling": {"kind": "max"},
+    "last state": {"kind": "last"},
+    "attention": {"kind": "attention"},
+}
+BESIDE = {"question": "feature"}
+BAG = {"kind": "bag"}
+ASKED = recipes.QUESTIONS.settings.steps
+LONG = recipes.LONG.settings.steps
+FILMS = recipes.IMDB.settings.steps
+# Who has no pairs or no LSTM gets wider vectors instead: as many parameters within one per cent.
+WORDS = {"pairs": None, "embed_dim": 200}
+WIDE = WORDS | {"embed_dim": 218, "hidden_dim": 0}
+# As many parameters as the hierarchical model has with its two recurrences.
+FLAT = {"kind": "attention", "sentence_end": None, "hidden_dim": 70}
+
+STUDIES = (
+    Study(
+        "pooling",
+        "How many states become one vector: equal budget, and converged",
+        (
+            Variant("majority", {}, 0, baseline=MajorityBaseline),
+            Variant("bag of words", BAG, BUDGET, {"learning_rate": 0.02}),
+            *(Variant(name, model, BUDGET) for name, model in POOLINGS.items()),
+            Variant("bag of words, converged", BAG, 4 * BUDGET, {"learning_rate": 0.02}),
+            *(Variant(f"{name}, converged", m, 4 * BUDGET) for name, m in POOLINGS.items()),
+        ),
+        seeds=(0, 1, 2),
+        recipe=recipes.GENERATED,
+        measure=measure_short,
+        seeds_of={"majority": (0,)},
+    ),
+    Study(
+        "question",
+        "The question as the query, against one fixed query",
+        (
+            Variant("question as query", {"question": "query"}, ASKED),
+            Variant("fixed query, question beside it", BESIDE, ASKED),
+            Variant("fixed query, question ignored", {"question": "ignored"}, ASKED),
+            Variant("fixed query, question beside it, converged", BESIDE, 3 * ASKED),
+        ),
+        seeds=(0, 1, 2),
+        recipe=recipes.QUESTIONS,
+        measure=measure_questions,
+    ),
+    Study(
+        "hierarchy",
+        "Words, then sentences: long reviews",
+        (
+            Variant("flat attention", FLAT, LONG),
+            Variant("hierarchical", {}, LONG),
+        ),
+        seeds=(0, 1, 2),
+        recipe=recipes.LONG,
+        measure=measure_long,
+    ),
+    Study(
+        "imdb",
+        "Film reviews: what a network from scratch has to beat",
+        (
+            Variant("TF-IDF, words and pairs", {}, 0, baseline=TfidfBaseline),
+            Variant("mean of words", WIDE | {"kind": "mean"}, FILMS),
+            Variant("attention over words", WIDE, FILMS),
+            Variant("attention over words and pairs", {"embed_dim": 113, "hidden_dim": 0}, FILMS),
+            Variant("LSTM and attention, words", WORDS, FILMS),
+            Variant("LSTM and attention, words, longer", WORDS, 2 * FILMS),
+            Variant("TF-IDF and the shipped checkpoint", {}, 0, baseline=MeanOfTwo),
+        ),
+        seeds=(0,),
+        recipe=recipes.IMDB,
+        measure=measure_imdb,
+    ),
+    Study(
+        "rationales",
+        "Do the weights agree with people? ERASER movie reviews",
+        (Variant("attention", {}, recipes.ERASER.settings.steps),),
+        seeds=(0, 1, 2),
+        recipe=recipes.ERASER,
+        measure=measure_eraser,
+    ),
+)

@@ -1,0 +1,151 @@
+"""What a recipe is, and how it becomes a trained and tested model."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from course_utils.checkpoints import Checkpoint, load_checkpoint
+from course_utils.metrics import TextScore
+from course_utils.search import SearchSettings
+from course_utils.tasks.base import Pair, Task, TaskData
+from course_utils.training import FitSettings, History, fit
+
+__all__ = ["Recipe", "take_over", "test_scores", "train_model"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    ``batch_tokens`` target positions a batch. At each validation the inputs of the validation set
+    become texts, greedily, and ``select`` names the metric that chooses the weights. ``metrics``
+    names those of the task's that are computed then, by default all; ``test_metrics`` are more of
+    them, computed only after the training (one whose optional package is missing is left out, with
+    a line that says so). A setting in ``model`` that depends on the vocabulary is a function of it.
+    ``search`` is the search whose scores are reported beside the greedy ones, and that the
+    checkpoint's card recommends; None where the task does not search.
+
+    A training begins with random weights, unless ``start`` names a checkpoint (or its folder): its
+    encoder is taken over and, unless ``start_encoder_only``, the rest as well when both write with
+    the same vocabulary. ``prepare(model, data)`` may set weights before the training, too.
+    """
+
+    name: str
+    title: str
+    data: Callable[[], TaskData]
+    test: Callable[[], list[Pair]]
+    settings: FitSettings
+    task: Task
+    select: str = "bleu"
+    metrics: tuple[str, ...] | None = None
+    test_metrics: tuple[str, ...] = ()
+    batch_tokens: int = 2000
+    model: dict = field(default_factory=dict)
+    search: SearchSettings | None = SearchSettings(beam=5)
+    start: str | None = None
+    start_encoder_only: bool = False
+    prepare: Callable[[nn.Module, TaskData], None] | None = None
+
+    def chosen_metrics(self) -> dict[str, Callable[..., TextScore]]:
+        """The metrics of every validation, by name."""
+        extra = self.test_metrics
+        names = self.metrics or tuple(m for m in self.task.metrics if m not in extra)
+        return {name: self.task.metrics[name] for name in names}
+
+
+def device() -> torch.device:
+    """The GPU when there is one, otherwise the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def train_model(
+    recipe: Recipe,
+    data: TaskData,
+    *,
+    resume_file: Path | None = None,
+    progress: bool = True,
+) -> tuple[nn.Module, History, dict]:
+    """Build and train a recipe's model on ``data``: the model, its history, its build settings."""
+    task = recipe.task
+    settings = {k: v(data.vocabulary) if callable(v) else v for k, v in recipe.model.items()}
+    build = {task.size: len(data.vocabulary), **settings}
+    torch.manual_seed(recipe.settings.seed)
+    model = task.build(**build).to(device())
+    if recipe.start is not None:
+        start = load_checkpoint(recipe.start, builders=task.predictor.builders)
+        take_over(model, data, start, recipe.start_encoder_only)
+    if recipe.prepare is not None:
+        recipe.prepare(model, data)
+    inputs, references = [x for x, _ in data.valid], [y for _, y in data.valid]
+
+    def evaluate(trained: nn.Module) -> dict[str, float]:
+        outputs = task.predictor(trained, data.vocabulary).predict(inputs)
+        return {
+            f"valid_{name}": score(outputs, references, lowercase=data.lowercase).score
+            for name, score in recipe.chosen_metrics().items()
+        }
+
+    history = fit(
+        model,
+        data.batches(recipe.batch_tokens, recipe.settings.seed),
+        recipe.settings,
+        valid=data.valid_batches,
+        evaluate=evaluate,
+        select=f"valid_{recipe.select}",
+        lower_is_better=recipe.select in task.lower_is_better,
+        loss=task.loss,
+        resume_file=resume_file,
+        progress=progress,
+    )
+    return model, history, build
+
+
+def take_over(
+    model: nn.Module, data: TaskData, found: Checkpoint, encoder_only: bool = False
+) -> None:
+    """Copy the weights of a checkpoint: its encoder, or everything for the same vocabulary."""
+    size = len(data.vocabulary)
+    same = found.vocabulary.pieces(range(len(found.vocabulary))) == data.vocabulary.pieces(
+        range(size)
+    )
+    whole = same and not encoder_only
+    target, source = (model, found.model) if whole else (model.encoder, found.model.encoder)
+    try:
+        target.load_state_dict(source.state_dict())
+    except RuntimeError as error:
+        raise ValueError(
+            f"the model of checkpoint {found.name} has other sizes than the one to be trained: "
+            f"{error}"
+        ) from error
+
+
+def test_scores(recipe: Recipe, model: nn.Module, data: TaskData) -> dict:
+    """Scores of a trained model on validation and test set, greedy and with the recipe's search."""
+    predictor, search = recipe.task.predictor(model, data.vocabulary), recipe.search
+    ways: dict[str, dict] = {"": {}}
+    if search is not None:
+        ways = {
+            "_greedy": {"beam": 1, "alpha": search.alpha},
+            f"_beam{search.beam}": {"beam": search.beam, "alpha": search.alpha},
+        }
+    every = recipe.chosen_metrics() | {m: recipe.task.metrics[m] for m in recipe.test_metrics}
+    scores = {}
+    for split, pairs in (("valid", data.valid), ("test", recipe.test())):
+        inputs, references = [x for x, _ in pairs], [y for _, y in pairs]
+        for way, settings in ways.items():
+            outputs = predictor.predict(inputs, **settings)
+            for name, metric in every.items():
+                try:
+                    found = metric(outputs, references, lowercase=data.lowercase)
+                except ImportError as error:
+                    print(f"{name} is left out: {error}", file=sys.stderr)
+                    continue
+                scores[f"{split}_{name}{way}"] = {
+                    "score": round(found.score, 2 if found.score > 1 else 4),
+                    "signature": found.signature,
+                }
+    return scores

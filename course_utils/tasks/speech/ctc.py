@@ -1,0 +1,85 @@
+"""Connectionist temporal classification (CTC): loss, joint loss and greedy decoding."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_utils.batches import Batch
+from course_utils.search import Hypothesis
+from course_utils.training import sequence_loss
+from course_utils.vocabulary import EOS, PAD
+
+__all__ = ["ctc_collapse", "joint_loss"]
+
+
+def ctc_collapse(best: Sequence[int], blank: int = PAD) -> list[tuple[int, int]]:
+    """Best token at each position → (token, position) of the output (Graves et al. 2006, eq. 1).
+
+    Equal neighbours become one, then blanks go: a a – a b → a a b.
+    """
+    found, before = [], blank
+    for position, token in enumerate(best):
+        if token not in (blank, before):
+            found.append((int(token), position))
+        before = token
+    return found
+
+
+def ctc_greedy(log_probs: Tensor, positions: Sequence[int]) -> list[Hypothesis]:
+    """The best token at each position, collapsed: log_probs (B, Tk, V) → one hypothesis a row.
+
+    Its ``log_prob`` is that of the best path; its attention is 1 at the position of each token.
+    """
+    best = log_probs.cpu().max(dim=-1)
+    found = []
+    for row, count in enumerate(positions):
+        path = best.indices[row, :count].tolist()
+        kept = [(token, place) for token, place in ctc_collapse(path) if token > EOS]
+        attention = torch.zeros(len(kept), log_probs.shape[1])
+        for number, (_, place) in enumerate(kept):
+            attention[number, place] = 1.0
+        total = float(best.values[row, :count].sum())
+        found.append(Hypothesis([t for t, _ in kept], total, total, attention, finished=False))
+    return found
+
+
+def joint_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+    """λ L_CTC + (1 − λ) L_attention (Watanabe et al. 2017, eq. 10), λ = ``model.ctc_weight``.
+
+    For a `course_utils.models.seq2seq.SpeechModel`: encoder and memory are shared, CTC reads them
+    with a linear layer, attention with the decoder. Both losses are in nats a token: the paper's
+    are sums.
+    """
+    share, memory = model.ctc_weight, model.remember(batch)
+    loss = 0.0
+    if share < 1:
+        logits, _ = model.decoder(memory, batch.target_in)
+        loss = (1 - share) * sequence_loss(logits, batch.target_out, label_smoothing)
+    if share > 0:
+        targets = batch.target[:, 1:-1]  # EOS of the longest is cut off here, of the others below
+        lengths = (batch.target != PAD).sum(dim=1) - 2  # without BOS and EOS
+        loss = loss + share * ctc_loss(
+            model.ctc_log_probs(memory), targets, memory.attend_mask.sum(dim=1), lengths
+        )
+    return loss
+
+
+def ctc_loss(log_probs: Tensor, targets: Tensor, places: Tensor, lengths: Tensor) -> Tensor:
+    """−log P(targets) summed over all ways to place them (Graves et al. 2006, eq. 3), a token.
+
+    ``log_probs`` (B, Tk, V) of which the first ``places[b]`` positions are real, ``targets``
+    (B, Tt) of which the first ``lengths[b]`` count; the blank is id 0. A target that has no room
+    (more tokens, and blanks between equal ones, than positions) is left out.
+    """
+    nats = F.ctc_loss(
+        log_probs.transpose(0, 1),
+        targets,
+        places,
+        lengths,
+        blank=PAD,
+        reduction="sum",
+        zero_infinity=True,
+    )
+    return nats / (lengths.sum() + len(lengths)).clamp(min=1)  # an end is a prediction too

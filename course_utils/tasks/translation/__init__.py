@@ -1,0 +1,1 @@
+"""Translation: see `course_utils.tasks` for what each module of a task holds."""

@@ -1,0 +1,107 @@
+"""Studies of translation, on the generated corpus: its right words and alignments are known."""
+
+from functools import partial
+
+from course_utils.metrics import (
+    alignment_error_rate,
+    alignment_from_attention,
+    bleu,
+    chance_alignment_error,
+    diagonal_alignment,
+    exact_match,
+    score_by_bucket,
+)
+from course_utils.tasks.study import Study, Variant
+from course_utils.tasks.translation import recipes
+from course_utils.tasks.translation.data import generated_pairs
+from course_utils.tasks.translation.translator import Translator
+
+__all__ = ["BUCKETS", "STUDIES", "measure_generated"]
+
+BUCKETS = [(3, 5), (6, 8), (9, 11), (12, 14), (15, 18), (19, 22), (25, 28), (29, 32), (33, 40)]
+
+
+def measure_generated(translator: Translator) -> dict:
+    """Scores of a translator on the generated test sets, greedy: quality, length, alignment.
+
+    ``by_length`` has, for each bucket of source lengths of "test" and "long" together, the mean
+    length, BLEU, exact match and the number of sentences.
+    """
+    from course_utils.datasets.generated.english_french import english_french
+
+    test = english_french("test")
+    pairs = generated_pairs("test") + generated_pairs("long")
+    outputs = translator.predict([source for source, _ in pairs])
+    references = [target for _, target in pairs]
+    lengths = [len(source.split()) for source, _ in pairs]
+
+    def both(indices: list[int]) -> tuple[float, float]:
+        out, ref = [outputs[i] for i in indices], [references[i] for i in indices]
+        return round(bleu(out, ref).score, 2), round(exact_match(out, ref).score, 4)
+
+    measured = {}
+    for name, indices in (
+        ("test", range(len(test))),
+        ("long", range(len(test), len(pairs))),
+    ):
+        measured[f"{name}_bleu"], measured[f"{name}_exact"] = both(list(indices))
+    measured["by_length"] = [
+        {"length": round(mean, 2), "bleu": scores[0], "exact": scores[1], "sentences": count}
+        for mean, scores, count in score_by_bucket(lengths, BUCKETS, both)
+    ]
+    gold = [pair.alignment for pair in test]
+    predicted = [alignment_from_attention(m) for m in translator.attention_of(pairs[: len(test)])]
+    if any(predicted):
+        measured["alignment_error"] = round(alignment_error_rate(predicted, gold).error_rate, 4)
+    diagonal = [diagonal_alignment(len(pair.source), len(pair.target)) for pair in test]
+    measured["alignment_error_diagonal"] = round(alignment_error_rate(diagonal, gold).error_rate, 4)
+    measured["alignment_error_chance"] = round(
+        chance_alignment_error(gold, [len(pair.source) for pair in test]), 4
+    )
+    return measured
+
+
+BUDGET = recipes.GENERATED.settings.steps
+ATTENTION = {"decoder": "attention"}
+FIXED = {"decoder": "fixed_vector"}
+
+OnGenerated = partial(Study, recipe=recipes.GENERATED, measure=measure_generated)
+
+STUDIES = (
+    OnGenerated(
+        "bottleneck",
+        "One vector for the whole sentence against attention",
+        (
+            Variant("attention", ATTENTION, BUDGET),
+            Variant("fixed vector", FIXED, BUDGET),
+            Variant("attention, converged", ATTENTION, 5 * BUDGET),
+            Variant("fixed vector, converged", FIXED, 5 * BUDGET),
+        ),
+        seeds=(0, 1, 2),
+        seeds_of={"attention, converged": (0,), "fixed vector, converged": (0,)},
+    ),
+    OnGenerated(
+        "scores",
+        "Four scores at one budget",
+        tuple(
+            Variant(name.replace("_", " "), ATTENTION | {"score": name} | extra, BUDGET)
+            for name, extra in (
+                ("dot", {}),
+                ("scaled_dot", {}),
+                ("general", {}),
+                ("additive", {"attention_dim": 96}),
+            )
+        ),
+        seeds=(0, 1, 2),
+    ),
+    OnGenerated(
+        "order",
+        "Attention after the recurrence against Bahdanau's order",
+        (
+            Variant("after the recurrence", ATTENTION | {"score": "additive"}, BUDGET),
+            # Its recurrence also reads the context: a narrower state makes up for that.
+            Variant("Bahdanau's order", {"decoder": "bahdanau", "hidden_dim": 152}, BUDGET),
+        ),
+        seeds=(0, 1),
+    ),
+)
