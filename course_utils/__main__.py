@@ -7,6 +7,8 @@ looking, and import what they need inside `run`, so that ``--help`` starts at on
 
 import argparse
 import importlib
+import importlib.util
+import os
 import pkgutil
 import sys
 from types import ModuleType
@@ -26,6 +28,7 @@ def find_commands() -> dict[str, ModuleType]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    os.environ.setdefault("MPLBACKEND", "Agg")  # commands draw into files, never on a screen
     parser = argparse.ArgumentParser(prog="python -m course_utils")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in find_commands().items():

@@ -5,13 +5,13 @@ scenes, sentences of our own, and photos that come with scikit-learn and scikit-
 of a public data set. Each task draws its own pictures; this module only collects them.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from course_utils.checkpoints import checkpoint_names
 from course_utils.paths import DATA
+from course_utils.runtime import replacing
 from course_utils.tasks import collect
 
 __all__ = [
@@ -63,9 +63,6 @@ FIGURES = gallery_figures()
 
 def draw_gallery(folder: Path | None = None) -> list[Path]:
     """Draw all figures into ``folder`` (data/gallery); each file is replaced in one step."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     from course_utils.plotting.style import plt
 
     folder = GALLERY if folder is None else Path(folder)
@@ -73,12 +70,12 @@ def draw_gallery(folder: Path | None = None) -> list[Path]:
     found = []
     for name, draw in FIGURES.items():
         fig = draw()
-        path, partial = folder / f"{name}.png", folder / f".{name}.png.part"
-        # No software version and no date inside: the same figure gives the same bytes.
-        fig.savefig(
-            partial, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None}
-        )
+        path = folder / f"{name}.png"
+        with replacing(path) as partial:
+            # No software version and no date inside: the same figure gives the same bytes.
+            fig.savefig(
+                partial, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None}
+            )
         plt.close(fig)
-        os.replace(partial, path)
         found.append(path)
     return found

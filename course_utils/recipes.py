@@ -14,7 +14,7 @@ from course_utils.paths import CHECKPOINTS
 from course_utils.provenance import provenance
 from course_utils.tasks import collect
 from course_utils.tasks.base import Task
-from course_utils.tasks.recipe import Recipe, test_scores, train_model
+from course_utils.tasks.recipe import Recipe, recommended_search, test_scores, train_model
 
 __all__ = ["RECIPES", "Recipe", "Task", "train", "train_model"]
 
@@ -50,6 +50,7 @@ def train(
     # The weights are stored in half precision, so these are the ones that are tested.
     model.load_state_dict({k: w.half().float() for k, w in model.state_dict().items()})
     metrics = test_scores(recipe, model, data)
+    search = recommended_search(recipe, metrics)
     card = {
         "name": name,
         "title": recipe.title,
@@ -64,7 +65,8 @@ def train(
         "processor_minutes": round((time.process_time() - processor) / 60, 1),
         "fit": asdict(settings) | {"batch_tokens": recipe.batch_tokens},
         **({} if recipe.start is None else {"start": started_from(recipe.start)}),
-        **({} if recipe.search is None else {"search": asdict(recipe.search)}),
+        # How the commands search by default.
+        "search": None if search is None else asdict(search),
         "metrics": metrics,
         "data": data.cards,
         **provenance(),

@@ -6,12 +6,12 @@ Each task has its studies in a module of its own.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from course_utils.paths import STUDIES
 from course_utils.provenance import provenance
+from course_utils.runtime import write_text
 from course_utils.tasks import collect
 from course_utils.tasks.study import Study, Variant, train_and_measure
 
@@ -90,7 +90,4 @@ def write_study(path: Path, study: Study, done: list[dict]) -> None:
         **provenance(),
         "runs": done,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".json.part")
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, json.dumps(content, indent=1) + "\n")

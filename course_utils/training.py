@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from course_utils.batches import Batch, BucketedBatches
+from course_utils.runtime import evaluating
 from course_utils.vocabulary import PAD
 
 __all__ = [
@@ -107,14 +108,12 @@ def train_step(
 @torch.no_grad()
 def validation_loss(model: nn.Module, batches: list[Batch], loss: Loss = attention_loss) -> float:
     """Loss (nats a token) over all batches, without dropout and label smoothing."""
-    was_training = model.training
-    model.eval()
-    total, tokens = 0.0, 0
-    for batch in batches:
-        batch = batch.to(model.device)
-        total += loss(model, batch, 0.0).item() * batch.target_tokens
-        tokens += batch.target_tokens
-    model.train(was_training)
+    with evaluating(model):
+        total, tokens = 0.0, 0
+        for batch in batches:
+            batch = batch.to(model.device)
+            total += loss(model, batch, 0.0).item() * batch.target_tokens
+            tokens += batch.target_tokens
     return total / max(1, tokens)
 
 

@@ -3,9 +3,9 @@
 import matplotlib.pyplot as plt
 import pytest
 
+from course_utils import gallery
 from course_utils.checkpoints import checkpoint_names
 from course_utils.gallery import APPLICATIONS, application_picture, application_pictures
-from course_utils.tasks.translation import pictures as applications
 
 
 def test_a_picture_of_each_checkpoint_that_is_there():
@@ -21,10 +21,10 @@ def test_a_picture_of_each_checkpoint_that_is_there():
 
 
 def test_what_is_missing_is_left_out(monkeypatch):
-    monkeypatch.setattr(applications, "checkpoint_names", lambda: ["translation-multi30k"])
+    monkeypatch.setattr(gallery, "checkpoint_names", lambda: ["translation-multi30k"])
     drawn = {"translation": ("translation-multi30k", lambda c: (c, "alt")),
              "speech": ("nowhere", pytest.fail)}  # fmt: skip
-    monkeypatch.setattr(applications, "APPLICATIONS", drawn)
+    monkeypatch.setattr(gallery, "APPLICATIONS", drawn)
     assert list(application_pictures()) == [("translation", "translation-multi30k", "alt")]
 
 

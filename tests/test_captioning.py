@@ -251,7 +251,7 @@ def test_neighbours_do_not_influence_a_caption(beam):
         assert alone.text == caption.text
         np.testing.assert_allclose(alone.word_attention, caption.word_attention, atol=1e-5)
     assert len({c.text for c in together}) > 1
-    assert captioner.texts([]) == []
+    assert captioner.predict([]) == []
 
 
 def test_words_and_attention_belong_together():
@@ -276,7 +276,7 @@ def test_captioning_keeps_the_mode_of_the_model():
     model = captioner_model()
     for training in (True, False):
         model.train(training)
-        Captioner(model, WORDS).texts(photos(1))
+        Captioner(model, WORDS).predict(photos(1))
         assert model.training is training
     assert Captioner(model, WORDS).attends
     assert not Captioner(captioner_model(decoder="fixed_vector"), WORDS).attends
@@ -364,7 +364,7 @@ def test_a_captioner_is_trained_tested_and_loaded_again(tiny_recipe, tmp_path):
     assert "nrefs:2" in card["metrics"]["test_bleu_beam5"]["signature"]
     assert "tok:words" in card["metrics"]["test_cider_beam5"]["signature"]
     captioner = Captioner.load(tmp_path / "made")
-    assert len(captioner.texts(photos(2))) == 2
+    assert len(captioner.predict(photos(2))) == 2
     assert (tmp_path / "made" / "model.safetensors").stat().st_size < 100_000
 
 
@@ -374,7 +374,7 @@ def test_a_missing_optional_score_is_left_out_with_a_line(
     def missing(*arguments, **settings):
         raise ImportError("No module named 'pycocoevalcap'")
 
-    task = replace(tiny_recipe.task, test_scores={"cider": missing})
+    task = replace(tiny_recipe.task, metrics=tiny_recipe.task.metrics | {"cider": missing})
     monkeypatch.setitem(recipes.RECIPES, "tiny", replace(tiny_recipe, task=task))
     card = train("tiny", out=tmp_path / "made")
     assert set(card["metrics"]) == {f"{split}_bleu_{search}" for split in ("valid", "test")
@@ -460,7 +460,7 @@ def test_one_line_for_each_photo_in_order(caption, folder, files):
     assert [line.split("\t")[0] for line in lines] == [str(path) for path in files]
     checkpoint = load_checkpoint(folder)
     features = photo_features([read_photo(path) for path in files])
-    expected = Captioner(checkpoint.model, checkpoint.vocabulary).texts(list(features), beam=2)
+    expected = Captioner(checkpoint.model, checkpoint.vocabulary).predict(list(features), beam=2)
     assert [line.split("\t")[1] for line in lines] == expected
     again = caption(*reversed(files), "--beam", 2)[1]
     assert again == lines[::-1]

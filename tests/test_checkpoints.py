@@ -13,12 +13,11 @@ from course_utils.checkpoints import (
     CheckpointError,
     checkpoint_names,
     load_checkpoint,
-    machine,
-    provenance,
     save_checkpoint,
 )
 from course_utils.models.builders import build_translator
 from course_utils.models.seq2seq import count_parameters
+from course_utils.provenance import commit, machine, provenance
 from tools.tiny import (
     TEXTS,
     TINY_SETTINGS,
@@ -129,10 +128,10 @@ def test_provenance_says_command_commit_and_machine(monkeypatch):
 
 
 def test_without_git_the_commit_is_unknown(monkeypatch, tmp_path):
-    monkeypatch.setattr(checkpoints, "REPO", tmp_path)
-    assert checkpoints.commit() == "unknown"
+    monkeypatch.setattr("course_utils.provenance.REPO", tmp_path)
+    assert commit() == "unknown"
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert checkpoints.commit() == "unknown"
+    assert commit() == "unknown"
 
 
 def test_names(monkeypatch, tmp_path):

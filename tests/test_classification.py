@@ -151,7 +151,7 @@ def test_fit_learns_labels():
     settings = FitSettings(steps=60, learning_rate=0.02, label_smoothing=0.0, validate_every=30)
     fit(model, data.batches(40), settings, valid=data.valid_batches, loss=classification_loss,
         progress=False)  # fmt: skip
-    assert Classifier(model, data.vocabulary).texts(TEXTS) == [label for _, label in REVIEWS]
+    assert Classifier(model, data.vocabulary).predict(TEXTS) == [label for _, label in REVIEWS]
 
 
 # --- classifier -------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ def test_verdicts(classifier):
     assert verdicts[0].words == ["A", "lovely", "film", ",", "really", "lovely", "!"]
     long = verdicts[2]
     assert not long.weights[2 : len(long.words) - 6].any(), "words that are not read weigh nothing"
-    assert classifier.texts(TEXTS) == [v.label for v in verdicts]
+    assert classifier.predict(TEXTS) == [v.label for v in verdicts]
 
 
 def test_neighbours_do_not_influence_a_text(classifier):
@@ -240,7 +240,7 @@ def test_training_by_recipe(monkeypatch, tmp_path):
     assert card["settings"]["dropout"] == len(tiny_data().vocabulary) / 1000
     assert started[0][1] == LABELS
     checkpoint = load_checkpoint(tmp_path / "made")
-    found = Classifier(checkpoint.model, checkpoint.vocabulary).texts(TEXTS[:3])
+    found = Classifier(checkpoint.model, checkpoint.vocabulary).predict(TEXTS[:3])
     right = sum(f == label for f, (_, label) in zip(found, REVIEWS[:3], strict=True))
     assert card["metrics"]["test_accuracy"]["score"] == pytest.approx(right / 3, abs=1e-3)
 
@@ -248,10 +248,10 @@ def test_training_by_recipe(monkeypatch, tmp_path):
 def test_baselines():
     data = tiny_data()
     data.train = REVIEWS[:5]
-    assert MajorityBaseline(data).texts(["x", "y"]) == ["positive"] * 2
+    assert MajorityBaseline(data).predict(["x", "y"]) == ["positive"] * 2
     data.train = REVIEWS * 2
     linear = TfidfBaseline(data)
-    assert linear.texts(TEXTS) == [label for _, label in REVIEWS]
+    assert linear.predict(TEXTS) == [label for _, label in REVIEWS]
     assert linear.parameters > 10 and linear.strength in (3.0, 30.0)
 
 
@@ -264,12 +264,12 @@ def test_the_mean_of_two(folder, classifier, monkeypatch):
     assert both.parameters == both.linear.parameters + weights
     labels = both.linear.model.classes_.tolist()
     linear = both.linear.probabilities(TEXTS)
-    for text, row, found in zip(TEXTS, linear, both.texts(TEXTS), strict=True):
+    for text, row, found in zip(TEXTS, linear, both.predict(TEXTS), strict=True):
         (verdict,) = classifier.classify([text])
         mean = {name: row[i] + verdict.probabilities[name] for i, name in enumerate(labels)}
         assert found == max(mean, key=mean.get)
     monkeypatch.setattr(both.linear, "probabilities", lambda inputs: 0 * linear)
-    assert both.texts(TEXTS) == classifier.texts(TEXTS)
+    assert both.predict(TEXTS) == classifier.predict(TEXTS)
 
 
 # --- vocabulary -------------------------------------------------------------------------------

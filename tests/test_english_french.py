@@ -542,7 +542,7 @@ def test_unknown_split_and_size():
 
 DIGEST = """
 import hashlib
-from course_utils.datasets import english_french as module
+from course_utils.datasets.generated import english_french as module
 corpus = module._Corpus(seed=4)
 for kind, draws in (("short", 150), ("long", 15)):
     for _ in range(draws):

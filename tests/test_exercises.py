@@ -20,7 +20,7 @@ import torch
 from IPython.core.formatters import DisplayFormatter
 
 import course_utils.exercises as exercises
-from course_utils.exercises import check, framework, get, numbers, solution, statement, stub_source
+from course_utils.exercises import check, get, judging, numbers, solution, statement, stub_source
 from course_utils.exercises.cases import Wrong, case
 from course_utils.exercises.comparing import difference
 from course_utils.exercises.judging import exercise
@@ -247,8 +247,8 @@ def test_03_solutions_agree_with_other_implementations():
 @pytest.fixture
 def doubled(monkeypatch):
     """A small exercise outside the course's registry: twice a tensor, row by row."""
-    monkeypatch.setattr(framework, "REGISTRY", {})
-    monkeypatch.setattr(exercises, "REGISTRY", framework.REGISTRY)
+    monkeypatch.setattr(judging, "REGISTRY", {})
+    monkeypatch.setattr(exercises, "REGISTRY", judging.REGISTRY)
 
     @exercise("99.1", "Twice", "Write `doubled(x)`.")
     def doubled(x):
@@ -398,7 +398,7 @@ def test_free_checks_judge_properties(doubled, capsys):
 
 
 def test_an_answer_may_be_a_class(monkeypatch):
-    monkeypatch.setattr(framework, "REGISTRY", {})
+    monkeypatch.setattr(judging, "REGISTRY", {})
 
     @exercise("99.2", "A layer", "Write `Scale`.")
     class Scale(torch.nn.Module):
@@ -448,7 +448,7 @@ def test_an_answer_may_be_a_class(monkeypatch):
 
 
 def test_sources_are_cut_at_the_right_lines(monkeypatch):
-    monkeypatch.setattr(framework, "REGISTRY", {})
+    monkeypatch.setattr(judging, "REGISTRY", {})
 
     @exercise("99.3", "Long", "Write it.")
     def long_signature(
@@ -470,7 +470,7 @@ def test_sources_are_cut_at_the_right_lines(monkeypatch):
 
 
 def test_masters_mistakes_are_refused(monkeypatch):
-    monkeypatch.setattr(framework, "REGISTRY", {})
+    monkeypatch.setattr(judging, "REGISTRY", {})
     with pytest.raises(ValueError, match="docstring"):
         exercise("99.1", "Bare", "…")(lambda x: x)
     with pytest.raises(ValueError, match="no exercise '3.1'; there are .*03.1"):

@@ -10,7 +10,7 @@ from PIL import Image
 from course_utils.datasets import download, registry
 from course_utils.datasets.public import flickr8k
 from course_utils.datasets.registry import DataError
-from course_utils.recipes import captioning as recipes
+from course_utils.tasks.captioning import data as recipes
 
 
 def jpeg(value):

@@ -6,18 +6,20 @@ from PIL import Image
 
 from course_utils import gallery
 from course_utils.__main__ import main
-from course_utils.plotting import new_figure, plt
+from course_utils.datasets import library_photos
+from course_utils.plotting import new_figure
+from course_utils.plotting.style import plt
 
 
-@pytest.mark.parametrize("name", list(gallery.PHOTOS))
+@pytest.mark.parametrize("name", list(library_photos.PHOTOS))
 def test_photos_come_with_the_libraries(name):
-    photo = gallery.shipped_photo(name)
+    photo = library_photos.shipped_photo(name)
     assert photo.shape == (224, 224, 3) and photo.dtype == np.uint8 and photo.std() > 20
 
 
 def test_an_unknown_photo():
     with pytest.raises(ValueError, match="unknown photo 'dog'.*cat"):
-        gallery.shipped_photo("dog")
+        library_photos.shipped_photo("dog")
 
 
 def test_figures_are_written_whole_or_not_at_all(tmp_path, monkeypatch, capsys):

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from course_utils import images as photos
 from course_utils.images import SIDE, PhotoError, read_photo
+from course_utils.models import photo_features as photo_encoder
 from course_utils.models.photo_features import cached_features, photo_features, photo_network
 
 torch.set_num_threads(1)
@@ -153,10 +153,10 @@ def test_the_folded_network_is_the_original_one():
         torch.testing.assert_close(last, whole.extract_features(pixels), atol=2e-3, rtol=1e-3)
     features = photo_features([read_photo(stored(Image.fromarray(quarters())))])
     exact = ((ours[:1] - mean[:, None, None]) / deviation[:, None, None]).flatten(2)[0].T
-    rounded = (torch.from_numpy(features[0]).float() - 128) / photos.STEPS
+    rounded = (torch.from_numpy(features[0]).float() - 128) / photo_encoder.STEPS
     inside = exact.abs() < 6
     assert inside.float().mean() > 0.99
-    assert (rounded - exact)[inside].abs().max() < 0.51 / photos.STEPS + 1e-3
+    assert (rounded - exact)[inside].abs().max() < 0.51 / photo_encoder.STEPS + 1e-3
 
 
 def test_features_do_not_depend_on_the_neighbours():
@@ -179,7 +179,7 @@ def test_features_are_computed_once_and_never_half_written(tmp_path, monkeypatch
         computed.append(len(pictures))
         return np.full((len(pictures), 49, 320), len(computed), np.uint8)
 
-    monkeypatch.setattr(photos, "photo_features", compute)
+    monkeypatch.setattr(photo_encoder, "photo_features", compute)
     names = [f"{i}.png" for i in range(70)]
     file = stored(Image.fromarray(quarters()))
 

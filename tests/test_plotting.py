@@ -21,6 +21,7 @@ from course_utils.plotting import (
     attention_matrix,
     bars,
     new_figure,
+    picture_attention,
     score_by_length,
     show,
     training_curves,
@@ -330,7 +331,7 @@ def test_picture_attention_has_a_panel_for_each_word():
     weights[0, 2] = weights[1, 6] = weights[2, 4] = 1.0
     mask = np.zeros((12, 18), bool)
     mask[:4, 12:] = True
-    fig = plotting.picture_attention(
+    fig = picture_attention(
         picture, weights, ["one", "two", "three"], masks=[mask, None, None], columns=2
     )
     assert len(fig.axes) == 4 and [ax.get_title() for ax in fig.axes[1:]] == [
@@ -345,10 +346,10 @@ def test_picture_attention_has_a_panel_for_each_word():
 def test_picture_attention_says_what_does_not_fit():
     picture = np.zeros((12, 12, 3), np.uint8)
     with pytest.raises(ValueError, match="end mark"):
-        plotting.picture_attention(picture, np.ones((3, 9)), ["one", "two"])
+        picture_attention(picture, np.ones((3, 9)), ["one", "two"])
     with pytest.raises(ValueError, match="square"):
-        plotting.picture_attention(picture, np.ones((2, 8)), ["one", "two"])
+        picture_attention(picture, np.ones((2, 8)), ["one", "two"])
     with pytest.raises(ValueError, match="height, width, 3"):
-        plotting.picture_attention(picture[..., 0], np.ones((1, 9)), ["one"])
+        picture_attention(picture[..., 0], np.ones((1, 9)), ["one"])
     with pytest.raises(ValueError, match="1 masks for 2 words"):
-        plotting.picture_attention(picture, np.ones((2, 9)), ["one", "two"], masks=[None])
+        picture_attention(picture, np.ones((2, 9)), ["one", "two"], masks=[None])

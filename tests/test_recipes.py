@@ -48,7 +48,7 @@ def test_train_writes_a_checkpoint_that_says_how_it_came_about(tiny, tmp_path, c
     # The scores are those of the weights in the file.
     checkpoint = load_checkpoint(tmp_path / "made")
     assert json.loads((tmp_path / "made" / "card.json").read_text()) == checkpoint.card == card
-    outputs = Translator(checkpoint.model, checkpoint.vocabulary).texts([s for s, _ in PAIRS[1:]])
+    outputs = Translator(checkpoint.model, checkpoint.vocabulary).predict([s for s, _ in PAIRS[1:]])
     right = sum(o == t for o, (_, t) in zip(outputs, PAIRS[1:], strict=True)) / 3
     assert card["metrics"]["test_exact_greedy"]["score"] == pytest.approx(right, abs=1e-3)
     assert [row["step"] for row in checkpoint.log] == [2, 3]
@@ -82,9 +82,9 @@ def test_a_study_has_a_row_for_each_training_and_goes_on_where_it_stopped(
 
     def measure(writer):
         measured.append(writer)
-        return {"outputs": writer.texts(["two"])}
+        return {"outputs": writer.predict(["two"])}
 
-    study = Study("small", "Two", variants, (0, 4), "tiny", seeds_of={"general": (1,)},
+    study = Study("small", "Two", variants, (0, 4), RECIPES["tiny"], seeds_of={"general": (1,)},
                   measure=measure)  # fmt: skip
     monkeypatch.setitem(studies.STUDIES_BY_NAME, "small", study)
     path = run_study("small", tmp_path / "small.json")
@@ -103,8 +103,14 @@ def test_a_study_has_a_row_for_each_training_and_goes_on_where_it_stopped(
 
 def test_two_calls_can_share_a_study(tiny, tmp_path, monkeypatch):
     measured = []
-    study = Study("mine", "", (Variant("dot", {}, 2), Variant("more", {}, 3)), (0, 4), "tiny",
-                  measure=lambda writer: measured.append(1) or {"n": len(measured)})  # fmt: skip
+    study = Study(
+        "mine",
+        "",
+        (Variant("dot", {}, 2), Variant("more", {}, 3)),
+        (0, 4),
+        tiny,
+        measure=lambda writer: measured.append(1) or {"n": len(measured)},
+    )
     monkeypatch.setitem(studies.STUDIES_BY_NAME, "mine", study)
     files = [run_study("mine", tmp_path / f"{s}.json", seeds=[s]) for s in (4, 0)]
     assert [len(load_study("mine", file)["runs"]) for file in files] == [2, 2]
@@ -124,11 +130,12 @@ def test_two_calls_can_share_a_study(tiny, tmp_path, monkeypatch):
 
 def test_studies_name_recipes_and_settings_that_exist():
     for study in STUDIES_BY_NAME.values():
-        recipe = RECIPES[study.recipe]
+        recipe = study.recipe
+        assert RECIPES[recipe.name] is recipe
         for variant in study.variants:
             build = {recipe.task.size: 9, **recipe.model, **variant.model}
             build = {k: v for k, v in build.items() if v is not None}  # None takes one away
-            recipes.framework.BUILDERS[recipe.task.builder](**build)
+            recipe.task.build(**build)
         assert {name for name in study.seeds_of} <= {v.name for v in study.variants}
 
 
@@ -159,12 +166,12 @@ def test_a_variant_can_bring_its_own_data_and_measure(tiny, tmp_path, monkeypatc
         Variant("plain", {}, 1),
         Variant("own", {}, 1, data=other_data, measure=lambda writer: {"found": 2}),
     )
-    study = Study("mine", "", variants, (0,), "tiny", measure=lambda writer: {"found": 1})
+    study = Study("mine", "", variants, (0,), RECIPES["tiny"], measure=lambda writer: {"found": 1})
     monkeypatch.setitem(studies.STUDIES_BY_NAME, "mine", study)
     monkeypatch.setattr(studies, "provenance", lambda: {"commit": f"c{len(asked)}"})
     found = load_study("mine", run_study("mine", tmp_path / "mine.json"))
     assert [run["found"] for run in found["runs"]] == [1, 2] and asked == ["data"]
     assert [run["commit"] for run in found["runs"]] == ["c0", "c1"], "that of each training"
     with pytest.raises(ValueError, match="nothing measures plain$"):
-        Study("mine", "", variants, (0,), "tiny")
+        Study("mine", "", variants, (0,), RECIPES["tiny"])
     assert found["processor_minutes"] >= 0

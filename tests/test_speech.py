@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from course_utils.__main__ import main
 from course_utils.audio import FrontEnd
 from course_utils.batches import Example, make_batch
-from course_utils.checkpoints import save_checkpoint
+from course_utils.checkpoints import load_checkpoint, save_checkpoint
 from course_utils.metrics import (
     attention_times,
     bootstrap_interval,
@@ -409,16 +409,17 @@ def test_a_recipe_can_begin_with_a_checkpoint(folder):
     other.vocabulary = Vocabulary.words(["eight", "nine"])
     first = Recogniser.load(folder).model
     model = tiny_recogniser(seed=5, score="location")
-    take_over(model, same, str(folder))
+    take_over(model, same, load_checkpoint(folder))
     assert all(torch.equal(w, first.state_dict()[k]) for k, w in model.state_dict().items())
     settings = SETTINGS | {"score": "location"}
     smaller = build_recogniser(6, **settings)
     before = smaller.decoder.combine.weight.clone()
-    take_over(smaller, other, str(folder))
+    take_over(smaller, other, load_checkpoint(folder))
     assert torch.equal(smaller.encoder.project.weight, first.encoder.project.weight)
     assert torch.equal(smaller.decoder.combine.weight, before)
     with pytest.raises(ValueError, match="other sizes"):
-        take_over(build_recogniser(6, **(settings | {"features": 11})), other, str(folder))
+        wide = build_recogniser(6, **(settings | {"features": 11}))
+        take_over(wide, other, load_checkpoint(folder))
 
 
 # --- metrics ----------------------------------------------------------------------------------

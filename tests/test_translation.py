@@ -86,7 +86,7 @@ def test_beam_is_the_beam_search_of_the_model(translator):
     (found,) = translator.translate([text], beam=4, alpha=0.5)
     assert found.only.hypothesis.tokens == expected.tokens
     assert found.text == translator.vocabulary.decode(expected.tokens)
-    assert translator.texts([text], 4, 0.5) == [found.text]
+    assert translator.predict([text], 4, 0.5) == [found.text]
 
 
 def test_segment_names_rows_and_columns(translator):
@@ -126,7 +126,7 @@ def test_finished_and_unfinished_outputs(translator):
 def test_blank_texts_and_no_texts(translator):
     assert translator.translate([]) == []
     found = translator.translate(["", TEXTS[0], " \t\u2028\u3000"])
-    assert [t.text for t in found] == ["", translator.texts([TEXTS[0]])[0], ""]
+    assert [t.text for t in found] == ["", translator.predict([TEXTS[0]])[0], ""]
     assert [len(t.segments) for t in found] == [0, 1, 0]
     with pytest.raises(ValueError, match="in 0 segments, not one"):
         _ = found[0].only
@@ -193,12 +193,12 @@ def test_long_texts_come_back_in_order(translator):
 def test_translating_does_not_change_the_mode_of_the_model(translator):
     model = tiny_translator(source_size=120, target_size=None, train=True)
     in_training = Translator(model, translator.vocabulary)
-    first = in_training.texts(TEXTS)
-    assert model.training and in_training.texts(TEXTS) == first  # no dropout meanwhile
+    first = in_training.predict(TEXTS)
+    assert model.training and in_training.predict(TEXTS) == first  # no dropout meanwhile
     in_training.attention_of([(TEXTS[0], TEXTS[1])])
     assert model.training
     model.eval()
-    in_training.texts(TEXTS[:1])
+    in_training.predict(TEXTS[:1])
     assert not model.training
 
 
@@ -269,7 +269,7 @@ def translate(folder, capsys):
 
 
 def expected_output(translator, texts):
-    return [" ".join(text.split()) for text in translator.texts(texts)]
+    return [" ".join(text.split()) for text in translator.predict(texts)]
 
 
 def lines(output: bytes):
@@ -333,9 +333,9 @@ def test_more_lines_than_one_chunk(translate, translator, monkeypatch):
 def test_beam(translate, translator):
     status, output, _ = translate("\n".join(TEXTS).encode(), "--beam", 3)
     assert status == 0
-    texts = translator.texts(TEXTS, beam=3)
+    texts = translator.predict(TEXTS, beam=3)
     assert lines(output) == [" ".join(text.split()) for text in texts]
-    assert texts != translator.texts(TEXTS)
+    assert texts != translator.predict(TEXTS)
 
 
 def test_very_long_lines(translate):

@@ -44,7 +44,7 @@ def picture_of(place: str | Path, files: list[str], number: int) -> Path:
 
 def write_picture(figure, path: Path) -> None:
     """Save a figure, in a new folder where there is none yet, and forget it."""
-    from course_utils.plotting import plt
+    from course_utils.plotting.style import plt
 
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=120, bbox_inches="tight")

@@ -43,7 +43,7 @@ def write_lines(lines: list[str]) -> None:
     sys.stdout.buffer.flush()
 
 
-def answering(work: Callable[[], None], *expected: type[Exception]) -> int:
+def run_reporting(work: Callable[[], None], *expected: type[Exception]) -> int:
     """Run ``work``; 0, or 1 with one line on standard error for the expected exceptions.
 
     A reader that has seen enough (head) is no error to speak about.

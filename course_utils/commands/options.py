@@ -1,6 +1,7 @@
 """Options that several commands have, and what can be wrong with them before any work begins."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from course_utils.commands.files import names_folder
@@ -16,25 +17,30 @@ def add_checkpoint(parser: argparse.ArgumentParser, default: str) -> None:
     )
 
 
-def add_beam(parser: argparse.ArgumentParser, default: int) -> None:
+def add_beam(parser: argparse.ArgumentParser) -> None:
     """``--beam K``; 1 is greedy."""
-    told = "greedy" if default == 1 else default
     parser.add_argument(
         "--beam",
         type=int,
-        default=default,
         metavar="K",
-        help=f"width of the beam (default: {told})",
+        help="width of the beam, 1 is greedy (default: the search that gave the checkpoint its "
+        "score)",
     )
 
 
-def wrong(arguments: argparse.Namespace, folders: bool = False) -> str | None:
+def search_options(arguments: argparse.Namespace, predictor) -> dict:
+    """``beam`` and ``alpha``: those of the checkpoint's card, unless ``--beam`` is given."""
+    chosen = asdict(predictor.search)
+    return chosen if arguments.beam is None else chosen | {"beam": arguments.beam}
+
+
+def option_error(arguments: argparse.Namespace, folders: bool = False) -> str | None:
     """What is wrong with ``--beam`` or ``--attention``; None when nothing is.
 
     ``folders``: the pictures of the attention may also go into a folder.
     """
-    beam, given = getattr(arguments, "beam", 1), arguments.attention
-    if beam < 1:
+    beam, given = getattr(arguments, "beam", None), arguments.attention
+    if beam is not None and beam < 1:
         return f"--beam must be at least 1, got {beam}"
     if given is None:
         return None

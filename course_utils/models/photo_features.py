@@ -11,8 +11,6 @@ captions too.
 """
 
 import hashlib
-import os
-import sys
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -20,10 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from tqdm import tqdm
 
 from course_utils.images import SIDE, read_photo
 from course_utils.paths import cache_folder
+from course_utils.runtime import progress_bar, replacing
 
 __all__ = ["CHANNELS", "GRID", "cached_features", "photo_features", "photo_network"]
 
@@ -120,27 +118,16 @@ def cached_features(dataset: str, names: Sequence[str], read, progress: bool = T
     key = hashlib.sha256("\n".join([*names, f"{SIDE} {STEPS}"]).encode()).hexdigest()[:12]
     path = cache_folder() / "features" / f"{dataset}-{key}.npy"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
+        with (
+            replacing(path) as partial,
+            progress_bar(len(names), "photo", progress, desc=f"features of {dataset}") as bar,
+        ):
             shape = (len(names), GRID * GRID, CHANNELS)
             out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
-            bar = tqdm(
-                total=len(names),
-                unit="photo",
-                desc=f"features of {dataset}",
-                disable=not progress,
-                mininterval=1.0,
-                file=sys.stdout if "ipykernel" in sys.modules else sys.stderr,
-            )
             for start in range(0, len(names), 64):
                 files = read(names[start : start + 64])
                 out[start : start + 64] = photo_features([read_photo(file) for file in files])
                 bar.update(len(files))
-            bar.close()
             out.flush()
             del out
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
     return np.load(path, mmap_mode="r")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Protocol
 
 import numpy as np
 
 from course_utils.plotting.style import GOLD, WEIGHTS, new_figure
-from course_utils.tasks.classification.classifier import Classification
 
 __all__ = ["highlight", "html_page"]
 
@@ -88,7 +88,24 @@ the share given above it.</p>
 """
 
 
-def html_page(verdicts: Iterable[Classification]) -> str:
+class WeightedText(Protocol):
+    """What `html_page` shows of a text: a `Classification` of the classifier, for instance."""
+
+    text: str
+    weights: np.ndarray  # (words,)
+    spans: list[tuple[int, int]]  # where each word stands in the text
+
+    @property
+    def words(self) -> list[str]: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def probability(self) -> float: ...
+
+
+def html_page(verdicts: Iterable[WeightedText]) -> str:
     """A page that stands alone: each text with label, probability and its words highlighted.
 
     What the texts contain is shown as text, markup in it included. A word shows its share when the

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -10,11 +10,12 @@ from torch import nn
 
 from course_utils.checkpoints import Checkpoint, load_checkpoint
 from course_utils.metrics import TextScore
+from course_utils.runtime import default_device
 from course_utils.search import SearchSettings
 from course_utils.tasks.base import Pair, Task, TaskData
 from course_utils.training import FitSettings, History, fit
 
-__all__ = ["Recipe", "take_over", "test_scores", "train_model"]
+__all__ = ["Recipe", "recommended_search", "take_over", "test_scores", "train_model"]
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,6 @@ class Recipe:
         return {name: self.task.metrics[name] for name in names}
 
 
-def device() -> torch.device:
-    """The GPU when there is one, otherwise the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def train_model(
     recipe: Recipe,
     data: TaskData,
@@ -74,7 +70,7 @@ def train_model(
     settings = {k: v(data.vocabulary) if callable(v) else v for k, v in recipe.model.items()}
     build = {task.size: len(data.vocabulary), **settings}
     torch.manual_seed(recipe.settings.seed)
-    model = task.build(**build).to(device())
+    model = task.build(**build).to(default_device())
     if recipe.start is not None:
         start = load_checkpoint(recipe.start, builders=task.predictor.builders)
         take_over(model, data, start, recipe.start_encoder_only)
@@ -123,6 +119,24 @@ def take_over(
         ) from error
 
 
+def recommended_search(recipe: Recipe, scores: dict) -> SearchSettings | None:
+    """Greedy or the recipe's search, whichever chose better on validation; a draw goes to greedy.
+
+    ``scores`` are those of `test_scores`. None where the task does not search.
+    """
+    if recipe.search is None:
+        return None
+    greedy = replace(recipe.search, beam=1)
+    found = [
+        scores[f"valid_{recipe.select}_{way}"]["score"]
+        for way in ("greedy", f"beam{recipe.search.beam}")
+    ]
+    gain = (
+        found[0] - found[1] if recipe.select in recipe.task.lower_is_better else found[1] - found[0]
+    )
+    return recipe.search if gain > 0 else greedy
+
+
 def test_scores(recipe: Recipe, model: nn.Module, data: TaskData) -> dict:
     """Scores of a trained model on validation and test set, greedy and with the recipe's search."""
     predictor, search = recipe.task.predictor(model, data.vocabulary), recipe.search
@@ -130,7 +144,7 @@ def test_scores(recipe: Recipe, model: nn.Module, data: TaskData) -> dict:
     if search is not None:
         ways = {
             "_greedy": {"beam": 1, "alpha": search.alpha},
-            f"_beam{search.beam}": {"beam": search.beam, "alpha": search.alpha},
+            f"_beam{search.beam}": asdict(search),
         }
     every = recipe.chosen_metrics() | {m: recipe.task.metrics[m] for m in recipe.test_metrics}
     scores = {}

@@ -10,6 +10,7 @@ from course_utils.batches import Example, make_batch
 from course_utils.metrics import words_from_pieces
 from course_utils.models.decoders import AttentionDecoder
 from course_utils.models.image_encoders import GridEncoder
+from course_utils.runtime import evaluating
 from course_utils.search import Hypothesis, search
 from course_utils.tasks.base import Pair, SequencePredictor
 from course_utils.tasks.captioning.data import as_source
@@ -63,17 +64,15 @@ class Captioner(SequencePredictor):
         self, pictures: Sequence, beam: int = 1, alpha: float = 1.0, batch_size: int = 64
     ) -> list[Caption]:
         """Describe pictures, in order; ``beam`` 1 is greedy."""
-        was_training = self.model.training
-        self.model.eval()
-        found = []
-        for start in range(0, len(pictures), batch_size):
-            sources = [as_source(picture) for picture in pictures[start : start + batch_size]]
-            batch = make_batch([Example(source, []) for source in sources])
-            memory = self.model.remember(batch.to(self.model.device))
-            for hypothesis in search(self.model.decoder, memory, beam, LONGEST, alpha):
-                text = self.vocabulary.decode(hypothesis.tokens)
-                found.append(Caption(text, hypothesis, self.vocabulary))
-        self.model.train(was_training)
+        with evaluating(self.model):
+            found = []
+            for start in range(0, len(pictures), batch_size):
+                sources = [as_source(picture) for picture in pictures[start : start + batch_size]]
+                batch = make_batch([Example(source, []) for source in sources])
+                memory = self.model.remember(batch.to(self.model.device))
+                for hypothesis in search(self.model.decoder, memory, beam, LONGEST, alpha):
+                    text = self.vocabulary.decode(hypothesis.tokens)
+                    found.append(Caption(text, hypothesis, self.vocabulary))
         return found
 
     def predict(self, pictures: Sequence, beam: int = 1, alpha: float = 1.0) -> list[str]:
@@ -86,22 +85,20 @@ class Captioner(SequencePredictor):
 
         So it can be compared with the words' masks, whatever the model would have written itself.
         """
-        was_training = self.model.training
-        self.model.eval()
-        found = []
-        for start in range(0, len(pairs), batch_size):
-            chunk = pairs[start : start + batch_size]
-            targets = self.vocabulary.encode_all([text for _, text in chunk])
-            batch = make_batch(
-                [Example(as_source(p), t) for (p, _), t in zip(chunk, targets, strict=True)]
-            )
-            _, weights = self.model(batch.to(self.model.device))
-            found += [
-                words_from_pieces(
-                    weights[row, : len(ids)].float().cpu().numpy(),
-                    target_words=self.vocabulary.words_of_pieces(ids),
+        with evaluating(self.model):
+            found = []
+            for start in range(0, len(pairs), batch_size):
+                chunk = pairs[start : start + batch_size]
+                targets = self.vocabulary.encode_all([text for _, text in chunk])
+                batch = make_batch(
+                    [Example(as_source(p), t) for (p, _), t in zip(chunk, targets, strict=True)]
                 )
-                for row, ids in enumerate(targets)
-            ]
-        self.model.train(was_training)
+                _, weights = self.model(batch.to(self.model.device))
+                found += [
+                    words_from_pieces(
+                        weights[row, : len(ids)].float().cpu().numpy(),
+                        target_words=self.vocabulary.words_of_pieces(ids),
+                    )
+                    for row, ids in enumerate(targets)
+                ]
         return found

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from course_utils.commands import fail
 from course_utils.commands.files import picture_of, write_answer, write_picture
-from course_utils.commands.lines import answering
-from course_utils.commands.options import add_beam, add_checkpoint, wrong
+from course_utils.commands.lines import run_reporting
+from course_utils.commands.options import add_beam, add_checkpoint, option_error, search_options
 
 CHUNK = 32  # photos captioned together
 
@@ -21,7 +21,7 @@ HELP = "describe photos with a checkpoint"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a picture file")
     add_checkpoint(parser, "captioning-flickr8k")
-    add_beam(parser, 3)
+    add_beam(parser)
     parser.add_argument(
         "--attention",
         metavar="FILE.png|FOLDER/",
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if reason := wrong(arguments, folders=True):
+    if reason := option_error(arguments, folders=True):
         return fail(reason)
     from course_utils.checkpoints import CheckpointError
     from course_utils.images import PhotoError, read_photo
@@ -50,20 +50,19 @@ def run(arguments: argparse.Namespace) -> int:
                     numbers.append(number)
                 except PhotoError as error:
                     bad.append(fail(str(error)))
-            captions = captioner.caption(photo_features(pictures), beam=arguments.beam)
+            captions = captioner.caption(
+                photo_features(pictures), **search_options(arguments, captioner)
+            )
             for number, picture, caption in zip(numbers, pictures, captions, strict=True):
                 write_answer(photos[number - 1], caption.text)
                 if arguments.attention is not None:
                     draw(picture, caption, picture_of(arguments.attention, photos, number))
 
-    return answering(work, CheckpointError, ValueError, OSError) or int(bool(bad))
+    return run_reporting(work, CheckpointError, ValueError, OSError) or int(bool(bad))
 
 
 def draw(picture, caption, path: Path) -> None:
     """Write the overlays of one caption."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     from course_utils.plotting import picture_attention
 
     write_picture(picture_attention(picture, caption.word_attention, caption.words), path)

@@ -8,6 +8,7 @@ import torch
 
 from course_utils.batches import Example
 from course_utils.models.classifiers import TextClassifier
+from course_utils.runtime import evaluating
 from course_utils.tasks.base import Predictor
 from course_utils.tasks.classification.data import kept_positions, make_labelled_batch
 
@@ -77,21 +78,21 @@ class Classifier(Predictor):
         To first order, how much z would change if x, its embedding (and that of its pair, where
         the model has pairs), were zero (Shrikumar et al. 2017). Pieces that are not read get 0.
         """
-        was_training = self.model.training
-        self.model.eval()
-        found = []
-        for ids in self.vocabulary.encode_all(list(texts)):
-            places = kept_positions(len(ids), self.model.longest)
-            scores = np.zeros(len(ids))
-            if places:
-                read = torch.tensor([[ids[i] for i in places]], device=self.model.device)
-                embedded = self.model.embed(read).detach().requires_grad_()
-                length = torch.tensor([len(places)], device=read.device)
-                logits, _ = self.model.read(embedded, length)
-                (gradient,) = torch.autograd.grad(logits.max(), embedded)
-                scores[places] = (gradient * embedded).sum(dim=-1)[0].abs().detach().cpu().numpy()
-            found.append(scores)
-        self.model.train(was_training)
+        with evaluating(self.model):
+            found = []
+            for ids in self.vocabulary.encode_all(list(texts)):
+                places = kept_positions(len(ids), self.model.longest)
+                scores = np.zeros(len(ids))
+                if places:
+                    read = torch.tensor([[ids[i] for i in places]], device=self.model.device)
+                    embedded = self.model.embed(read).detach().requires_grad_()
+                    length = torch.tensor([len(places)], device=read.device)
+                    logits, _ = self.model.read(embedded, length)
+                    (gradient,) = torch.autograd.grad(logits.max(), embedded)
+                    scores[places] = (
+                        (gradient * embedded).sum(dim=-1)[0].abs().detach().cpu().numpy()
+                    )
+                found.append(scores)
         return found
 
     @torch.no_grad()
@@ -99,17 +100,15 @@ class Classifier(Predictor):
         self, sources: list[list[int]], batch_size: int
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Probabilities and weights of each list of ids; similar lengths go together."""
-        was_training = self.model.training
-        self.model.eval()
-        found: list = [None] * len(sources)
-        order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
-        for start in range(0, len(order), batch_size):
-            chunk = order[start : start + batch_size]
-            batch = make_labelled_batch([Example(sources[i], [0]) for i in chunk])
-            logits, weights = self.model.attend(batch.to(self.model.device).source)
-            probabilities = logits.softmax(dim=-1).double().cpu().numpy()
-            weights = weights.double().cpu().numpy()
-            for row, i in enumerate(chunk):
-                found[i] = probabilities[row], weights[row, : len(sources[i])]
-        self.model.train(was_training)
+        with evaluating(self.model):
+            found: list = [None] * len(sources)
+            order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
+            for start in range(0, len(order), batch_size):
+                chunk = order[start : start + batch_size]
+                batch = make_labelled_batch([Example(sources[i], [0]) for i in chunk])
+                logits, weights = self.model.attend(batch.to(self.model.device).source)
+                probabilities = logits.softmax(dim=-1).double().cpu().numpy()
+                weights = weights.double().cpu().numpy()
+                for row, i in enumerate(chunk):
+                    found[i] = probabilities[row], weights[row, : len(sources[i])]
         return found

@@ -5,13 +5,12 @@ in \\n. The text must be UTF-8.
 """
 
 import argparse
-import os
 import sys
-from pathlib import Path
 
 from course_utils.commands import fail
-from course_utils.commands.lines import answering, chunks_of, write_lines
-from course_utils.commands.options import add_checkpoint, wrong
+from course_utils.commands.lines import chunks_of, run_reporting, write_lines
+from course_utils.commands.options import add_checkpoint, option_error
+from course_utils.runtime import write_text
 
 NAME = "classify"
 HELP = "say of each line of text whether it praises or condemns"
@@ -27,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if reason := wrong(arguments):
+    if reason := option_error(arguments):
         return fail(reason)
     from course_utils.checkpoints import CheckpointError
     from course_utils.plotting.texts import html_page
@@ -40,12 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
             write_lines([line_for(verdict) for verdict in verdicts])
             shown += verdicts if arguments.attention is not None else []
         if arguments.attention is not None:
-            page = Path(arguments.attention)
-            partial = page.with_name(page.name + ".part")
-            partial.write_text(html_page(shown), encoding="utf-8")
-            os.replace(partial, page)
+            write_text(arguments.attention, html_page(shown))
 
-    return answering(work, CheckpointError, ValueError, OSError)
+    return run_reporting(work, CheckpointError, ValueError, OSError)
 
 
 def line_for(verdict) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from course_utils.commands import fail
 from course_utils.commands.files import picture_of, write_answer, write_picture
-from course_utils.commands.lines import answering
-from course_utils.commands.options import add_beam, add_checkpoint, wrong
+from course_utils.commands.lines import run_reporting
+from course_utils.commands.options import add_beam, add_checkpoint, option_error, search_options
 
 NAME = "transcribe"
 HELP = "write down what is said in sound files"
@@ -20,7 +20,7 @@ HELP = "write down what is said in sound files"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="a sound file")
     add_checkpoint(parser, "speech-digits-long")
-    add_beam(parser, 1)
+    add_beam(parser)
     parser.add_argument(
         "--attention",
         metavar="FILE.png|FOLDER/",
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if reason := wrong(arguments, folders=True):
+    if reason := option_error(arguments, folders=True):
         return fail(reason)
     from course_utils.audio import AudioError
     from course_utils.checkpoints import CheckpointError
@@ -40,10 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     def work():
         recogniser = Recogniser.load(arguments.checkpoint)
+        search = search_options(arguments, recogniser)
         for number, name in enumerate(files, start=1):
             first, texts = None, []
             try:
-                for piece in recogniser.transcribe_file(name, beam=arguments.beam):
+                for piece in recogniser.transcribe_file(name, **search):
                     first = piece if first is None else first
                     texts.append(piece.text)
             except AudioError as error:
@@ -53,14 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.attention is not None and first is not None:
                 draw(first, picture_of(arguments.attention, files, number))
 
-    return answering(work, CheckpointError, OSError) or int(bool(bad))
+    return run_reporting(work, CheckpointError, OSError) or int(bool(bad))
 
 
 def draw(heard, path: Path) -> None:
     """Write the picture of one piece: its spectrogram, and below it where attention was."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     from course_utils.plotting.audio import listening
 
     write_picture(listening(heard), path)

@@ -11,6 +11,7 @@ from torch import Tensor
 from course_utils.audio import FrontEnd, audio_blocks, pieces_of_speech, resample
 from course_utils.batches import Example, make_batch
 from course_utils.models.seq2seq import SpeechModel
+from course_utils.runtime import evaluating
 from course_utils.search import Hypothesis, search
 from course_utils.tasks.base import Pair, SequencePredictor
 from course_utils.tasks.speech.ctc import ctc_greedy
@@ -150,17 +151,15 @@ class Recogniser(SequencePredictor):
     ) -> list[Heard]:
         """One batch, nothing cut: (start, frames) of each piece → what was written for it."""
         pieces = list(pieces)
-        was_training = self.model.training
-        self.model.eval()
-        batch = make_batch([Example(frames, []) for _, frames in pieces])
-        memory = self.model.remember(batch.to(self.model.device))
-        positions = memory.attend_mask.sum(dim=1).tolist()
-        if self.by == "ctc":
-            hypotheses = ctc_greedy(self.model.ctc_log_probs(memory), positions)
-        else:
-            limits = [5 + count // 3 for count in positions]
-            hypotheses = search(self.model.decoder, memory, beam, limits, alpha)
-        self.model.train(was_training)
+        with evaluating(self.model):
+            batch = make_batch([Example(frames, []) for _, frames in pieces])
+            memory = self.model.remember(batch.to(self.model.device))
+            positions = memory.attend_mask.sum(dim=1).tolist()
+            if self.by == "ctc":
+                hypotheses = ctc_greedy(self.model.ctc_log_probs(memory), positions)
+            else:
+                limits = [5 + count // 3 for count in positions]
+                hypotheses = search(self.model.decoder, memory, beam, limits, alpha)
         return [
             Heard(start, frames, start + self.position_times(count), hypothesis, self.vocabulary)
             for (start, frames), count, hypothesis in zip(
@@ -180,21 +179,19 @@ class Recogniser(SequencePredictor):
         The decoder reads the given text (teacher forcing), so the matrices can be compared with
         true word times whatever the model would have written itself. The sounds are not cut.
         """
-        was_training = self.model.training
-        self.model.eval()
-        frames = [self.front_end.log_mel(samples_of(sound)) for sound, _ in pairs]
-        targets = self.vocabulary.encode_all([text for _, text in pairs])
-        order = sorted(range(len(pairs)), key=lambda i: len(frames[i]))
-        found: list[np.ndarray] = [np.zeros((0, 0))] * len(pairs)
-        for start in range(0, len(order), batch_size):
-            chunk = order[start : start + batch_size]
-            batch = make_batch([Example(frames[i], targets[i]) for i in chunk])
-            batch = batch.to(self.model.device)
-            memory = self.model.remember(batch)
-            _, weights = self.model.decoder(memory, batch.target_in)
-            positions = memory.attend_mask.sum(dim=1).tolist()
-            for row, i in enumerate(chunk):
-                cut = weights[row, : len(targets[i]), : positions[row]]
-                found[i] = cut.float().cpu().numpy()
-        self.model.train(was_training)
+        with evaluating(self.model):
+            frames = [self.front_end.log_mel(samples_of(sound)) for sound, _ in pairs]
+            targets = self.vocabulary.encode_all([text for _, text in pairs])
+            order = sorted(range(len(pairs)), key=lambda i: len(frames[i]))
+            found: list[np.ndarray] = [np.zeros((0, 0))] * len(pairs)
+            for start in range(0, len(order), batch_size):
+                chunk = order[start : start + batch_size]
+                batch = make_batch([Example(frames[i], targets[i]) for i in chunk])
+                batch = batch.to(self.model.device)
+                memory = self.model.remember(batch)
+                _, weights = self.model.decoder(memory, batch.target_in)
+                positions = memory.attend_mask.sum(dim=1).tolist()
+                for row, i in enumerate(chunk):
+                    cut = weights[row, : len(targets[i]), : positions[row]]
+                    found[i] = cut.float().cpu().numpy()
         return found

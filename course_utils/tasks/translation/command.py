@@ -10,8 +10,8 @@ from pathlib import Path
 
 from course_utils.commands import fail
 from course_utils.commands.files import write_picture
-from course_utils.commands.lines import CHUNK, answering, lines_of, write_lines
-from course_utils.commands.options import add_beam, add_checkpoint, wrong
+from course_utils.commands.lines import CHUNK, lines_of, run_reporting, write_lines
+from course_utils.commands.options import add_beam, add_checkpoint, option_error, search_options
 
 NAME = "translate"
 HELP = "translate lines of text with a checkpoint"
@@ -19,7 +19,7 @@ HELP = "translate lines of text with a checkpoint"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser, "translation-multi30k")
-    add_beam(parser, 1)
+    add_beam(parser)
     parser.add_argument(
         "--attention",
         metavar="FILE.png",
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if reason := wrong(arguments):
+    if reason := option_error(arguments):
         return fail(reason)
     from course_utils.checkpoints import CheckpointError
     from course_utils.tasks.translation.translator import Translator
@@ -44,12 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
                 chunk = []
         translate_chunk(translator, chunk, arguments, start, more=start > 1)
 
-    return answering(work, CheckpointError, ValueError, OSError)
+    return run_reporting(work, CheckpointError, ValueError, OSError)
 
 
 def translate_chunk(translator, lines: list[str], arguments, start: int, more: bool) -> None:
     """Translate lines, write them, draw their attention; the first is line number ``start``."""
-    translations = translator.translate(lines, beam=arguments.beam)
+    translations = translator.translate(lines, **search_options(arguments, translator))
     # A translation is one line, whatever the model writes.
     write_lines([" ".join(translation.text.split()) for translation in translations])
     if arguments.attention is not None:
@@ -61,9 +61,6 @@ def translate_chunk(translator, lines: list[str], arguments, start: int, more: b
 
 def draw(translation, path: Path, suffix: str) -> None:
     """Write the heat map of one translation (of its first segment, when it was a long text)."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     from course_utils.plotting import attention_matrix
 
     segment = translation.segments[0]

@@ -10,6 +10,7 @@ from course_utils.batches import Example, make_batch
 from course_utils.metrics import words_from_pieces
 from course_utils.models.seq2seq import Seq2Seq
 from course_utils.models.text_encoder import TextEncoder
+from course_utils.runtime import evaluating
 from course_utils.search import Hypothesis, search
 from course_utils.tasks.base import Pair, SequencePredictor
 from course_utils.vocabulary import Vocabulary
@@ -91,19 +92,17 @@ class Translator(SequencePredictor):
         A text of more than ``longest_segment`` pieces is cut, after punctuation where possible,
         otherwise between words: the model has never seen longer ones.
         """
-        was_training = self.model.training
-        self.model.eval()
-        jobs = []  # (text, part, ids)
-        for number, ids in enumerate(self.vocabulary.encode_all(list(texts))):
-            jobs += [(number, part, cut) for part, cut in enumerate(self._cut(ids))]
-        jobs.sort(key=lambda job: len(job[2]))  # similar lengths together: little padding
-        found: list[dict[int, Segment]] = [{} for _ in texts]
-        for start in range(0, len(jobs), batch_size):
-            chunk = jobs[start : start + batch_size]
-            hypotheses = self._search([ids for _, _, ids in chunk], beam, alpha)
-            for (number, part, ids), hypothesis in zip(chunk, hypotheses, strict=True):
-                found[number][part] = Segment(ids, hypothesis, self.vocabulary)
-        self.model.train(was_training)
+        with evaluating(self.model):
+            jobs = []  # (text, part, ids)
+            for number, ids in enumerate(self.vocabulary.encode_all(list(texts))):
+                jobs += [(number, part, cut) for part, cut in enumerate(self._cut(ids))]
+            jobs.sort(key=lambda job: len(job[2]))  # similar lengths together: little padding
+            found: list[dict[int, Segment]] = [{} for _ in texts]
+            for start in range(0, len(jobs), batch_size):
+                chunk = jobs[start : start + batch_size]
+                hypotheses = self._search([ids for _, _, ids in chunk], beam, alpha)
+                for (number, part, ids), hypothesis in zip(chunk, hypotheses, strict=True):
+                    found[number][part] = Segment(ids, hypothesis, self.vocabulary)
         translations = []
         for text, parts in zip(texts, found, strict=True):
             segments = [parts[part] for part in sorted(parts)]
@@ -122,23 +121,21 @@ class Translator(SequencePredictor):
         The decoder reads the given translation (teacher forcing), so the matrices can be compared
         with gold alignments whatever the model would have written itself.
         """
-        was_training = self.model.training
-        self.model.eval()
-        sources = self.vocabulary.encode_all([source for source, _ in pairs])
-        targets = self.vocabulary.encode_all([target for _, target in pairs])
-        order = sorted(range(len(pairs)), key=lambda i: len(sources[i]))
-        found: list[np.ndarray] = [np.zeros((0, 0))] * len(pairs)
-        for start in range(0, len(order), batch_size):
-            chunk = order[start : start + batch_size]
-            batch = make_batch([Example(sources[i], targets[i]) for i in chunk])
-            _, weights = self.model(batch.to(self.model.device))
-            for row, i in enumerate(chunk):
-                found[i] = words_from_pieces(
-                    weights[row, : len(targets[i]), : len(sources[i])].float().cpu().numpy(),
-                    self.vocabulary.words_of_pieces(sources[i]),
-                    self.vocabulary.words_of_pieces(targets[i]),
-                )
-        self.model.train(was_training)
+        with evaluating(self.model):
+            sources = self.vocabulary.encode_all([source for source, _ in pairs])
+            targets = self.vocabulary.encode_all([target for _, target in pairs])
+            order = sorted(range(len(pairs)), key=lambda i: len(sources[i]))
+            found: list[np.ndarray] = [np.zeros((0, 0))] * len(pairs)
+            for start in range(0, len(order), batch_size):
+                chunk = order[start : start + batch_size]
+                batch = make_batch([Example(sources[i], targets[i]) for i in chunk])
+                _, weights = self.model(batch.to(self.model.device))
+                for row, i in enumerate(chunk):
+                    found[i] = words_from_pieces(
+                        weights[row, : len(targets[i]), : len(sources[i])].float().cpu().numpy(),
+                        self.vocabulary.words_of_pieces(sources[i]),
+                        self.vocabulary.words_of_pieces(targets[i]),
+                    )
         return found
 
     @torch.no_grad()
