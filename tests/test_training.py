@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -10,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.batches import Batch, BucketedBatches, Example, make_batch
+from course_utils.callbacks import Callback, TensorBoard, one_cycle
 from course_utils.models.builders import build_translator
 from course_utils.training import (
     FitSettings,
     fit,
-    one_cycle,
     sequence_loss,
     train_step,
     validation_loss,
@@ -24,6 +25,29 @@ from tools.tiny import few, quick, random_batch, random_examples, tiny_translato
 
 LENGTHS = [(4, 2), (7, 5), (1, 3), (5, 0)]
 SETTINGS = FitSettings(steps=12, validate_every=3, seed=5)
+
+
+class Interrupt(Callback):
+    """Interrupts a training after some step and its validation, as the user would."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def after_step(self, run):
+        if run.history.steps == self.step + 1:
+            raise KeyboardInterrupt
+
+    def end(self, run):
+        raise KeyboardInterrupt
+
+
+quiet_fit = partial(fit, progress=False)
+
+
+def interrupted(step, model, *arguments, **settings):
+    """A training that is interrupted after ``step`` steps."""
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, *arguments, progress=False, callbacks=[Interrupt(step)], **settings)
 
 
 def weights_of(model):
@@ -242,17 +266,16 @@ def test_interrupted_training_reaches_the_same_weights(tmp_path_factory, decoder
     def evaluate(model):
         return {"noise": float(torch.rand(()))}  # even one that draws random numbers
 
-    def run(model, **more):
+    def run(model, train=quiet_fit, **more):
         torch.rand(3)  # what happened before must not matter
-        return fit(
-            model, batches(), SETTINGS, valid=valid, evaluate=evaluate, progress=False, **more
-        )
+        return train(model, batches(), SETTINGS, valid=valid, evaluate=evaluate, **more)
 
     whole = tiny_translator(decoder, score, layers=2)
     expected = run(whole)
     file = tmp_path_factory.mktemp("resume") / "folder" / "state"
     for stop in sorted(stops):
-        run(tiny_translator(decoder, score, layers=2), resume_file=file, stop_after=stop)
+        model = tiny_translator(decoder, score, layers=2)
+        run(model, partial(interrupted, stop), resume_file=file)
         assert file.exists() == (stop >= SETTINGS.validate_every)
     model = tiny_translator(decoder, score, layers=2)
     history = run(model, resume_file=file)
@@ -281,15 +304,7 @@ def test_stopped_at_the_very_end_it_still_finishes(tmp_path):
     valid = [random_batch(LENGTHS, seed=9)]
     whole = tiny_translator()
     fit(whole, batches(), SETTINGS, valid=valid, progress=False)
-    fit(
-        tiny_translator(),
-        batches(),
-        SETTINGS,
-        valid=valid,
-        progress=False,
-        resume_file=file,
-        stop_after=12,
-    )
+    interrupted(12, tiny_translator(), batches(), SETTINGS, valid=valid, resume_file=file)
     model = tiny_translator()
     fit(model, batches(), SETTINGS, valid=valid, progress=False, resume_file=file)
     assert same(weights_of(model), weights_of(whole)) and not file.exists()
@@ -297,7 +312,7 @@ def test_stopped_at_the_very_end_it_still_finishes(tmp_path):
 
 def test_resuming_with_other_settings_is_refused(tmp_path):
     file = tmp_path / "state"
-    fit(tiny_translator(), batches(), SETTINGS, progress=False, resume_file=file, stop_after=6)
+    interrupted(6, tiny_translator(), batches(), SETTINGS, resume_file=file)
     for changes in ({"seed": 6}, {"steps": 13}, {"learning_rate": 0.1}):
         with pytest.raises(ValueError, match="state belongs to a training with other settings"):
             fit(
@@ -366,6 +381,126 @@ def test_early_stop(patience, steps):
     assert history.steps == steps and history.best_step == 6
     assert history.stopped_early == (patience is not None)
     assert same(weights_of(model), seen[1])
+
+
+def test_a_training_that_stopped_early_does_not_go_on_when_resumed(tmp_path):
+    """Interrupted between the early stop and the end, it only finishes."""
+    file = tmp_path / "state"
+    budget = replace(SETTINGS, patience=1)
+    evaluate, seen = scripted([1.0, 4.0, 2.0, 3.0])
+    chosen = {"evaluate": evaluate, "select": "score", "resume_file": file}
+    interrupted(9, tiny_translator(), batches(), budget, **chosen)
+    model = tiny_translator()
+    history = fit(model, batches(), budget, progress=False, **chosen)
+    assert (history.steps, history.best_step, history.stopped_early) == (9, 6, True)
+    assert same(weights_of(model), seen[1]) and not file.exists()
+
+
+class Recorder(Callback):
+    """Notes every moment at which it is called."""
+
+    def __init__(self):
+        self.seen = []
+
+    def start(self, run):
+        self.seen.append(("start", run.history.steps))
+
+    def after_step(self, run):
+        assert run.model.training
+        self.seen.append(("step", run.history.steps))
+
+    def after_validation(self, run, row):
+        assert row is run.history.rows[-1]
+        self.seen.append(("validation", row["step"]))
+
+    def end(self, run):
+        self.seen.append(("end", run.history.best_step))
+
+    def close(self, run):
+        self.seen.append(("close", run.history.steps))
+
+
+def test_callbacks_are_notified_at_every_moment():
+    recorder = Recorder()
+    budget = replace(SETTINGS, steps=4)
+    fit(tiny_translator(), batches(), budget, progress=False, callbacks=[recorder])
+    assert recorder.seen == [
+        ("start", 0),
+        ("step", 1),
+        ("step", 2),
+        ("step", 3),
+        ("validation", 3),
+        ("step", 4),
+        ("validation", 4),
+        ("end", 4),
+        ("close", 4),
+    ]
+
+
+def test_callbacks_are_closed_but_not_ended_by_an_interruption():
+    recorder = Recorder()
+    with pytest.raises(KeyboardInterrupt):
+        fit(
+            tiny_translator(),
+            batches(),
+            SETTINGS,
+            progress=False,
+            callbacks=[recorder, Interrupt(2)],
+        )
+    assert recorder.seen == [("start", 0), ("step", 1), ("step", 2), ("step", 3), ("close", 3)]
+
+
+def test_a_callback_can_stop_the_training():
+    class StopAtFive(Callback):
+        def after_step(self, run):
+            run.history.stopped_early = run.history.steps == 5
+
+    history = fit(tiny_translator(), batches(), SETTINGS, progress=False, callbacks=[StopAtFive()])
+    assert history.steps == history.best_step == 5
+
+
+def test_the_state_of_a_callback_survives_an_interruption(tmp_path):
+    class Counter(Callback):
+        steps = 0
+
+        def after_step(self, run):
+            self.steps += 1
+
+        def state(self):
+            return {"steps": self.steps}
+
+        def load_state(self, saved):
+            self.steps = saved["steps"]
+
+    chosen = {"resume_file": tmp_path / "state", "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        fit(tiny_translator(), batches(), SETTINGS, callbacks=[Counter(), Interrupt(8)], **chosen)
+    counter = Counter()
+    fit(tiny_translator(), batches(), SETTINGS, callbacks=[counter], **chosen)
+    assert counter.steps == 12
+
+
+def test_tensorboard_gets_every_step_and_every_validation(tmp_path):
+    event_accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator"
+    )
+    valid = [random_batch(LENGTHS, seed=9)]
+    history = fit(
+        tiny_translator(),
+        batches(),
+        SETTINGS,
+        valid=valid,
+        progress=False,
+        callbacks=[TensorBoard(tmp_path / "board")],
+    )
+    written = event_accumulator.EventAccumulator(str(tmp_path / "board"))
+    written.Reload()
+    found = {s.step: s.value for s in written.Scalars("validation/valid_loss")}
+    assert found == pytest.approx({row["step"]: row["valid_loss"] for row in history.rows})
+    losses = [scalar.value for scalar in written.Scalars("train/loss")]
+    means = [sum(losses[i : i + 3]) / 3 for i in range(0, 12, 3)]
+    assert len(losses) == 12
+    assert means == pytest.approx([row["loss"] for row in history.rows], rel=1e-5)
 
 
 def test_last_step_is_always_validated():

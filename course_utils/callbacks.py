@@ -1,0 +1,321 @@
+"""Callbacks: what happens during a training besides its steps.
+
+`course_utils.training.fit` calls every callback at the same moments: at the start, after each step,
+after each validation, and at the end. To log, stop, or change something, subclass `Callback` and
+give an instance to ``fit(…, callbacks=[…])``; `TensorBoard` is an example.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from course_utils.runtime import evaluating, progress_bar, replacing
+
+__all__ = [
+    "BestWeights",
+    "Callback",
+    "EarlyStop",
+    "FitSettings",
+    "History",
+    "Progress",
+    "ResumeFile",
+    "Run",
+    "TensorBoard",
+    "Validation",
+]
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How long and how to train. A budget is a number of steps, never of seconds."""
+
+    steps: int
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.01
+    warm_up: float = 0.1  # share of the steps in which the one-cycle schedule rises
+    label_smoothing: float = 0.1
+    clip: float = 1.0
+    regulariser: float = 0.0  # weight of the doubly stochastic term, see `train_step`
+    validate_every: int = 200
+    patience: int | None = None  # stop after this many validations without an improvement
+    seed: int = 0
+
+
+@dataclass
+class History:
+    """What happened in a training. ``rows`` has one entry for each validation: step, loss (nats a
+    token, mean since the last validation), valid_loss, other metrics, learning_rate, tokens, and
+    seconds since the start."""
+
+    settings: dict
+    rows: list[dict] = field(default_factory=list)
+    best_step: int = 0
+    steps: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    stopped_early: bool = False
+
+
+def one_cycle(step: int, steps: int, warm_up: float) -> float:
+    """Factor of the learning rate: a linear rise, then half a cosine to zero (Smith 2018)."""
+    rise = max(1, round(steps * warm_up))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+
+
+class Run:
+    """A training under way: model, optimiser, schedule, history, and the callbacks to notify."""
+
+    def __init__(
+        self, model: nn.Module, settings: FitSettings, callbacks: Sequence["Callback"] = ()
+    ):
+        self.model, self.settings, self.callbacks = model, settings, list(callbacks)
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda step: one_cycle(step, settings.steps, settings.warm_up)
+        )
+        self.history = History(asdict(settings))
+        self.loss = math.nan  # of the last step
+        self.losses: list[float] = []  # of the steps since the last validation
+        self._started = time.perf_counter()
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def done(self) -> bool:
+        """All steps are taken, or the training was stopped early."""
+        return self.history.steps >= self.settings.steps or self.history.stopped_early
+
+    @property
+    def recent_loss(self) -> float:
+        """Mean training loss since the last validation."""
+        return sum(self.losses) / len(self.losses) if self.losses else math.nan
+
+    def count(self, loss: float, tokens: int) -> None:
+        """Count a step that was taken, and move the schedule on."""
+        self.schedule.step()
+        self.history.steps += 1
+        self.history.tokens += tokens
+        self.loss = loss
+        self.losses.append(loss)
+
+    def take_time(self) -> None:
+        """Add the seconds since the last call to the history."""
+        now = time.perf_counter()
+        self.history.seconds += now - self._started
+        self._started = now
+
+    def notify(self, event: str, *arguments) -> None:
+        """Call the method ``event`` of every callback, in their order."""
+        for callback in self.callbacks:
+            getattr(callback, event)(self, *arguments)
+
+    def state(self) -> dict:
+        """Everything the rest of the run depends on, for `torch.save`."""
+        on_gpu = self.device.type == "cuda"
+        return {
+            "settings": asdict(self.settings),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "history": asdict(self.history),
+            "callbacks": {type(c).__name__: c.state() for c in self.callbacks},
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state(self.device) if on_gpu else None,
+        }
+
+    def load_state(self, saved: dict) -> None:
+        """Continue from what `state` returned."""
+        self.model.load_state_dict(saved["model"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.schedule.load_state_dict(saved["schedule"])
+        self.history = History(**saved["history"])
+        for callback in self.callbacks:
+            callback.load_state(saved["callbacks"].get(type(callback).__name__, {}))
+        torch.set_rng_state(saved["random"].cpu())
+        if self.device.type == "cuda" and saved["random_cuda"] is not None:
+            torch.cuda.set_rng_state(saved["random_cuda"].cpu(), self.device)
+
+
+class Callback:
+    """Does nothing at any moment of a training; a subclass overrides the moments it needs.
+
+    A callback may set ``run.history.stopped_early`` to end the training after the present step.
+    """
+
+    def start(self, run: Run) -> None:
+        """Before the first step of this call (``run.history.steps`` is above 0 after a resume)."""
+
+    def after_step(self, run: Run) -> None:
+        """After each update of the weights; ``run.loss`` is the loss before it."""
+
+    def after_validation(self, run: Run, row: dict) -> None:
+        """After each validation; ``row`` is the newest row of ``run.history.rows``."""
+
+    def end(self, run: Run) -> None:
+        """After the last step of a training that was not interrupted."""
+
+    def close(self, run: Run) -> None:
+        """At the very end, after an interruption as well: release what is open."""
+
+    def state(self) -> dict:
+        """What this callback needs to resume."""
+        return {}
+
+    def load_state(self, saved: dict) -> None:
+        """Take over what `state` returned."""
+
+
+class Validation(Callback):
+    """Measure the model every ``validate_every`` steps and after the last one.
+
+    ``measure(model)`` returns numbers by name; the model is in evaluation mode meanwhile.
+    ``needed`` is a name that must be among them. The other callbacks are notified by
+    `Callback.after_validation`; this one is the last, so that they have all seen the step before.
+    """
+
+    def __init__(self, measure: Callable[[nn.Module], dict[str, float]], needed: str | None = None):
+        self.measure, self.needed = measure, needed
+
+    def after_step(self, run: Run) -> None:
+        steps = run.history.steps
+        if steps % run.settings.validate_every and steps != run.settings.steps:
+            return
+        row = {"step": steps, "loss": run.recent_loss}
+        with evaluating(run.model):
+            row |= self.measure(run.model)
+        if self.needed is not None and self.needed not in row:
+            raise ValueError(f"select={self.needed!r}, but evaluate returned only {sorted(row)}")
+        run.take_time()
+        row |= {
+            "learning_rate": run.optimizer.param_groups[0]["lr"],
+            "tokens": run.history.tokens,
+            "seconds": round(run.history.seconds, 1),
+        }
+        run.history.rows.append(row)
+        run.losses.clear()
+        run.notify("after_validation", row)
+
+
+class BestWeights(Callback):
+    """Keep the weights with the best value of ``select``, and leave the model with them."""
+
+    def __init__(self, select: str, lower_is_better: bool):
+        self.select, self.lower_is_better = select, lower_is_better
+        self.score, self.weights = -math.inf, None
+
+    def after_validation(self, run: Run, row: dict) -> None:
+        if self.select not in row:
+            return
+        score = -row[self.select] if self.lower_is_better else row[self.select]
+        if score > self.score:
+            self.score, run.history.best_step = score, run.history.steps
+            self.weights = copy.deepcopy(run.model.state_dict())
+
+    def end(self, run: Run) -> None:
+        if self.weights is None:
+            run.history.best_step = run.history.steps
+        else:
+            run.model.load_state_dict(self.weights)
+
+    def state(self) -> dict:
+        return {"score": self.score, "weights": self.weights}
+
+    def load_state(self, saved: dict) -> None:
+        self.score, self.weights = saved["score"], saved["weights"]
+
+
+class EarlyStop(Callback):
+    """Stop after ``patience`` validations without an improvement; None never stops.
+
+    It relies on the best step, so it comes after `BestWeights`.
+    """
+
+    def __init__(self, patience: int | None):
+        self.patience = patience
+
+    def after_validation(self, run: Run, row: dict) -> None:
+        waited = sum(row["step"] > run.history.best_step for row in run.history.rows)
+        run.history.stopped_early = self.patience is not None and waited >= self.patience
+
+
+class ResumeFile(Callback):
+    """Write everything the rest of the run depends on to ``file`` at each validation.
+
+    A later call with the same settings resumes from the file and reaches the same weights as an
+    uninterrupted run. The file is removed when the training is complete. It comes after the
+    callbacks whose state it stores.
+    """
+
+    def __init__(self, file: Path | str):
+        self.file = Path(file)
+
+    def start(self, run: Run) -> None:
+        if not self.file.exists():
+            return
+        saved = torch.load(self.file, weights_only=True, map_location=run.device)
+        if saved["settings"] != asdict(run.settings):
+            raise ValueError(
+                f"{self.file} belongs to a training with other settings; "
+                "finish that one or remove the file"
+            )
+        run.load_state(saved)
+
+    def after_validation(self, run: Run, row: dict) -> None:
+        with replacing(self.file) as partial:
+            torch.save(run.state(), partial)
+
+    def end(self, run: Run) -> None:
+        self.file.unlink(missing_ok=True)
+
+
+class Progress(Callback):
+    """A progress bar with the training loss."""
+
+    def start(self, run: Run) -> None:
+        self.bar = progress_bar(run.settings.steps, "step", initial=run.history.steps, leave=False)
+
+    def after_step(self, run: Run) -> None:
+        self.bar.update()
+        self.bar.set_postfix(loss=f"{run.recent_loss:.3f}", refresh=False)
+
+    def close(self, run: Run) -> None:
+        self.bar.close()
+
+
+class TensorBoard(Callback):
+    """Write the losses of all steps and the rows of all validations for TensorBoard.
+
+    Look at them with ``tensorboard --logdir FOLDER``. Needs the package `tensorboard`.
+    """
+
+    def __init__(self, folder: Path | str):
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise ImportError(
+                "writing for TensorBoard needs the package tensorboard: pip install tensorboard"
+            ) from error
+        self.writer = SummaryWriter(str(folder))
+
+    def after_step(self, run: Run) -> None:
+        self.writer.add_scalar("train/loss", run.loss, run.history.steps)
+
+    def after_validation(self, run: Run, row: dict) -> None:
+        for name, value in row.items():
+            if name != "step":
+                self.writer.add_scalar(f"validation/{name}", value, row["step"])
+
+    def close(self, run: Run) -> None:
+        self.writer.close()
