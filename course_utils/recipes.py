@@ -1,20 +1,21 @@
 """Recipes: the trainings of the course, by name. ``python -m course_utils train NAME``.
 
-A recipe says everything a training depends on; its budget is a number of steps. Each task has its
-recipes in a module of its own.
+They are collected from the tasks: each task has its own in `course_utils.tasks.NAME.recipes`.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
+from course_utils.callbacks import Callback
 from course_utils.checkpoints import load_checkpoint, save_checkpoint
 from course_utils.paths import CHECKPOINTS
 from course_utils.provenance import provenance
 from course_utils.tasks import collect
 from course_utils.tasks.base import Task
-from course_utils.tasks.recipe import Recipe, recommended_search, test_scores, train_model
+from course_utils.tasks.recipe import Recipe, final_scores, recommended_search, train_model
 
 __all__ = ["RECIPES", "Recipe", "Task", "train", "train_model"]
 
@@ -29,12 +30,13 @@ def train(
     seed: int | None = None,
     out: Path | None = None,
     start: str | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> dict:
     """Train a recipe, test it once, write the checkpoint; returns its card.
 
-    ``out`` is the folder of the checkpoint, by default the recipe's own under data/checkpoints.
-    ``start`` is a checkpoint to begin with in place of the recipe's. An interrupted training goes
-    on when the same call is repeated.
+    ``steps`` and ``seed`` replace the recipe's. ``out`` is the folder of the checkpoint, by default
+    the recipe's own in data/checkpoints. ``start`` is a checkpoint to start from instead of the
+    recipe's. An interrupted training resumes when the same call is repeated.
     """
     if name not in RECIPES:
         raise ValueError(f"unknown training {name!r}; choose from {', '.join(RECIPES)}")
@@ -46,10 +48,10 @@ def train(
     started, processor = time.perf_counter(), time.process_time()
     data = recipe.data()
     resume_file = folder.with_name(f".{folder.name}.resume")
-    model, history, build = train_model(recipe, data, resume_file=resume_file)
+    model, history, build = train_model(recipe, data, resume_file=resume_file, callbacks=callbacks)
     # The weights are stored in half precision, so these are the ones that are tested.
     model.load_state_dict({k: w.half().float() for k, w in model.state_dict().items()})
-    metrics = test_scores(recipe, model, data)
+    metrics = final_scores(recipe, model, data)
     search = recommended_search(recipe, metrics)
     card = {
         "name": name,
@@ -61,11 +63,11 @@ def train(
         "target_tokens": history.tokens,
         "training_minutes": round(history.seconds / 60, 1),
         "minutes": round((time.perf_counter() - started) / 60, 1),
-        # Of all cores together: on a busy machine the fairer measure of what a training costs.
+        # Of all cores together: on a busy machine this is the fairer measure of cost.
         "processor_minutes": round((time.process_time() - processor) / 60, 1),
         "fit": asdict(settings) | {"batch_tokens": recipe.batch_tokens},
         **({} if recipe.start is None else {"start": started_from(recipe.start)}),
-        # How the commands search by default.
+        # What the commands use by default.
         "search": None if search is None else asdict(search),
         "metrics": metrics,
         "data": data.cards,
@@ -83,7 +85,7 @@ def train(
 
 
 def started_from(start: str) -> dict:
-    """What a card says of the checkpoint that a training began with: its name, cost and weights."""
+    """What a card says of the checkpoint that a training started from: name, cost and weights."""
     card = load_checkpoint(start).card
     kept = ("name", "steps", "processor_minutes", "commit")
     return {key: card[key] for key in kept if key in card} | {

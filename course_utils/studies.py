@@ -1,8 +1,8 @@
 """Studies: comparisons of several trainings, too slow for a notebook, which plots their results.
 
 ``python -m course_utils study NAME`` writes data/studies/NAME.json: command, commit, machine,
-seeds, minutes, and a row for each training. A study that was interrupted goes on where it stopped.
-Each task has its studies in a module of its own.
+seeds, minutes, and a row for each training. An interrupted study resumes where it stopped. They
+are collected from the tasks: each task has its own in `course_utils.tasks.NAME.studies`.
 """
 
 import json
@@ -39,10 +39,10 @@ def run_study(
     seeds: Sequence[int] | None = None,
     rows: Sequence[Path] = (),
 ) -> Path:
-    """Run all trainings of a study that its file does not hold yet; returns the file.
+    """Run all trainings of a study that its file does not contain yet; returns the file.
 
     ``steps`` replaces every budget, to try a study out. Two processes can share a study: each runs
-    some of the ``seeds`` into a file of its own, and a last call takes over the ``rows`` of both.
+    some of the ``seeds`` into its own file, and a last call takes over the ``rows`` of both.
     """
     if name not in STUDIES_BY_NAME:
         raise ValueError(f"unknown study {name!r}; choose from {', '.join(STUDIES_BY_NAME)}")
@@ -78,7 +78,7 @@ def row_of(key: dict, rows: list[dict]) -> dict | None:
 
 
 def write_study(path: Path, study: Study, done: list[dict]) -> None:
-    """The file of a study, whole or not at all."""
+    """Write the file of a study, whole or not at all."""
     content = {
         "name": study.name,
         "title": study.title,

@@ -7,9 +7,12 @@ import pytest
 import torch
 
 from course_utils import recipes, studies
+from course_utils.__main__ import main
 from course_utils.checkpoints import load_checkpoint
 from course_utils.recipes import RECIPES, train
+from course_utils.search import SearchSettings
 from course_utils.studies import STUDIES_BY_NAME, Study, Variant, load_study, run_study
+from course_utils.tasks.recipe import recommended_search
 from course_utils.tasks.translation.data import TranslationData
 from course_utils.tasks.translation.translator import Translator
 from course_utils.training import FitSettings
@@ -62,6 +65,51 @@ def test_a_training_depends_on_its_seed_alone(tiny, tmp_path):
     first = weights(1, "a")
     assert torch.equal(first, weights(1, "b"))
     assert not torch.equal(first, weights(2, "c"))
+
+
+def test_the_train_command_writes_for_tensorboard(tiny, tmp_path, capsys):
+    pytest.importorskip("tensorboard")
+    made, board = tmp_path / "made", tmp_path / "board"
+    assert main(["train", "tiny", "--out", str(made), "--tensorboard", str(board)]) == 0
+    assert list(board.glob("events.*")) and "4 steps" in capsys.readouterr().out
+
+
+def test_the_card_recommends_the_search_that_is_better_on_validation():
+    recipe = RECIPES["translation-multi30k"]
+
+    def scores(greedy, beam, name="bleu"):
+        return {
+            f"valid_{name}_greedy": {"score": greedy},
+            f"valid_{name}_beam5": {"score": beam},
+            f"test_{name}_greedy": {"score": beam},  # which the test set would choose
+            f"test_{name}_beam5": {"score": greedy},
+        }
+
+    assert recommended_search(recipe, scores(30.0, 31.0)) == SearchSettings(5, 1.0)
+    assert recommended_search(recipe, scores(31.0, 30.0)) == SearchSettings(1, 1.0)
+    assert recommended_search(recipe, scores(30.0, 30.0)) == SearchSettings(1, 1.0)
+    errors = RECIPES["speech-commands"]
+    assert recommended_search(errors, scores(5.0, 4.0, "wer")) == SearchSettings(5, 1.0)
+    assert recommended_search(errors, scores(4.0, 5.0, "wer")) == SearchSettings(1, 1.0)
+    penalty = RECIPES["captioning-flickr8k"]
+    assert recommended_search(penalty, scores(17.0, 20.0)) == SearchSettings(5, 0.7)
+    assert recommended_search(RECIPES["classification-imdb"], {}) is None
+
+
+def test_a_variant_with_its_own_data_is_measured_with_their_vocabulary(tiny, tmp_path, monkeypatch):
+    pairs = [(f"{source} five", f"{target} cinq") for source, target in PAIRS]
+    words = Vocabulary.words([text for pair in pairs for text in pair])
+    seen = []
+    variants = (
+        Variant("plain", {}, 1),
+        Variant("own", {}, 1, data=lambda: TranslationData(pairs, pairs[:2], words)),
+    )
+    study = Study(
+        "mine", "", variants, (0,), tiny, measure=lambda p: {"size": seen.append(p) or len(seen)}
+    )
+    monkeypatch.setitem(studies.STUDIES_BY_NAME, "mine", study)
+    run_study("mine", tmp_path / "mine.json")
+    assert [len(predictor.vocabulary) for predictor in seen] == [len(words) - 2, len(words)]
 
 
 def test_unknown_names(tmp_path):

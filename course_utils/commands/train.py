@@ -24,18 +24,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, help="folder of the checkpoint (default: data/checkpoints/NAME)"
     )
+    parser.add_argument(
+        "--tensorboard", type=Path, metavar="FOLDER", help="write losses and scores for TensorBoard"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from course_utils.callbacks import TensorBoard
     from course_utils.checkpoints import CheckpointError
     from course_utils.datasets.download import DataError
     from course_utils.recipes import train
 
     try:
+        board = arguments.tensorboard
         card = train(
-            arguments.name, arguments.steps, arguments.seed, arguments.out, arguments.start
+            arguments.name,
+            arguments.steps,
+            arguments.seed,
+            arguments.out,
+            arguments.start,
+            callbacks=[] if board is None else [TensorBoard(board)],
         )
-    except (CheckpointError, DataError, ValueError) as error:
+    except (CheckpointError, DataError, ImportError, ValueError) as error:
         return fail(str(error))
     print(
         f"{card['name']}: {card['parameters']:,} parameters, {card['steps']:,} steps, "

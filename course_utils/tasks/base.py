@@ -29,22 +29,22 @@ Pair = tuple[Any, str | list[str]]  # an input, and its text or several right te
 class TaskData:
     """Training and validation pairs (input, text) and the vocabulary of the texts.
 
-    A validation pair may hold several right texts. The test set is not in here: it is loaded once,
-    when all decisions have been made.
+    A validation pair may have several right texts. The test set is not in here: it is loaded once,
+    after all decisions have been made. ``cards`` is what a checkpoint's card says about the data.
     """
 
     train: list[Pair]
     valid: list[Pair]
     vocabulary: Vocabulary
     lowercase: bool = True
-    cards: list[dict] = field(default_factory=list)  # what the checkpoint's card says of the data
+    cards: list[dict] = field(default_factory=list)
 
     def encode_inputs(self, inputs: list) -> list[list[int] | Tensor]:
-        """Inputs as a batch holds them: ids or tensors."""
-        raise NotImplementedError("a task says in encode_inputs() what its inputs become")
+        """Inputs in the form in which a batch holds them: ids or tensors."""
+        raise NotImplementedError("a task defines in encode_inputs() what its inputs become")
 
     def to_examples(self, pairs: Sequence[Pair]) -> list[Example]:
-        """One example for each pair, or for each text of a pair that has several."""
+        """One example for each pair, or one for each text of a pair with several."""
         texts = [[text] if isinstance(text, str) else text for _, text in pairs]
         sources = self.encode_inputs([given for given, _ in pairs])
         sources = [source for source, several in zip(sources, texts, strict=True) for _ in several]
@@ -61,11 +61,11 @@ class TaskData:
 
     @cached_property
     def valid_batches(self) -> list[Batch]:
-        """Validation batches, always the same."""
+        """The validation pairs in batches that are always the same."""
         return self.batches_of(self.valid)
 
     def batches_of(self, pairs: Sequence[Pair]) -> list[Batch]:
-        """Batches of pairs, sorted by length so that little is padding."""
+        """Pairs in batches of 100, sorted by length so that there is little padding."""
         examples = sorted(self.to_examples(pairs), key=lambda e: (len(e.target), len(e.source)))
         return [make_batch(examples[i : i + 100]) for i in range(0, len(examples), 100)]
 

@@ -1,13 +1,14 @@
-"""What a recipe is, and how it becomes a trained and tested model."""
+"""Recipes: everything a training depends on, and how it becomes a trained and tested model."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from course_utils.callbacks import Callback
 from course_utils.checkpoints import Checkpoint, load_checkpoint
 from course_utils.metrics import TextScore
 from course_utils.runtime import default_device
@@ -15,24 +16,28 @@ from course_utils.search import SearchSettings
 from course_utils.tasks.base import Pair, Task, TaskData
 from course_utils.training import FitSettings, History, fit
 
-__all__ = ["Recipe", "recommended_search", "take_over", "test_scores", "train_model"]
+__all__ = ["Recipe", "final_scores", "recommended_search", "take_over", "train_model"]
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a model is trained.
 
-    ``batch_tokens`` target positions a batch. At each validation the inputs of the validation set
-    become texts, greedily, and ``select`` names the metric that chooses the weights. ``metrics``
-    names those of the task's that are computed then, by default all; ``test_metrics`` are more of
-    them, computed only after the training (one whose optional package is missing is left out, with
-    a line that says so). A setting in ``model`` that depends on the vocabulary is a function of it.
-    ``search`` is the search whose scores are reported beside the greedy ones, and that the
-    checkpoint's card recommends; None where the task does not search.
-
-    A training begins with random weights, unless ``start`` names a checkpoint (or its folder): its
-    encoder is taken over and, unless ``start_encoder_only``, the rest as well when both write with
-    the same vocabulary. ``prepare(model, data)`` may set weights before the training, too.
+    data, test       load the data with its vocabulary, and the test pairs (used once, at the end)
+    settings         budget, learning rate and the like
+    task             builds the model, predicts, and has the metrics
+    select           the metric on the validation set, found greedily, that chooses the weights
+    metrics          names of the metrics computed at each validation, by default all of the task's
+    test_metrics     names of further metrics, computed only after the training; if a metric's
+                     optional package is missing, it is left out, with a line that says so
+    batch_tokens     target positions in a batch, padding included
+    model            settings of the builder; one that depends on the vocabulary is a function of it
+    search           the search whose scores are reported beside the greedy ones; None if the task
+                     does not search
+    start            a checkpoint, by name or folder, whose weights the training starts from: its
+                     encoder, and the rest as well if both have the same vocabulary, unless
+                     ``start_encoder_only``
+    prepare          ``prepare(model, data)`` may also set weights before the training
     """
 
     name: str
@@ -52,7 +57,7 @@ class Recipe:
     prepare: Callable[[nn.Module, TaskData], None] | None = None
 
     def chosen_metrics(self) -> dict[str, Callable[..., TextScore]]:
-        """The metrics of every validation, by name."""
+        """The metrics computed at each validation, by name."""
         extra = self.test_metrics
         names = self.metrics or tuple(m for m in self.task.metrics if m not in extra)
         return {name: self.task.metrics[name] for name in names}
@@ -64,8 +69,13 @@ def train_model(
     *,
     resume_file: Path | None = None,
     progress: bool = True,
+    callbacks: Sequence[Callback] = (),
 ) -> tuple[nn.Module, History, dict]:
-    """Build and train a recipe's model on ``data``: the model, its history, its build settings."""
+    """Build and train a recipe's model on ``data``.
+
+    Returns the model, its history, and the settings it was built with. ``resume_file``,
+    ``progress`` and ``callbacks`` are those of `course_utils.training.fit`.
+    """
     task = recipe.task
     settings = {k: v(data.vocabulary) if callable(v) else v for k, v in recipe.model.items()}
     build = {task.size: len(data.vocabulary), **settings}
@@ -96,6 +106,7 @@ def train_model(
         loss=task.loss,
         resume_file=resume_file,
         progress=progress,
+        callbacks=callbacks,
     )
     return model, history, build
 
@@ -103,7 +114,11 @@ def train_model(
 def take_over(
     model: nn.Module, data: TaskData, found: Checkpoint, encoder_only: bool = False
 ) -> None:
-    """Copy the weights of a checkpoint: its encoder, or everything for the same vocabulary."""
+    """Copy the weights of checkpoint ``found`` into ``model``.
+
+    Everything is copied if both have the same vocabulary, unless ``encoder_only``; otherwise only
+    the encoder. Raises ValueError if the sizes differ.
+    """
     size = len(data.vocabulary)
     same = found.vocabulary.pieces(range(len(found.vocabulary))) == data.vocabulary.pieces(
         range(size)
@@ -114,15 +129,15 @@ def take_over(
         target.load_state_dict(source.state_dict())
     except RuntimeError as error:
         raise ValueError(
-            f"the model of checkpoint {found.name} has other sizes than the one to be trained: "
+            f"the sizes of checkpoint {found.name} differ from those of the model to be trained: "
             f"{error}"
         ) from error
 
 
 def recommended_search(recipe: Recipe, scores: dict) -> SearchSettings | None:
-    """Greedy or the recipe's search, whichever chose better on validation; a draw goes to greedy.
+    """Greedy or the recipe's search, whichever scored better on validation; ties go to greedy.
 
-    ``scores`` are those of `test_scores`. None where the task does not search.
+    ``scores`` are those of `final_scores`. Returns None if the task does not search.
     """
     if recipe.search is None:
         return None
@@ -137,7 +152,7 @@ def recommended_search(recipe: Recipe, scores: dict) -> SearchSettings | None:
     return recipe.search if gain > 0 else greedy
 
 
-def test_scores(recipe: Recipe, model: nn.Module, data: TaskData) -> dict:
+def final_scores(recipe: Recipe, model: nn.Module, data: TaskData) -> dict:
     """Scores of a trained model on validation and test set, greedy and with the recipe's search."""
     predictor, search = recipe.task.predictor(model, data.vocabulary), recipe.search
     ways: dict[str, dict] = {"": {}}

@@ -1,4 +1,4 @@
-"""What a study is, and how one of its trainings becomes a row of figures."""
+"""Studies: comparisons of trainings, and how one training becomes a row of figures."""
 
 import time
 from collections.abc import Callable
@@ -14,12 +14,15 @@ __all__ = ["Study", "Variant", "train_and_measure"]
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to build and train: changes to the recipe's model, a budget, changes to `fit`.
+    """One way to build and train a model.
 
-    A setting of None in ``model`` takes the recipe's away. ``data`` and ``measure`` take the place
-    of the recipe's data and of the study's measure, where the variants differ in what they learn
-    from. ``baseline(data, seed)`` stands for a method that is no network of ours: the call trains
-    it, and it writes texts and has ``parameters``.
+    model     changes to the recipe's model settings; None removes a setting
+    steps     the budget
+    fit       changes to the recipe's `FitSettings`
+    data      replaces the recipe's data, also its vocabulary when the model is measured
+    measure   replaces the study's measure
+    baseline  ``baseline(data, seed)`` trains a method that is not one of our networks; the result
+              has `predict` and ``parameters``
     """
 
     name: str
@@ -33,7 +36,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Study:
-    """Variants × seeds of one recipe; ``measure`` tests each trained model that has no own one."""
+    """Variants × seeds of one recipe; ``measure`` tests the models of variants without their own.
+
+    ``seeds_of`` gives the seeds of a variant by its name, if they differ from ``seeds``.
+    """
 
     name: str
     title: str
@@ -41,15 +47,15 @@ class Study:
     seeds: tuple[int, ...]
     recipe: Recipe
     measure: Callable[[Predictor], dict] | None = None
-    seeds_of: dict = field(default_factory=dict)  # variant → seeds, where they differ
+    seeds_of: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         lost = [v.name for v in self.variants if v.measure is None and self.measure is None]
         if lost:
             raise ValueError(f"study {self.name!r}: nothing measures {', '.join(lost)}")
 
     def runs(self) -> list[tuple[Variant, int]]:
-        """Seed by seed, so that a study that was interrupted holds whole comparisons."""
+        """The trainings, seed by seed, so that an interrupted study holds whole comparisons."""
         seeds = {v.name: self.seeds_of.get(v.name, self.seeds) for v in self.variants}
         every = sorted({seed for given in seeds.values() for seed in given})
         return [(v, s) for s in every for v in self.variants if s in seeds[v.name]]
@@ -58,13 +64,18 @@ class Study:
 def train_and_measure(
     study: Study, data: TaskData, variant: Variant, seed: int, steps: int
 ) -> dict:
-    """One row of a study."""
+    """One row of a study: train a variant for ``steps`` steps and measure it.
+
+    ``data`` is that of the study's recipe.
+    """
     started, processor = time.perf_counter(), time.process_time()
+    measure = study.measure if variant.measure is None else variant.measure
+    assert measure is not None  # __post_init__ has seen to it
     if variant.baseline is not None:
-        writer = variant.baseline(data, seed)
+        method = variant.baseline(data, seed)
         return {
-            "parameters": writer.parameters,
-            **study.measure(writer),
+            "parameters": method.parameters,
+            **measure(method),
             "minutes": round((time.perf_counter() - started) / 60, 2),
             "processor_minutes": round((time.process_time() - processor) / 60, 2),
         }
@@ -75,7 +86,6 @@ def train_and_measure(
     changed = replace(recipe, settings=settings, model=build)
     data = data if variant.data is None else variant.data()
     model, history, _ = train_model(changed, data)
-    measure = study.measure if variant.measure is None else variant.measure
     return {
         "parameters": count_parameters(model),
         "best_step": history.best_step,
