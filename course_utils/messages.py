@@ -1,38 +1,49 @@
 """Messages: every text that the package shows to a learner passes through `gettext` here.
 
-`_("…")` marks a text and returns its translation: titles and results of claims, alternative texts
-of figures, and the statements, hints and verdicts of exercises. Code cells of a notebook hold
-English literals, which `claim` and `show` look up themselves, so that an edition in another
-language has the same code cells.
+That covers titles and results of claims, alternative texts of figures, printed notices, and the
+statements, hints and verdicts of exercises. Labels inside figures and error messages about wrong
+arguments stay English.
+
+How a text is marked and looked up:
+
+    _("…")                  look up a literal
+    ngettext("…", "…", n)   look up the singular or plural literal for n
+    marked("…")             mark a literal for extraction only; it is looked up later
+    localised(text, n=3)    look up a text that is a literal elsewhere, then fill in its values
+
+Values are filled in after the lookup: ``_("{count} words").format(count=3)``, or, where a function
+takes the text, ``claim("network {seed}: …", value, at_least=2, seed=seed)``. Code cells of a
+notebook hold English literals, which `claim` and `show` look up themselves, so that an edition in
+another language has the same code cells.
 
 A catalogue is a file ``LANGUAGE/LC_MESSAGES/course_utils.mo`` in ``course_utils/locale``, or in the
-folder that COURSE_LOCALE names; COURSE_LANGUAGE selects the language, otherwise the environment's
-LANGUAGE, LC_ALL, LC_MESSAGES or LANG. No catalogue comes with the course yet, so everything is
-English. ``tests/tools/messages.py`` extracts the texts.
-
-A text with values is marked before they are filled in: ``_("{count} words").format(count=3)``.
+folder that COURSE_LOCALE names. COURSE_LANGUAGE selects the language; if it is not set, LANGUAGE,
+LC_ALL, LC_MESSAGES and LANG do. No catalogue comes with the course yet, so everything is English.
+``python tests/tools/messages.py`` extracts the texts for a new one.
 """
 
 import gettext
 import os
+import string
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["_", "ngettext"]
+__all__ = ["DOMAIN", "_", "catalogue", "fields", "localised", "marked", "ngettext"]
 
 DOMAIN = "course_utils"
+LANGUAGE_VARIABLES = ("COURSE_LANGUAGE", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
 
 @lru_cache
-def _catalogue(folder: str, language: str) -> gettext.NullTranslations:
-    languages = [language] if language else None
+def _catalogue(folder: str, languages: tuple[str, ...]) -> gettext.NullTranslations:
     return gettext.translation(DOMAIN, folder, languages, fallback=True)
 
 
 def catalogue() -> gettext.NullTranslations:
     """The catalogue of the language that the environment asks for now; English if there is none."""
     folder = os.environ.get("COURSE_LOCALE") or str(Path(__file__).parent / "locale")
-    return _catalogue(folder, os.environ.get("COURSE_LANGUAGE", ""))
+    chosen = (os.environ[name] for name in LANGUAGE_VARIABLES if os.environ.get(name))
+    return _catalogue(folder, tuple(next(chosen, "C").split(":")))
 
 
 def _(text: str) -> str:
@@ -43,3 +54,36 @@ def _(text: str) -> str:
 def ngettext(singular: str, plural: str, count: int) -> str:
     """The singular or plural text for ``count``, in the learner's language."""
     return catalogue().ngettext(singular, plural, count)
+
+
+def marked(text: str) -> str:
+    """The text itself; the call marks it for extraction, `localised` looks it up later."""
+    return text
+
+
+def localised(text: str, /, **values: object) -> str:
+    """The text in the learner's language, with the values filled in after the lookup.
+
+    The text has been marked elsewhere, for example as a literal in a call of `claim`. Its
+    placeholders are those of `str.format`: ``localised("loss {loss:.2f}", loss=0.5)``. Without
+    values, the text is used as it is, braces included.
+
+    Raises ValueError when values and placeholders do not match, for example because a keyword is
+    misspelt.
+    """
+    if not values:
+        return _(text)
+    expected = fields(text)
+    if expected != set(values):
+        unused = ", ".join(sorted(set(values) - expected)) or "none"
+        missing = ", ".join(sorted(expected - set(values))) or "none"
+        raise ValueError(
+            f"“{text}”: keywords without a placeholder in the text: {unused}; placeholders without"
+            f" a value: {missing}. Is a keyword misspelt?"
+        )
+    return _(text).format(**values)
+
+
+def fields(text: str) -> set[str]:
+    """Names of the placeholders in a text: {"loss"} for "loss {loss:.2f}"."""
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
