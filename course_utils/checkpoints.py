@@ -1,4 +1,4 @@
-"""Checkpoints: weights in safetensors, everything a reader may ask about them in a JSON card.
+"""Checkpoints: weights in safetensors, and a JSON card that says where they come from.
 
 A checkpoint is a folder:
 
@@ -6,14 +6,11 @@ A checkpoint is a folder:
     vocabulary.json     the pieces and their ids
     card.json           how to build the model; data with checksums and licence; seed, steps,
                         minutes, machine; metrics with signatures; command and commit
-    log.json            the figures of the training, validation by validation
+    log.json            the results of all validations during the training
 """
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +22,7 @@ from torch import nn
 from course_utils.models.builders import BUILDERS
 from course_utils.models.seq2seq import count_parameters
 from course_utils.paths import CHECKPOINTS
+from course_utils.runtime import replacing_folder, write_text
 from course_utils.vocabulary import Vocabulary
 
 __all__ = [
@@ -63,11 +61,12 @@ def checkpoint_names() -> list[str]:
 
 
 def half_precision(model: nn.Module) -> dict[str, torch.Tensor]:
-    """The weights as a checkpoint stores them: float16, a shared matrix once."""
-    seen, weights = {}, {}
+    """The weights in the form in which a checkpoint stores them: float16, a shared matrix once."""
+    seen: set[int] = set()
+    weights = {}
     for name, tensor in model.state_dict().items():
         if tensor.data_ptr() not in seen:
-            seen[tensor.data_ptr()] = name
+            seen.add(tensor.data_ptr())
             weights[name] = tensor.detach().to("cpu", torch.float16).contiguous()
     return weights
 
@@ -82,15 +81,13 @@ def save_checkpoint(
     card: dict,
     log: list[dict],
 ) -> dict:
-    """Write a checkpoint; either the whole folder is there afterwards or what was there before.
+    """Write a checkpoint, whole: after a failure, whatever was in its place before is still there.
 
-    ``builder`` names one of `course_utils.models.builders.BUILDERS`, which gets the settings and
-    makes the same model again.
+    ``builder`` names the function that makes the same model again from the ``settings``: one of
+    `course_utils.models.builders.BUILDERS`, or one that the task's predictor knows.
+    Returns the complete card.
     """
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with replacing_folder(folder) as partial:
         save_file(half_precision(model), partial / "model.safetensors")
         vocabulary.save(partial / "vocabulary.json")
         full = {
@@ -103,24 +100,7 @@ def save_checkpoint(
             **card,
         }
         for name, content in (("card.json", full), ("log.json", log)):
-            text = json.dumps(content, indent=1, ensure_ascii=False)
-            (partial / name).write_text(text + "\n", encoding="utf-8")
-        for path in (partial, *partial.iterdir()):  # readable for everyone, not for the owner alone
-            path.chmod(0o755 if path.is_dir() else 0o644)
-        if folder.exists():
-            old = partial.with_name(partial.name + "-old")
-            os.replace(folder, old)
-            try:
-                os.replace(partial, folder)
-            except BaseException:
-                os.replace(old, folder)
-                raise
-            shutil.rmtree(old)
-        else:
-            os.replace(partial, folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+            write_text(partial / name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return full
 
 
@@ -131,38 +111,21 @@ def load_checkpoint(
 ) -> Checkpoint:
     """Load a checkpoint of the course by name, or any by its folder. Weights become float32.
 
-    ``builders`` are functions that build models, by the name that a card gives them, beside those
-    of `course_utils.models.builders.BUILDERS`.
+    ``builders`` are functions that build models, by the names that cards give them, in addition to
+    `course_utils.models.builders.BUILDERS`. Raises CheckpointError if it cannot be loaded.
     """
-    folder = CHECKPOINTS / str(name)
-    if not (folder / "card.json").exists():
-        folder = Path(name)
-    if not (folder / "card.json").exists():
-        known = ", ".join(checkpoint_names()) or "none"
-        raise CheckpointError(
-            f"no checkpoint {str(name)!r}: it is neither a folder with a card.json nor one of "
-            f"those that come with the course ({known})"
-        )
+    folder = find_checkpoint(name)
     try:
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         for file, expected in card["sha256"].items():
             if sha256(folder / file) != expected:
                 raise CheckpointError(
-                    f"checkpoint {folder.name}: {file} is damaged (its checksum is not the one in "
-                    "card.json); get the file again, with git for instance"
+                    f"checkpoint {folder.name}: {file} is damaged (its checksum differs from the "
+                    "one in card.json); restore the file, for instance with git"
                 )
         vocabulary = Vocabulary.load(folder / "vocabulary.json")
         model = (BUILDERS | (builders or {}))[card["builder"]](**card["settings"])
-        weights = {k: w.float() for k, w in load_file(folder / "model.safetensors").items()}
-        shared = {k for k in model.state_dict() if k not in weights}
-        report = model.load_state_dict(weights, strict=False)
-        pointers = {model.state_dict()[k].data_ptr() for k in weights if k in model.state_dict()}
-        lost = [k for k in shared if model.state_dict()[k].data_ptr() not in pointers]
-        if report.unexpected_keys or lost:
-            raise CheckpointError(
-                f"checkpoint {folder.name} does not fit the model that its card describes: "
-                f"missing {lost}, unexpected {report.unexpected_keys}"
-            )
+        load_weights(model, load_file(folder / "model.safetensors"), folder.name)
         log_file = folder / "log.json"
         log = json.loads(log_file.read_text(encoding="utf-8")) if log_file.exists() else []
     except CheckpointError:
@@ -172,3 +135,31 @@ def load_checkpoint(
             f"checkpoint {folder.name} is incomplete or damaged: {type(error).__name__}: {error}"
         ) from error
     return Checkpoint(folder.name, model.to(device).eval(), vocabulary, card, log)
+
+
+def find_checkpoint(name: str | Path) -> Path:
+    """The folder of a checkpoint of the course, by name, or of any other, by path."""
+    for folder in (CHECKPOINTS / str(name), Path(name)):
+        if (folder / "card.json").exists():
+            return folder
+    known = ", ".join(checkpoint_names()) or "none"
+    raise CheckpointError(
+        f"no checkpoint {str(name)!r}: it is neither a folder with a card.json nor one of those "
+        f"that come with the course ({known})"
+    )
+
+
+def load_weights(model: nn.Module, stored: dict[str, torch.Tensor], name: str) -> None:
+    """Copy stored weights into a model, as float32; a matrix that the model shares is stored once.
+
+    Raises CheckpointError, naming the checkpoint, if some are missing or not expected.
+    """
+    report = model.load_state_dict({k: w.float() for k, w in stored.items()}, strict=False)
+    own = model.state_dict()
+    loaded = {own[key].data_ptr() for key in stored if key in own}
+    missing = [k for k, w in own.items() if k not in stored and w.data_ptr() not in loaded]
+    if report.unexpected_keys or missing:
+        raise CheckpointError(
+            f"checkpoint {name} does not fit the model that its card describes: "
+            f"missing {missing}, unexpected {report.unexpected_keys}"
+        )

@@ -1,6 +1,7 @@
 """Runtime: the device, evaluation mode, files written whole, and progress bars."""
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ __all__ = [
     "in_notebook",
     "progress_bar",
     "replacing",
+    "replacing_folder",
     "write_text",
 ]
 
@@ -59,12 +61,44 @@ def replacing(path: Path | str) -> Iterator[Path]:
     partial = Path(name)
     try:
         yield partial
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(0o666 & ~umask)  # mkstemp gives the owner alone access
+        partial.chmod(0o666 & ~_umask())  # mkstemp gives the owner alone access
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(folder: Path | str) -> Iterator[Path]:
+    """A temporary folder beside ``folder``, which takes its place if the block succeeds.
+
+    If the block raises an exception, the temporary folder is removed and whatever was at ``folder``
+    before is still there.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    old = partial.with_name(partial.name + "-old")
+    try:
+        yield partial
+        partial.chmod(0o777 & ~_umask())  # mkdtemp gives the owner alone access
+        if folder.exists():
+            os.replace(folder, old)
+        try:
+            os.replace(partial, folder)
+        except BaseException:
+            if old.exists():
+                os.replace(old, folder)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
 
 
 def write_text(path: Path | str, text: str) -> None:

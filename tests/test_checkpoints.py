@@ -284,7 +284,7 @@ def test_a_failure_leaves_what_was_there(failing, folder, monkeypatch):
     elif failing == "vocabulary":
         monkeypatch.setattr("course_utils.vocabulary.Vocabulary.save", fail)
     else:
-        monkeypatch.setattr(checkpoints.os, "replace", fail_to_place_the_new_one)
+        monkeypatch.setattr("course_utils.runtime.os.replace", fail_to_place_the_new_one)
     for target in (folder, folder.parent / "new") if failing != "replace" else (folder,):
         with pytest.raises(OSError, match="no space"):
             save(target)
