@@ -254,30 +254,44 @@ class ResumeFile(Callback):
     """Write everything the rest of the run depends on to ``file`` at each validation.
 
     A later call with the same settings resumes from the file and reaches the same weights as an
-    uninterrupted run. The file is removed when the training is complete. It comes after the
-    callbacks whose state it stores.
+    uninterrupted run. ``belongs_to`` says which training it is, besides its settings: names with
+    numbers and texts. Raises ValueError for a file of another training, or a damaged one.
+
+    The file is removed when the training is complete, unless ``keep``: then the caller removes it
+    once the weights are safe, and a call before that only finishes. This callback comes after those
+    whose state it stores.
     """
 
-    def __init__(self, file: Path | str):
-        self.file = Path(file)
+    def __init__(self, file: Path | str, belongs_to: dict | None = None, keep: bool = False):
+        self.file, self.belongs_to, self.keep = Path(file), belongs_to or {}, keep
 
     def start(self, run: Run) -> None:
         if not self.file.exists():
             return
-        saved = torch.load(self.file, weights_only=True, map_location=run.device)
-        if saved["settings"] != asdict(run.settings):
+        advice = "finish that training, or remove the file to start from the beginning"
+        try:
+            saved = torch.load(self.file, weights_only=True, map_location=run.device)
+            found = {"settings": saved["settings"], **saved["belongs_to"]}
+        except Exception as error:  # a damaged file can make torch fail in any way
             raise ValueError(
-                f"{self.file} belongs to a training with other settings; "
-                "finish that one or remove the file"
+                f"{self.file} is damaged or does not belong to a training "
+                f"({type(error).__name__}); remove the file to start from the beginning"
+            ) from error
+        own = {"settings": asdict(run.settings), **self.belongs_to}
+        different = [name for name in own | found if own.get(name) != found.get(name)]
+        if different:
+            raise ValueError(
+                f"{self.file} belongs to a training with other {', '.join(different)}; {advice}"
             )
         run.load_state(saved)
 
     def after_validation(self, run: Run, row: dict) -> None:
         with replacing(self.file) as partial:
-            torch.save(run.state(), partial)
+            torch.save(run.state() | {"belongs_to": self.belongs_to}, partial)
 
     def end(self, run: Run) -> None:
-        self.file.unlink(missing_ok=True)
+        if not self.keep:
+            self.file.unlink(missing_ok=True)
 
 
 class Progress(Callback):

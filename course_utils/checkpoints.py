@@ -11,6 +11,8 @@ A checkpoint is a folder:
 
 import hashlib
 import json
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +24,21 @@ from torch import nn
 from course_utils.models.builders import BUILDERS
 from course_utils.models.seq2seq import count_parameters
 from course_utils.paths import CHECKPOINTS
-from course_utils.runtime import replacing_folder, write_text
+from course_utils.runtime import recover_folder, replacing_folder, write_text
 from course_utils.vocabulary import Vocabulary
 
 __all__ = [
     "Checkpoint",
     "CheckpointError",
+    "check_target",
     "checkpoint_names",
     "load_checkpoint",
     "save_checkpoint",
 ]
+
+
+FILES = ("card.json", "log.json", "model.safetensors", "vocabulary.json")
+ROOM = 100_000_000  # bytes: several times the largest checkpoint with its resume file
 
 
 class CheckpointError(Exception):
@@ -87,7 +94,7 @@ def save_checkpoint(
     `course_utils.models.builders.BUILDERS`, or one that the task's predictor knows.
     Returns the complete card.
     """
-    with replacing_folder(folder) as partial:
+    with replacing_folder(check_target(folder)) as partial:
         save_file(half_precision(model), partial / "model.safetensors")
         vocabulary.save(partial / "vocabulary.json")
         full = {
@@ -102,6 +109,38 @@ def save_checkpoint(
         for name, content in (("card.json", full), ("log.json", log)):
             write_text(partial / name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return full
+
+
+def check_target(folder: Path | str) -> Path:
+    """The folder that a checkpoint will be written to, links resolved.
+
+    Raises CheckpointError, with the reason, if it cannot be written, or if it contains anything
+    that is not part of a checkpoint: nothing that the course did not write is ever removed.
+    """
+    folder = Path(folder).resolve()
+    recover_folder(folder)
+    if folder.exists() and not folder.is_dir():
+        raise CheckpointError(f"{folder} is a file; a checkpoint needs a folder")
+    try:
+        found = {path.name for path in folder.iterdir()} if folder.exists() else set()
+        if found and (not found <= set(FILES) or "card.json" not in found):
+            strange = ", ".join(sorted(found - set(FILES))[:3]) or "no card.json"
+            raise CheckpointError(
+                f"{folder} is not the folder of a checkpoint (found: {strange}), and its contents "
+                "would be lost; name a new folder"
+            )
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder.parent):
+            pass
+        free = shutil.disk_usage(folder.parent).free
+    except OSError as error:
+        raise CheckpointError(f"no checkpoint can be written to {folder}: {error}") from error
+    if free < ROOM:
+        raise CheckpointError(
+            f"no checkpoint can be written to {folder}: {free / 1e6:.0f} MB are free, "
+            f"{ROOM / 1e6:.0f} MB are needed"
+        )
+    return folder
 
 
 def load_checkpoint(
@@ -120,8 +159,8 @@ def load_checkpoint(
         for file, expected in card["sha256"].items():
             if sha256(folder / file) != expected:
                 raise CheckpointError(
-                    f"checkpoint {folder.name}: {file} is damaged (its checksum differs from the "
-                    "one in card.json); restore the file, for instance with git"
+                    f"checkpoint {folder.name}: {file} is damaged: its checksum differs from the "
+                    "one in card.json, so it was changed or cut short on its way"
                 )
         vocabulary = Vocabulary.load(folder / "vocabulary.json")
         model = (BUILDERS | (builders or {}))[card["builder"]](**card["settings"])
@@ -140,6 +179,7 @@ def load_checkpoint(
 def find_checkpoint(name: str | Path) -> Path:
     """The folder of a checkpoint of the course, by name, or of any other, by path."""
     for folder in (CHECKPOINTS / str(name), Path(name)):
+        recover_folder(folder)
         if (folder / "card.json").exists():
             return folder
     known = ", ".join(checkpoint_names()) or "none"

@@ -3,18 +3,19 @@
 They are collected from the tasks: each task has its own in `course_utils.tasks.NAME.recipes`.
 """
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
-from course_utils.callbacks import Callback
-from course_utils.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.callbacks import Callback, ResumeFile
+from course_utils.checkpoints import check_target, load_checkpoint, save_checkpoint
 from course_utils.paths import CHECKPOINTS
 from course_utils.provenance import provenance
 from course_utils.tasks import collect
-from course_utils.tasks.base import Task
+from course_utils.tasks.base import Task, TaskData
 from course_utils.tasks.recipe import Recipe, final_scores, recommended_search, train_model
 
 __all__ = ["RECIPES", "Recipe", "Task", "train", "train_model"]
@@ -36,7 +37,10 @@ def train(
 
     ``steps`` and ``seed`` replace the recipe's. ``out`` is the folder of the checkpoint, by default
     the recipe's own in data/checkpoints. ``start`` is a checkpoint to start from instead of the
-    recipe's. An interrupted training resumes when the same call is repeated.
+    recipe's. An interrupted training resumes when the same call is repeated, even if it was
+    interrupted after the last step. ``callbacks`` are those of `course_utils.training.fit`.
+
+    Raises CheckpointError, before the training, for a folder that may not be replaced.
     """
     if name not in RECIPES:
         raise ValueError(f"unknown training {name!r}; choose from {', '.join(RECIPES)}")
@@ -44,11 +48,12 @@ def train(
     changes = {"steps": steps, "seed": seed}
     settings = replace(recipe.settings, **{k: v for k, v in changes.items() if v is not None})
     recipe = replace(recipe, settings=settings, start=recipe.start if start is None else start)
-    folder = CHECKPOINTS / name if out is None else Path(out)
+    folder = check_target(CHECKPOINTS / name if out is None else Path(out))
     started, processor = time.perf_counter(), time.process_time()
     data = recipe.data()
-    resume_file = folder.with_name(f".{folder.name}.resume")
-    model, history, build = train_model(recipe, data, resume_file=resume_file, callbacks=callbacks)
+    file = folder.with_name(f".{folder.name}.resume")
+    resume = ResumeFile(file, identity(recipe, data), keep=True)
+    model, history, build = train_model(recipe, data, resume=resume, callbacks=callbacks)
     # The weights are stored in half precision, so these are the ones that are tested.
     model.load_state_dict({k: w.half().float() for k, w in model.state_dict().items()})
     metrics = final_scores(recipe, model, data)
@@ -73,7 +78,7 @@ def train(
         "data": data.cards,
         **provenance(),
     }
-    return save_checkpoint(
+    full = save_checkpoint(
         folder,
         model,
         data.vocabulary,
@@ -82,6 +87,25 @@ def train(
         card=card,
         log=history.rows,
     )
+    resume.file.unlink(missing_ok=True)
+    return full
+
+
+def identity(recipe: Recipe, data: TaskData) -> dict:
+    """What a resume file belongs to: names with a checksum or text each."""
+
+    def digest(content: object) -> str:
+        return hashlib.sha256(repr(content).encode()).hexdigest()
+
+    start = None if recipe.start is None else started_from(recipe.start)
+    pieces = data.vocabulary.pieces(range(len(data.vocabulary)))
+    return {
+        "name": recipe.name,
+        "model": digest(sorted((k, v) for k, v in recipe.model.items() if not callable(v))),
+        "batch_tokens": recipe.batch_tokens,
+        "data": digest((data.cards, len(data.train), len(data.valid), pieces)),
+        "start": digest(start),
+    }
 
 
 def started_from(start: str) -> dict:

@@ -1,5 +1,6 @@
 """Runtime: the device, evaluation mode, files written whole, and progress bars."""
 
+import glob
 import os
 import shutil
 import sys
@@ -19,6 +20,7 @@ __all__ = [
     "evaluating",
     "in_notebook",
     "progress_bar",
+    "recover_folder",
     "replacing",
     "replacing_folder",
     "write_text",
@@ -93,6 +95,19 @@ def replacing_folder(folder: Path | str) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def recover_folder(folder: Path | str) -> None:
+    """Put back what `replacing_folder` had moved aside when its process was killed."""
+    folder = Path(folder)
+    if folder.exists() or not folder.name:
+        return
+    try:
+        aside = sorted(folder.parent.glob(f".{glob.escape(folder.name)}-*-old"))
+        if aside:
+            os.replace(aside[-1], folder)
+    except OSError:  # nothing can be read or written there, so nothing can be recovered
+        pass
 
 
 def _umask() -> int:

@@ -23,13 +23,25 @@ STUDIES_BY_NAME: dict[str, Study] = {
 
 
 def load_study(name: str, path: Path | None = None) -> dict:
-    """The results of a study as `run_study` wrote them."""
+    """The results of a study as `run_study` wrote them.
+
+    Raises FileNotFoundError if there are none, ValueError if the file is not the file of a study.
+    """
     path = STUDIES / f"{name}.json" if path is None else Path(path)
     if not path.exists():
         raise FileNotFoundError(
             f"no results of the study {name!r}: make them with python -m course_utils study {name}"
         )
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        keys = [(row["variant"], row["seed"], row["steps"]) for row in found["runs"]]
+        if not isinstance(found["name"], str) or len(set(keys)) < len(keys):
+            raise ValueError("a row is there twice")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is not the file of a study, or is damaged ({type(error).__name__}: {error})"
+        ) from error
+    return found
 
 
 def run_study(

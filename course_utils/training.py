@@ -5,6 +5,7 @@ best weights kept, early stopping, a progress bar, and a state file from which a
 resumes. Each of them is a callback (`course_utils.callbacks`), and so is whatever you add.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -132,7 +133,7 @@ def fit(
     select: str = "valid_loss",
     lower_is_better: bool = False,
     loss: Loss = attention_loss,
-    resume_file: Path | str | None = None,
+    resume: ResumeFile | Path | str | None = None,
     progress: bool = True,
     callbacks: Sequence[Callback] = (),
 ) -> History:
@@ -143,12 +144,16 @@ def fit(
     any other: higher, unless ``lower_is_better``). Without validation the last weights stay.
     ``loss(model, batch, label_smoothing)`` is what training minimises, by default that of a text.
 
-    ``resume_file``: an interrupted training resumes from this file when it is called again with
-    the same arguments, and reaches the same weights (`course_utils.callbacks.ResumeFile`).
-    ``callbacks`` are notified after the course's own; they cannot be stored in the file unless
-    they have a `Callback.state`.
+    ``resume`` is a file: an interrupted training resumes from it when `fit` is called again with
+    the same arguments, and reaches the same weights (`course_utils.callbacks.ResumeFile` has
+    further settings). ``callbacks`` are notified after the course's own; what they need to resume,
+    they return in `Callback.state`.
+
+    Raises FloatingPointError at the first loss that is not finite.
     """
     check_selection(settings, valid, evaluate, select)
+    if isinstance(resume, Path | str):
+        resume = ResumeFile(resume)
 
     def measure(trained: nn.Module) -> dict[str, float]:
         measured = {} if valid is None else {"valid_loss": validation_loss(trained, valid, loss)}
@@ -162,7 +167,7 @@ def fit(
             BestWeights(select, lower_is_better or select == "valid_loss"),
             EarlyStop(settings.patience),
             *callbacks,
-            *([] if resume_file is None else [ResumeFile(resume_file)]),
+            *([] if resume is None else [resume]),
             *([Progress()] if progress else []),
             Validation(measure, None if select == "valid_loss" else select),
         ],
@@ -182,6 +187,11 @@ def fit(
                 regulariser=settings.regulariser,
                 loss=loss,
             )
+            if not math.isfinite(nats):
+                raise FloatingPointError(
+                    f"the loss is {nats} at step {run.history.steps + 1}: the training has diverged"
+                    f" (learning_rate={settings.learning_rate}); try a lower rate"
+                )
             run.count(nats, batch.target_tokens)
             run.notify("after_step")
         run.take_time()

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 import course_utils.checkpoints as checkpoints
 from course_utils.checkpoints import (
     CheckpointError,
+    check_target,
     checkpoint_names,
     load_checkpoint,
     save_checkpoint,
@@ -259,12 +261,84 @@ def test_unknown_name(monkeypatch, tmp_path):
 
 def test_overwriting_replaces_everything(folder):
     before = contents(folder)
-    (folder / "leftover").write_text("of an older version")
     save(folder)
     after = contents(folder)
     assert set(after) == FILES and after["model.safetensors"] != before["model.safetensors"]
     assert load_checkpoint(folder).card["settings"]["source_size"] == 17
     assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
+
+
+def a_thesis(folder):
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("years of work")
+
+
+def a_checkpoint_with_notes(folder):
+    save(folder)
+    (folder / "notes.txt").write_text("mine")
+
+
+def several_checkpoints(folder):
+    for name in ("one", "two"):
+        save(folder / name)
+
+
+def weights_without_a_card(folder):
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"of another program")
+
+
+@pytest.mark.parametrize(
+    "make", [a_thesis, a_checkpoint_with_notes, several_checkpoints, weights_without_a_card]
+)
+def test_nothing_that_is_not_a_checkpoint_is_ever_replaced(make, tmp_path):
+    folder = tmp_path / "mine"
+    make(folder)
+    before = sorted(folder.rglob("*"))
+    for attempt in (check_target, save):
+        with pytest.raises(CheckpointError, match="mine is not the folder of a checkpoint"):
+            attempt(folder)
+    assert sorted(folder.rglob("*")) == before and list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_file_is_never_replaced(tmp_path):
+    (tmp_path / "mine").write_text("text")
+    with pytest.raises(CheckpointError, match="mine is a file"):
+        save(tmp_path / "mine")
+    assert (tmp_path / "mine").read_text() == "text"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_link_stays_a_link(tmp_path):
+    save(tmp_path / "real")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    before = contents(tmp_path / "real")
+    save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert contents(tmp_path / "real")["model.safetensors"] != before["model.safetensors"]
+
+
+def test_a_full_disk_is_found_before_the_training(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=3_000_000)
+    monkeypatch.setattr("course_utils.checkpoints.shutil.disk_usage", lambda folder: usage)
+    with pytest.raises(CheckpointError, match="3 MB are free, 100 MB are needed"):
+        check_target(tmp_path / "made")
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_the_training(tmp_path, monkeypatch):
+    def refuse(**where):
+        raise PermissionError(13, "Permission denied", str(where["dir"]))
+
+    monkeypatch.setattr("course_utils.checkpoints.tempfile.TemporaryFile", refuse)
+    with pytest.raises(CheckpointError, match="no checkpoint can be written to .*made: .*denied"):
+        check_target(tmp_path / "made")
+
+
+def test_a_checkpoint_is_found_after_a_kill_between_the_two_renames(folder):
+    os.replace(folder, folder.with_name(".tiny-abc-old"))
+    assert load_checkpoint(folder).name == "tiny"
+    os.replace(folder, folder.with_name(".tiny-abc-old"))
+    assert check_target(folder) == folder.resolve() and folder.exists()
 
 
 @pytest.mark.parametrize("failing", ["save_file", "replace", "vocabulary"])

@@ -8,6 +8,7 @@ import torch
 
 from course_utils import recipes, studies
 from course_utils.__main__ import main
+from course_utils.callbacks import Callback
 from course_utils.checkpoints import load_checkpoint
 from course_utils.recipes import RECIPES, train
 from course_utils.search import SearchSettings
@@ -65,6 +66,74 @@ def test_a_training_depends_on_its_seed_alone(tiny, tmp_path):
     first = weights(1, "a")
     assert torch.equal(first, weights(1, "b"))
     assert not torch.equal(first, weights(2, "c"))
+
+
+@pytest.mark.parametrize("lost_in", ["final_scores", "save_checkpoint"])
+def test_an_interruption_after_the_last_step_loses_nothing(tiny, tmp_path, monkeypatch, lost_in):
+    whole = train("tiny", out=tmp_path / "whole")
+
+    def interrupt(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recipes, lost_in, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train("tiny", out=tmp_path / "made")
+    steps = []
+    monkeypatch.setattr("course_utils.training.train_step", lambda *_, **__: steps.append(1))
+    card = train("tiny", out=tmp_path / "made")
+    assert steps == [] and card["sha256"] == whole["sha256"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "whole"]
+
+
+def test_a_resume_file_belongs_to_recipe_data_and_start(tiny, tmp_path, monkeypatch):
+    class Stop(Callback):
+        def after_validation(self, run, row):
+            self.seen = True  # the file is written after this: stop at the next step
+
+        def after_step(self, run):
+            if getattr(self, "seen", False):
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train("tiny", out=tmp_path / "made", callbacks=[Stop()])
+    resume = tmp_path / ".made.resume"
+    before = resume.read_bytes()
+    start = tmp_path / "start"
+    train("tiny", out=start)
+    other = replace(tiny, model=MODEL | {"dropout": 0.2})
+    data = tiny.data()
+    data.cards = [{"name": "others"}]
+    for changed, start_from, named in (
+        (other, None, "other model;"),
+        (replace(tiny, data=lambda: data), None, "other data;"),
+        (replace(tiny, batch_tokens=20), None, "other batch_tokens;"),
+        (tiny, str(start), "other start;"),
+    ):
+        monkeypatch.setitem(recipes.RECIPES, "tiny", changed)
+        with pytest.raises(ValueError, match=f"made.resume belongs to a training with {named}"):
+            train("tiny", out=tmp_path / "made", start=start_from)
+    with pytest.raises(ValueError, match="other settings;"):
+        train("tiny", out=tmp_path / "made", seed=8)
+    assert resume.read_bytes() == before
+
+
+def test_a_target_that_may_not_be_replaced_is_refused_before_the_training(
+    tiny, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(recipes, "train_model", pytest.fail)
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert main(["train", "tiny", "--out", str(tmp_path)]) == 1
+    assert "is not the folder of a checkpoint (found: thesis.tex)" in capsys.readouterr().err
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_diverged_training_is_one_line(tiny, tmp_path, capsys, monkeypatch):
+    settings = replace(tiny.settings, learning_rate=1e30)
+    monkeypatch.setitem(recipes.RECIPES, "tiny", replace(tiny, settings=settings))
+    assert main(["train", "tiny", "--out", str(tmp_path / "made")]) == 1
+    assert "the training has diverged" in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()
 
 
 def test_the_train_command_writes_for_tensorboard(tiny, tmp_path, capsys):
@@ -147,6 +216,29 @@ def test_a_study_has_a_row_for_each_training_and_goes_on_where_it_stopped(
     run_study("small", path)
     assert len(measured) == 4  # only the missing one was trained again
     assert [(r["variant"], r["seed"]) for r in load_study("small", path)["runs"]][-1] == ("dot", 4)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[1, 2]",
+        b'{"name": "small"}',
+        b'{"name": "small", "runs": [{"seed": 1}]}',
+        b'{"name": 3, "runs": []}',
+        b"\xff\xfe",
+        b'{"name": "small", "runs": [{"variant": "dot", "seed": 0, "steps": 2},'
+        b' {"variant": "dot", "seed": 0, "steps": 2}]}',
+    ],
+)
+def test_a_file_that_is_not_of_a_study_is_named_and_left_alone(content, tiny, tmp_path, capsys):
+    file = tmp_path / "notes.json"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match="notes.json is not the file of a study"):
+        load_study("bottleneck", file)
+    assert main(["study", "bottleneck", "--out", str(file)]) == 1
+    assert "notes.json is not the file of a study" in capsys.readouterr().err
+    assert file.read_bytes() == content
 
 
 def test_two_calls_can_share_a_study(tiny, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from course_utils.runtime import (
     default_device,
     evaluating,
     progress_bar,
+    recover_folder,
     replacing,
     replacing_folder,
     write_text,
@@ -80,6 +81,31 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
         raise KeyboardInterrupt
     assert [path.name for path in folder.iterdir()] == ["new.txt"]
     assert [path.name for path in folder.parent.iterdir()] == ["folder"]
+
+
+def test_a_folder_is_recovered_after_a_kill_between_the_two_renames(tmp_path, monkeypatch):
+    folder = tmp_path / "made [1]"  # characters that mean something in a pattern
+    with replacing_folder(folder) as partial:
+        write_text(partial / "file", "old")
+
+    class Killed(BaseException):
+        pass
+
+    def die_at_the_second(old, new, replace=os.replace):
+        if os.fspath(new) == os.fspath(folder):
+            raise Killed
+        replace(old, new)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("course_utils.runtime.os.replace", die_at_the_second)
+        with pytest.raises(Killed), replacing_folder(folder) as partial:
+            write_text(partial / "file", "new")
+    assert not folder.exists()
+    recover_folder(folder)
+    assert (folder / "file").read_text() == "old"
+    recover_folder(folder)  # nothing is left to do
+    recover_folder(tmp_path / "nothing")
+    assert [path.name for path in tmp_path.iterdir()] == ["made [1]"]
 
 
 def test_a_progress_bar_is_on_standard_error_or_silent(capfd):

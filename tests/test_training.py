@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.batches import Batch, BucketedBatches, Example, make_batch
-from course_utils.callbacks import Callback, TensorBoard, one_cycle
+from course_utils.callbacks import Callback, ResumeFile, TensorBoard, one_cycle
 from course_utils.models.builders import build_translator
 from course_utils.training import (
     FitSettings,
@@ -275,10 +275,10 @@ def test_interrupted_training_reaches_the_same_weights(tmp_path_factory, decoder
     file = tmp_path_factory.mktemp("resume") / "folder" / "state"
     for stop in sorted(stops):
         model = tiny_translator(decoder, score, layers=2)
-        run(model, partial(interrupted, stop), resume_file=file)
+        run(model, partial(interrupted, stop), resume=file)
         assert file.exists() == (stop >= SETTINGS.validate_every)
     model = tiny_translator(decoder, score, layers=2)
-    history = run(model, resume_file=file)
+    history = run(model, resume=file)
     assert same(weights_of(model), weights_of(whole))
     assert not list(file.parent.glob("*"))  # complete: nothing is left
     assert (history.steps, history.tokens, history.best_step) == (
@@ -304,23 +304,23 @@ def test_stopped_at_the_very_end_it_still_finishes(tmp_path):
     valid = [random_batch(LENGTHS, seed=9)]
     whole = tiny_translator()
     fit(whole, batches(), SETTINGS, valid=valid, progress=False)
-    interrupted(12, tiny_translator(), batches(), SETTINGS, valid=valid, resume_file=file)
+    interrupted(12, tiny_translator(), batches(), SETTINGS, valid=valid, resume=file)
     model = tiny_translator()
-    fit(model, batches(), SETTINGS, valid=valid, progress=False, resume_file=file)
+    fit(model, batches(), SETTINGS, valid=valid, progress=False, resume=file)
     assert same(weights_of(model), weights_of(whole)) and not file.exists()
 
 
 def test_resuming_with_other_settings_is_refused(tmp_path):
     file = tmp_path / "state"
-    interrupted(6, tiny_translator(), batches(), SETTINGS, resume_file=file)
+    interrupted(6, tiny_translator(), batches(), SETTINGS, resume=file)
     for changes in ({"seed": 6}, {"steps": 13}, {"learning_rate": 0.1}):
-        with pytest.raises(ValueError, match="state belongs to a training with other settings"):
+        with pytest.raises(ValueError, match="state belongs to a training with other settings;"):
             fit(
                 tiny_translator(),
                 batches(),
                 replace(SETTINGS, **changes),
                 progress=False,
-                resume_file=file,
+                resume=file,
             )
     assert file.exists()
 
@@ -388,7 +388,7 @@ def test_a_training_that_stopped_early_does_not_go_on_when_resumed(tmp_path):
     file = tmp_path / "state"
     budget = replace(SETTINGS, patience=1)
     evaluate, seen = scripted([1.0, 4.0, 2.0, 3.0])
-    chosen = {"evaluate": evaluate, "select": "score", "resume_file": file}
+    chosen = {"evaluate": evaluate, "select": "score", "resume": file}
     interrupted(9, tiny_translator(), batches(), budget, **chosen)
     model = tiny_translator()
     history = fit(model, batches(), budget, progress=False, **chosen)
@@ -472,7 +472,7 @@ def test_the_state_of_a_callback_survives_an_interruption(tmp_path):
         def load_state(self, saved):
             self.steps = saved["steps"]
 
-    chosen = {"resume_file": tmp_path / "state", "progress": False}
+    chosen = {"resume": tmp_path / "state", "progress": False}
     with pytest.raises(KeyboardInterrupt):
         fit(tiny_translator(), batches(), SETTINGS, callbacks=[Counter(), Interrupt(8)], **chosen)
     counter = Counter()
@@ -508,11 +508,57 @@ def test_last_step_is_always_validated():
     assert [row["step"] for row in history.rows] == [3, 4]
 
 
-def test_a_training_that_diverges_still_ends():
-    model = tiny_translator()
-    budget = replace(SETTINGS, learning_rate=1e30)
-    history = fit(model, batches(), budget, valid=[random_batch(LENGTHS)], progress=False)
-    assert history.steps == 12
+def test_a_training_that_diverges_stops_and_says_so(tmp_path):
+    budget, recorder = replace(SETTINGS, learning_rate=1e30), Recorder()
+    with pytest.raises(FloatingPointError, match=r"the loss is (nan|inf) at step \d+: .*1e\+30"):
+        fit(tiny_translator(), batches(), budget, progress=False, callbacks=[recorder])
+    assert recorder.seen[-1][0] == "close" and recorder.seen[-1][1] < 12
+
+
+def test_a_resume_file_belongs_to_one_training(tmp_path):
+    file = tmp_path / "state"
+    mine = {"name": "mine", "data": "a1"}
+    interrupted(6, tiny_translator(), batches(), SETTINGS, resume=ResumeFile(file, mine))
+    content = file.read_bytes()
+    for other, named in (
+        ({"name": "mine", "data": "b2"}, "other data;"),
+        ({"name": "yours", "data": "b2"}, "other name, data;"),
+        ({}, "other name, data;"),
+    ):
+        with pytest.raises(ValueError, match=named):
+            quiet_fit(tiny_translator(), batches(), SETTINGS, resume=ResumeFile(file, other))
+    assert file.read_bytes() == content
+    history = quiet_fit(tiny_translator(), batches(), SETTINGS, resume=ResumeFile(file, mine))
+    assert history.steps == 12 and not file.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a resume file", None])
+def test_a_damaged_resume_file_is_named(tmp_path, content):
+    file = tmp_path / "state"
+    if content is None:
+        interrupted(6, tiny_translator(), batches(), SETTINGS, resume=file)
+        content = file.read_bytes()[:-300]
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match="state is damaged or does not belong to a training"):
+        quiet_fit(tiny_translator(), batches(), SETTINGS, resume=file)
+    assert file.read_bytes() == content  # not ours to remove
+
+
+def test_a_kept_resume_file_only_finishes(tmp_path):
+    file, valid = tmp_path / "state", [random_batch(LENGTHS, seed=9)]
+    first, recorder = tiny_translator(), Recorder()
+    quiet_fit(first, batches(), SETTINGS, valid=valid, resume=ResumeFile(file, keep=True))
+    again = tiny_translator()
+    quiet_fit(
+        again,
+        batches(),
+        SETTINGS,
+        valid=valid,
+        resume=ResumeFile(file, keep=True),
+        callbacks=[recorder],
+    )
+    assert same(weights_of(first), weights_of(again)) and file.exists()
+    assert [event for event, _ in recorder.seen] == ["start", "end", "close"]
 
 
 def test_progress_bar_can_be_seen(capfd):

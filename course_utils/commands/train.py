@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.start,
             callbacks=[] if board is None else [TensorBoard(board)],
         )
-    except (CheckpointError, DataError, ImportError, ValueError) as error:
+    except (CheckpointError, DataError, FloatingPointError, ImportError, ValueError) as error:
         return fail(str(error))
     print(
         f"{card['name']}: {card['parameters']:,} parameters, {card['steps']:,} steps, "

@@ -3,12 +3,11 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 
 import torch
 from torch import nn
 
-from course_utils.callbacks import Callback
+from course_utils.callbacks import Callback, ResumeFile
 from course_utils.checkpoints import Checkpoint, load_checkpoint
 from course_utils.metrics import TextScore
 from course_utils.runtime import default_device
@@ -67,13 +66,13 @@ def train_model(
     recipe: Recipe,
     data: TaskData,
     *,
-    resume_file: Path | None = None,
+    resume: ResumeFile | None = None,
     progress: bool = True,
     callbacks: Sequence[Callback] = (),
 ) -> tuple[nn.Module, History, dict]:
     """Build and train a recipe's model on ``data``.
 
-    Returns the model, its history, and the settings it was built with. ``resume_file``,
+    Returns the model, its history, and the settings it was built with. ``resume``,
     ``progress`` and ``callbacks`` are those of `course_utils.training.fit`.
     """
     task = recipe.task
@@ -104,7 +103,7 @@ def train_model(
         select=f"valid_{recipe.select}",
         lower_is_better=recipe.select in task.lower_is_better,
         loss=task.loss,
-        resume_file=resume_file,
+        resume=resume,
         progress=progress,
         callbacks=callbacks,
     )
