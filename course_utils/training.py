@@ -46,7 +46,7 @@ Loss = Callable[[nn.Module, Batch, float], Tensor]
 
 
 def sequence_loss(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy in nats over all tokens that are no padding.
+    """Mean cross-entropy in nats over all tokens that are not padding.
 
     ``logits`` (B, Tt, V), ``targets`` (B, Tt) with PAD where nothing is to be predicted.
     ``label_smoothing`` ε gives 1 − ε to the right token and spreads ε evenly over all V (Szegedy
@@ -62,18 +62,24 @@ def sequence_loss(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0)
     )
 
 
-def doubly_stochastic(weights: Tensor, targets: Tensor) -> Tensor:
+def doubly_stochastic(
+    weights: Tensor, targets: Tensor, attend_mask: Tensor | None = None
+) -> Tensor:
     """Mean over inputs of Σ_i (1 − Σ_t α_ti)² (Xu et al. 2015, eq. 14, second term).
 
-    ``weights`` (B, Tt, Tk); steps whose target (B, Tt) is PAD do not count. It is zero when every
-    position has received a weight of 1 in total over the whole output.
+    ``weights`` (B, Tt, Tk); steps whose target (B, Tt) is PAD do not count, nor do positions that
+    ``attend_mask`` (B, Tk) excludes: without it, padding would count as never attended to. It is
+    zero if every position has received a total weight of 1 over the whole output.
     """
     total = (weights * (targets != PAD)[..., None]).sum(dim=1)
-    return ((1 - total) ** 2).sum(dim=1).mean()
+    missing = (1 - total) ** 2
+    if attend_mask is not None:
+        missing = missing * attend_mask
+    return missing.sum(dim=1).mean()
 
 
 def attention_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
-    """`sequence_loss` of a model that reads the true targets (teacher forcing): the usual loss."""
+    """`sequence_loss` of a model that reads the true targets (teacher forcing), the usual loss."""
     logits, _ = model(batch)
     return sequence_loss(logits, batch.target_out, label_smoothing)
 
@@ -90,18 +96,20 @@ def train_step(
 ) -> float:
     """One update of the weights; returns the loss (nats a token) before it.
 
-    Gradients are scaled down to a norm of ``clip`` when they exceed it (Pascanu et al. 2013).
-    ``loss`` is what is minimised. With `attention_loss`, ``regulariser`` adds λ `doubly_stochastic`
-    to it, which is not part of what is returned.
+    Gradients are scaled down to a norm of ``clip`` if they exceed it (Pascanu et al. 2013). ``loss``
+    is minimised; with `attention_loss`, ``regulariser`` λ adds λ times `doubly_stochastic` to it,
+    which is not included in the returned loss.
     """
     if regulariser and loss is not attention_loss:
         raise ValueError(
-            "the regulariser needs the weights of a decoder: it goes with no other loss"
+            "the regulariser needs a decoder's weights, so it works with attention_loss only"
         )
     if regulariser:
-        logits, weights = model(batch)
+        memory = model.remember(batch)
+        logits, weights = model.decoder(memory, batch.target_in)
         value = sequence_loss(logits, batch.target_out, label_smoothing)
-        minimised = value + regulariser * doubly_stochastic(weights, batch.target_out)
+        term = doubly_stochastic(weights, batch.target_out, memory.attend_mask)
+        minimised = value + regulariser * term
     else:
         minimised = value = loss(model, batch, label_smoothing)
     optimizer.zero_grad()

@@ -15,6 +15,7 @@ from course_utils.callbacks import Callback, ResumeFile, TensorBoard, one_cycle
 from course_utils.models.builders import build_translator
 from course_utils.training import (
     FitSettings,
+    doubly_stochastic,
     fit,
     sequence_loss,
     train_step,
@@ -587,3 +588,26 @@ def test_padded_logits_do_not_change_smoothing():
     logits, targets = torch.randn(1, 5, 9), torch.tensor([[4, 5, 2, PAD, PAD]])
     expected = F.cross_entropy(logits[0, :3], targets[0, :3], label_smoothing=0.1)
     torch.testing.assert_close(sequence_loss(logits, targets, 0.1), expected)
+
+
+def test_the_regulariser_does_not_count_padding():
+    """The same examples give the same update, however wide the padding of their batch is."""
+    weights = torch.tensor([[[0.5, 0.25, 0.25], [0.5, 0.5, 0.0]]])
+    targets = torch.tensor([[4, 2]])
+    mask = torch.ones(1, 3, dtype=torch.bool)
+    expected = 0.0 + 0.25**2 + 0.75**2
+    assert doubly_stochastic(weights, targets, mask).item() == pytest.approx(expected)
+    wide, wide_mask = F.pad(weights, (0, 4)), F.pad(mask, (0, 4))
+    assert doubly_stochastic(wide, targets, wide_mask).item() == pytest.approx(expected)
+    assert doubly_stochastic(wide, targets).item() == pytest.approx(expected + 4)
+
+    narrow = random_batch([(4, 2), (3, 3)], seed=3)
+    padded = replace(narrow, source=F.pad(narrow.source, (0, 5)))
+    found = []
+    for batch in (narrow, padded):
+        model = tiny_translator(dropout=0.0, train=True)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+        train_step(model, batch, optimizer, regulariser=0.3)
+        found.append(weights_of(model))
+    for name, weight in found[0].items():
+        torch.testing.assert_close(found[1][name], weight, msg=name)
