@@ -96,9 +96,9 @@ def train_step(
 ) -> float:
     """One update of the weights; returns the loss (nats a token) before it.
 
-    Gradients are scaled down to a norm of ``clip`` if they exceed it (Pascanu et al. 2013). ``loss``
-    is minimised; with `attention_loss`, ``regulariser`` λ adds λ times `doubly_stochastic` to it,
-    which is not included in the returned loss.
+    Gradients are scaled down to a norm of ``clip`` if they exceed it (Pascanu et al. 2013).
+    ``loss`` is minimised; with `attention_loss`, ``regulariser`` λ adds λ times `doubly_stochastic`
+    to it, which is not included in the returned loss.
     """
     if regulariser and loss is not attention_loss:
         raise ValueError(
