@@ -4,9 +4,6 @@ import base64
 import math
 
 import matplotlib
-
-matplotlib.use("Agg")
-
 import matplotlib.pyplot as plt
 import nbconvert
 import nbformat
@@ -24,9 +21,9 @@ from course_utils.plotting import (
     picture_attention,
     score_by_length,
     show,
+    style,
     training_curves,
 )
-from course_utils.plotting import style as plotting
 
 SOURCE = ["the", "black", "cat", "PAD", "PAD"]
 TARGET = ["le", "chat", "noir"]
@@ -114,7 +111,14 @@ def test_matrix_takes_any_kind_of_array(weights):
 
 
 @pytest.mark.parametrize(
-    "shape, cause", [((5, 3), "swapped"), ((2, 3, 5), "pick one sentence"), ((3, 4), "end mark")]
+    "shape, cause",
+    [
+        ((5, 3), "swapped"),
+        ((2, 5, 3), "swapped"),
+        ((2, 4, 3, 5), "pick one sentence"),
+        ((3, 4), "end mark"),
+        ((5,), "queries"),
+    ],
 )
 def test_matrix_refuses_sizes_that_do_not_fit(shape, cause):
     with pytest.raises(ValueError, match=cause) as caught:
@@ -127,6 +131,39 @@ def test_matrix_refuses_a_wrong_mask_and_links_outside():
         attention_matrix(example_weights(), SOURCE, TARGET, column_mask=torch.ones(3))
     with pytest.raises(ValueError, match="column 1, row 4.*swapped"):
         attention_matrix(example_weights(), SOURCE, TARGET, gold={(1, 4)})
+
+
+def head_weights(*shape):
+    generator = torch.Generator().manual_seed(0)
+    return torch.softmax(torch.randn(*shape, generator=generator), dim=-1)
+
+
+@pytest.mark.parametrize("heads", [1, 2, 6])
+def test_matrix_has_a_panel_for_each_head(heads):
+    weights = head_weights(heads, 3, 5)
+    axes = attention_matrix(weights, SOURCE, TARGET, title="Layer 1", gold={(4, 1)})
+    assert axes.shape == (heads,)
+    for number, (ax, head) in enumerate(zip(axes, weights, strict=True), start=1):
+        np.testing.assert_allclose(ax.images[0].get_array(), head)
+        assert ax.images[0].get_clim() == (0, 1)
+        assert ax.get_title(loc="left") == f"head {number}"
+        assert [label.get_text() for label in ax.get_xticklabels()] == SOURCE
+        assert [label.get_text() for label in ax.get_yticklabels()] == TARGET
+        assert len([patch for patch in ax.patches if not patch.get_fill()]) == 1
+    figure = axes[0].figure
+    assert figure.get_suptitle() == "Layer 1"
+    assert len(figure.axes) == heads + 1  # one colour bar for all, no empty panel
+
+
+def test_heads_are_drawn_on_the_given_axes():
+    fig, axes = new_figure(8, 6, columns=2, rows=2)
+    found = attention_matrix(head_weights(4, 3, 5), SOURCE, TARGET, ax=axes, title="Layer 1")
+    assert list(found) == list(axes.flat) and plt.get_fignums() == [fig.number]
+    assert found[2].get_title(loc="left") == "Layer 1, head 3"
+    with pytest.raises(ValueError, match="3 heads, but 4 axes"):
+        attention_matrix(head_weights(3, 3, 5), SOURCE, TARGET, ax=axes)
+    with pytest.raises(ValueError, match="no head"):
+        attention_matrix(torch.zeros(0, 3, 5), SOURCE, TARGET)
 
 
 def test_functions_draw_on_the_given_axes_and_return_them():
@@ -275,7 +312,7 @@ def displayed(monkeypatch):
         calls.append((objects, options))
 
     monkeypatch.setattr("IPython.display.display", display)
-    monkeypatch.setattr(plotting, "_in_ipython", lambda: True)
+    monkeypatch.setattr(style, "in_notebook", lambda: True)
     return calls
 
 
@@ -310,6 +347,19 @@ def test_show_takes_axes_too_and_gives_the_same_bytes_again(displayed):
     assert not plt.get_fignums()
 
 
+def test_show_takes_an_array_of_axes(displayed):
+    show(attention_matrix(head_weights(2, 3, 5), SOURCE, TARGET), alt="two heads")
+    assert len(displayed) == 1 and not plt.get_fignums()
+
+
+def test_show_fills_values_into_the_alternative_text(displayed):
+    show(new_figure(2, 1)[0], alt="{n} errors, {rate:.1f} %", n=3, rate=2.345)
+    assert displayed[0][0][0]["text/plain"] == "3 errors, 2.3 %"
+    with pytest.raises(ValueError, match="in the text: count; .*without a value: n"):
+        show(new_figure(2, 1)[0], alt="{n} errors", count=3)
+    assert not plt.get_fignums()
+
+
 @pytest.mark.parametrize("alt", ["", "  ", None])
 def test_show_wants_alternative_text(alt):
     with pytest.raises(ValueError, match="say in words"):
@@ -335,12 +385,36 @@ def test_picture_attention_has_a_panel_for_each_word():
         picture, weights, ["one", "two", "three"], masks=[mask, None, None], columns=2
     )
     assert len(fig.axes) == 4 and [ax.get_title() for ax in fig.axes[1:]] == [
-        "one  1.00", "two  1.00", "three  1.00"
-    ]  # fmt: skip
+        "one  1.00",
+        "two  1.00",
+        "three  1.00",
+    ]
     light = fig.axes[1].images[1]
     assert light.get_array()[0, 2, 3] > 0.8 and light.get_array()[2, 0, 3] == 0
     assert light.get_extent() == [-0.5, 17.5, 11.5, -0.5]  # the light covers the whole picture
     plt.close(fig)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_picture_attention_has_a_block_of_panels_for_each_head(first):
+    picture = np.full((12, 18, 3), 200, np.uint8)
+    weights = np.full((2, 3, 9), 0.1)
+    weights[0, :, 2], weights[1, :, 6] = 0.5, 0.25
+    fig = picture_attention(picture, weights, ["one", "two", "three"], columns=2, first=first)
+    columns, rows = 2, 2
+    assert len(fig.axes) == 2 * rows * columns
+    for head, place in enumerate([(0, 2), (2, 0)]):
+        block = fig.axes[head * rows * columns :][: rows * columns]
+        panels = [ax for ax in block if len(ax.images) == 2]
+        assert len(panels) == 3
+        for ax in panels:
+            light = ax.images[1].get_array()[..., 3]
+            assert np.unravel_index(light.argmax(), light.shape) == place
+        titles = [ax.get_title() for ax in block]
+        largest = (".50", ".25")[head]
+        name, one = f"head {head + 1}", f"one  {largest}"
+        assert titles[0] == (name if first else f"{name}: {one}")
+        assert f"three  {largest}" in titles
 
 
 def test_picture_attention_says_what_does_not_fit():
@@ -349,6 +423,11 @@ def test_picture_attention_says_what_does_not_fit():
         picture_attention(picture, np.ones((3, 9)), ["one", "two"])
     with pytest.raises(ValueError, match="square"):
         picture_attention(picture, np.ones((2, 8)), ["one", "two"])
+    for shape in ((4, 3, 9), (2, 4, 2, 9), (9,)):
+        with pytest.raises(ValueError, match="heads, words"):
+            picture_attention(picture, np.ones(shape), ["one", "two"])
+    with pytest.raises(ValueError, match="no head"):
+        picture_attention(picture, np.ones((0, 2, 9)), ["one", "two"])
     with pytest.raises(ValueError, match="height, width, 3"):
         picture_attention(picture[..., 0], np.ones((1, 9)), ["one"])
     with pytest.raises(ValueError, match="1 masks for 2 words"):

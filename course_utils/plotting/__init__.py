@@ -1,6 +1,7 @@
 """Plots of the course: one style, heat maps, charts, and attention over pictures.
 
-What several notebooks draw with is here; sounds, texts and diagrams have modules of their own.
+What several notebooks use is offered here; sounds (`audio`), highlighted texts (`texts`) and
+drawings of ideas (`diagrams`) are imported from their own modules.
 """
 
 from course_utils.plotting.charts import bars, score_by_length, training_curves

@@ -1,38 +1,41 @@
 """Charts: scores by length, training curves, bars."""
 
 import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from course_utils.plotting.matrices import _array
+from course_utils.plotting.arrays import to_numpy
 from course_utils.plotting.style import COLOURS, LIGHT, MARKERS, new_figure
 
 __all__ = ["bars", "score_by_length", "training_curves"]
 
 
 def score_by_length(
-    lengths,
-    scores_by_name,
+    lengths: Any,
+    scores_by_name: Mapping[str, Any],
     *,
-    spread=None,
-    training_range=None,
-    ax=None,
-    ylabel="score",
-    xlabel="sentence length (words)",
-):
+    spread: Mapping[str, Any] | None = None,
+    training_range: tuple[float, float] | None = None,
+    ax: Axes | None = None,
+    ylabel: str = "score",
+    xlabel: str = "sentence length (words)",
+) -> Axes:
     """One line for each model: its score against the length of the sentence.
 
-    lengths: x positions, for example the middle of each length bucket.
+    lengths: (lengths,), the x positions, for example the middle of each length bucket.
     scores_by_name: name → one score for each length (NaN leaves a gap). Scores of several seeds may
         be given as rows (seeds, lengths): the line is their mean, and the band runs from the lowest
         to the highest.
     spread: name → half-widths of the band (lengths,), or a pair (low, high); for scores that are
-        means already.
+        already means.
     training_range: (shortest, longest) length seen in training; shaded.
-    Lines carry their names at the right end. Returns the axes; raises ValueError on unequal sizes.
+    Lines are labelled at their right end. Returns the axes; raises ValueError when sizes differ.
     """
-    lengths = _array(lengths).astype(float)
+    lengths = to_numpy(lengths).astype(float)
     if lengths.ndim != 1 or not len(lengths):
         raise ValueError(f"lengths needs shape (lengths,), got {lengths.shape}")
     if ax is None:
@@ -41,10 +44,16 @@ def score_by_length(
         low, high = training_range
         ax.axvspan(low, high, color=LIGHT, zorder=0, linewidth=0)
         ax.annotate(
-            "lengths seen in training", xy=((low + high) / 2, 0), xytext=(0, 4),
-            xycoords=("data", "axes fraction"), textcoords="offset points", ha="center",
-            va="bottom", fontsize=10, color="#595959",
-        )  # fmt: skip
+            "lengths seen in training",
+            xy=((low + high) / 2, 0),
+            xytext=(0, 4),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=10,
+            color="#595959",
+        )
     ends, lowest = [], math.inf
     for index, (name, scores) in enumerate(scores_by_name.items()):
         mean, low, high = _band(name, lengths, scores, None if spread is None else spread.get(name))
@@ -66,22 +75,22 @@ def score_by_length(
     return ax
 
 
-def training_curves(history, ax=None, *, ylabel="loss (nats per token)"):
+def training_curves(
+    history: Any, ax: Axes | None = None, *, ylabel: str = "loss (nats per token)"
+) -> Axes:
     """Training and validation loss against steps.
 
     history: rows such as {"step": 100, "loss": 3.2, "valid_loss": 3.4} (what `fit` returns as
         `history.rows`; a row may lack either loss), or an object or dict with lists `steps`, `loss`
-        and, if there is one, `valid`.
+        and, optionally, `valid`.
     Returns the axes. Raises ValueError when there is nothing to draw.
     """
     curves = {
-        name: (steps, values)
-        for name, (steps, values) in _history(history).items()
-        if len(steps)
-    }  # fmt: skip
+        name: (steps, values) for name, (steps, values) in _history(history).items() if len(steps)
+    }
     if not curves:
         raise ValueError(
-            'the history holds no losses: rows need "step" and "loss" or "valid_loss", for example'
+            'the history contains no losses: rows need "step" and "loss" or "valid_loss", such as'
             ' {"step": 100, "loss": 3.2, "valid_loss": 3.4}'
         )
     if ax is None:
@@ -102,16 +111,25 @@ def training_curves(history, ax=None, *, ylabel="loss (nats per token)"):
     return ax
 
 
-def bars(names, values, spread=None, chance=None, ax=None, ylabel="score", *, digits=None):
-    """Horizontal bars with their numbers at the ends; the first name stands on top.
+def bars(
+    names: Iterable[object],
+    values: Any,
+    spread: Any = None,
+    chance: float | None = None,
+    ax: Axes | None = None,
+    ylabel: str = "score",
+    *,
+    digits: int | None = None,
+) -> Axes:
+    """Horizontal bars with their numbers at the ends; the first name is at the top.
 
     values, spread: one number for each name; spread is the half-width of the error bar.
-    chance: what guessing reaches, drawn as a dashed line. `ylabel` names the quantity (it stands
-    below the bars, which lie on their side). digits: decimals of the numbers (chosen when None).
-    Returns the axes; raises ValueError when the sizes differ.
+    chance: the value that guessing reaches, drawn as a dashed line. ylabel: the quantity (written
+    below the bars, because they are horizontal). digits: decimals of the numbers, by default chosen
+    from their size. Returns the axes; raises ValueError when sizes differ.
     """
-    names, values = [str(name) for name in names], _array(values).astype(float)
-    errors = None if spread is None else _array(spread).astype(float)
+    names, values = [str(name) for name in names], to_numpy(values).astype(float)
+    errors = None if spread is None else to_numpy(spread).astype(float)
     for what, array in (("values", values), ("spread", errors)):
         if array is not None and array.shape != (len(names),):
             raise ValueError(f"{len(names)} names, but {what} of shape {array.shape}")
@@ -129,10 +147,15 @@ def bars(names, values, spread=None, chance=None, ax=None, ylabel="score", *, di
         if math.isnan(value):
             continue
         text = ax.annotate(
-            f"{value:,.{digits}f}", (end, position), xytext=(-6 if value < 0 else 6, 0),
-            textcoords="offset points", va="center", ha="right" if value < 0 else "left",
-            fontweight="bold", zorder=4,
-        )  # fmt: skip
+            f"{value:,.{digits}f}",
+            (end, position),
+            xytext=(-6 if value < 0 else 6, 0),
+            textcoords="offset points",
+            va="center",
+            ha="right" if value < 0 else "left",
+            fontweight="bold",
+            zorder=4,
+        )
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
     ax.set_yticks(positions, names)
     ax.invert_yaxis()
@@ -145,15 +168,23 @@ def bars(names, values, spread=None, chance=None, ax=None, ylabel="score", *, di
     if chance is not None:
         ax.axvline(chance, color="#1A1A1A", linestyle="--", linewidth=1.6)
         ax.annotate(
-            "chance", xy=(chance, 1), xycoords=("data", "axes fraction"), xytext=(0, 3),
-            textcoords="offset points", ha="center", va="bottom", fontsize=10,
-        )  # fmt: skip
+            "chance",
+            xy=(chance, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=10,
+        )
     return ax
 
 
-def _band(name, lengths, scores, spread):
-    """Mean line and the band's edges (None without a band) of one model."""
-    scores = _array(scores).astype(float)
+def _band(
+    name: str, lengths: np.ndarray, scores: Any, spread: Any
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Mean line of one model and the edges of its band (None without a band)."""
+    scores = to_numpy(scores).astype(float)
     if scores.shape[-1:] != lengths.shape or scores.ndim > 2:
         raise ValueError(
             f"{name}: scores of shape {scores.shape} for {len(lengths)} lengths;"
@@ -165,7 +196,7 @@ def _band(name, lengths, scores, spread):
         scores = scores.mean(0)
     if spread is None:
         return scores, None, None
-    spread = _array(spread).astype(float)
+    spread = to_numpy(spread).astype(float)
     if spread.shape == lengths.shape:
         return scores, scores - spread, scores + spread
     if spread.shape == (2, len(lengths)):
@@ -176,8 +207,8 @@ def _band(name, lengths, scores, spread):
     )
 
 
-def _label_ends(ax, ends):
-    """Names at the right ends of the lines, moved apart where they would overlap."""
+def _label_ends(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
+    """Write names at the right ends of the lines, moved apart where they would overlap."""
     if not ends:
         return
     bottom, top = ax.get_ylim()
@@ -198,13 +229,20 @@ def _label_ends(ax, ends):
     right = max(end[0] for end in ends)
     for (_, _, name, colour), place in zip(ends, places, strict=True):
         ax.annotate(
-            name, xy=(right, place), xytext=(10, 0), textcoords="offset points", va="center",
-            ha="left", color=colour, fontweight="bold", annotation_clip=False,
-        )  # fmt: skip
+            name,
+            xy=(right, place),
+            xytext=(10, 0),
+            textcoords="offset points",
+            va="center",
+            ha="left",
+            color=colour,
+            fontweight="bold",
+            annotation_clip=False,
+        )
 
 
-def _history(history):
-    """{"training": (steps, losses), "validation": (steps, losses)} from either form of history."""
+def _history(history: Any) -> dict[str, tuple[list, list]]:
+    """{"training": (steps, losses), "validation": (steps, losses)} from any form of history."""
     if hasattr(history, "rows"):
         history = history.rows
     if isinstance(history, list | tuple):
@@ -227,5 +265,5 @@ def _history(history):
     return curves
 
 
-def _is_number(value):
+def _is_number(value: Any) -> bool:
     return value is not None and not math.isnan(value)

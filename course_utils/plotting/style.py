@@ -1,15 +1,22 @@
 """The course's one figure style: colours, `new_figure`, and `show` with an alternative text."""
 
 import io
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from course_utils.messages import localised
+from course_utils.runtime import in_notebook
 
 __all__ = ["COLOURS", "WEIGHTS", "new_figure", "show", "use_course_style"]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7A5C00", "#56B4E9", "#1A1A1A")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # a second sign beside colour
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # lines differ in more than colour
 GOLD = "#D55E00"
 GREY = "#767676"
 LIGHT = "#EDEDED"
@@ -45,67 +52,58 @@ _STYLE = {
 }
 
 
-def use_course_style():
-    """Make the course's style matplotlib's default in this process (done by the import)."""
+def use_course_style() -> None:
+    """Make the course's style matplotlib's default in this process; importing this module does."""
     mpl.rcParams.update(_STYLE)
 
 
 use_course_style()
 
 
-def new_figure(width=7.0, height=4.0, columns=1, rows=1):
+def new_figure(
+    width: float = 7.0, height: float = 4.0, columns: int = 1, rows: int = 1
+) -> tuple[Figure, Any]:
     """A figure of `width` × `height` inches and its axes: one, or an array of rows × columns."""
     return plt.subplots(rows, columns, figsize=(width, height))
 
 
-def show(fig, alt):
+def show(fig: Figure | Axes | np.ndarray, /, alt: str, **values: object) -> None:
     """Display the figure as one PNG with alternative text, and close it (so it is not shown twice).
 
-    alt: what a person who cannot see the picture has to know, in a sentence or two. It is stored
-    with the output as `metadata["image/png"]["alt"]`, where nbconvert and others look for it, and
-    as the output's plain text, which a terminal or a text export shows in place of the picture.
-    Outside IPython the figure is only closed. Raises ValueError when `alt` is empty.
+    fig: a figure, axes in it, or an array of axes in it.
+    alt: what a reader who cannot see the picture needs to know, in a sentence or two; looked up in
+        the learner's language. Its placeholders, such as {word}, are filled from the keyword
+        `values` after the lookup, so in a notebook it is a literal. It is stored with the output as
+        `metadata["image/png"]["alt"]`, where nbconvert and others look for it, and as the output's
+        plain text, which a terminal or a text export shows in place of the picture.
+
+        show(fig, alt="Weights of the slots at temperature {temperature:.3g}", temperature=0.5)
+
+    Outside IPython the figure is only closed. Raises ValueError when `alt` is empty or when the
+    keywords do not match its placeholders.
     """
+    if isinstance(fig, np.ndarray):
+        fig = fig.flat[0]
     if hasattr(fig, "get_figure"):  # axes were given
         fig = fig.get_figure(root=True)
-    if not isinstance(alt, str) or not alt.strip():
-        raise ValueError('show(fig, alt="…"): say in words what the picture shows')
     try:
-        if _in_ipython():
+        if not isinstance(alt, str) or not alt.strip():
+            raise ValueError('show(fig, alt="…"): say in words what the picture shows')
+        text = localised(alt, **values).strip()
+        if in_notebook():
             from IPython.display import display
 
             display(
-                {"image/png": _png(fig), "text/plain": alt.strip()},
+                {"image/png": _png(fig), "text/plain": text},
                 raw=True,
-                metadata={
-                    "image/png": {"alt": alt.strip(), "width": round(96 * fig.get_figwidth())}
-                },
+                metadata={"image/png": {"alt": text, "width": round(96 * fig.get_figwidth())}},
             )
     finally:
         plt.close(fig)
 
 
-def _png(fig):
+def _png(fig: Figure) -> bytes:
     buffer = io.BytesIO()
     # No software version and no date inside: the same figure gives the same bytes.
     fig.savefig(buffer, format="png", dpi=144, bbox_inches="tight", metadata={"Software": None})
     return buffer.getvalue()
-
-
-def _in_ipython():
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    return get_ipython() is not None
-
-
-def _in_ipython():
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    return get_ipython() is not None
-
-
-use_course_style()

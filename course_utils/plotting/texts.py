@@ -1,11 +1,14 @@
-"""Highlighted text: words on a ground as dark as their weight, as a figure and as a web page."""
+"""Highlighted text: the darker a word's background, the larger its weight; figure and web page."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
+from course_utils.messages import _, catalogue
 from course_utils.plotting.style import GOLD, WEIGHTS, new_figure
 
 __all__ = ["highlight", "html_page"]
@@ -16,16 +19,17 @@ def highlight(
     weights: Sequence[float],
     rationale: Sequence[bool] | None = None,
     *,
-    ax=None,
+    ax: Axes | None = None,
     title: str | None = None,
     largest: float | None = None,
     columns: int = 100,
-):
-    """A text with each word on a ground as dark as its weight; deciding words underlined in gold.
+) -> Axes:
+    """A text whose words are darker the larger their weight; deciding words underlined in gold.
 
-    words, weights: one each. rationale: one bool a word, or None. largest: the weight that gets the
-    darkest ground, by default the largest of this text (so two texts compare only with the same).
-    columns: letters a line. Returns the axes; raises ValueError when the sizes differ.
+    words, weights, rationale: one word, one weight and, if given, one bool for each word.
+    largest: the weight that gets the darkest background, by default the largest of this text; texts
+        can be compared only if they share this number.
+    columns: characters per line. Returns the axes; raises ValueError when sizes differ.
     """
     words, weights = [str(word) for word in words], np.asarray(weights, dtype=float)
     marks = np.zeros(len(words), bool) if rationale is None else np.asarray(rationale, dtype=bool)
@@ -33,7 +37,7 @@ def highlight(
         if array.shape != (len(words),):
             raise ValueError(f"{len(words)} words, but {what} of shape {array.shape}")
     if columns < 1:
-        raise ValueError(f"a line needs room for at least one letter, got columns={columns}")
+        raise ValueError(f"a line needs room for at least one character, got columns={columns}")
     top = max(float(weights.max(initial=0)) if largest is None else largest, 1e-12)
     places, row, column = [], 0, 0
     for word in words:
@@ -50,9 +54,15 @@ def highlight(
         share = min(1.0, weight / top)
         ax.add_patch(_box(column - 0.35, row - 0.38, len(word) + 0.7, 0.76, WEIGHTS(0.85 * share)))
         ax.text(
-            column + len(word) / 2, row, word.replace("$", r"\$"), ha="center", va="center",
-            family="monospace", fontsize=10.5, color="white" if share > 0.6 else "#1A1A1A",
-        )  # fmt: skip
+            column + len(word) / 2,
+            row,
+            word.replace("$", r"\$"),
+            ha="center",
+            va="center",
+            family="monospace",
+            fontsize=10.5,
+            color="white" if share > 0.6 else "#1A1A1A",
+        )
         if marked:
             ax.plot([column - 0.2, column + len(word) + 0.2], [row + 0.42] * 2, color=GOLD, lw=2.2)
     if title:
@@ -60,17 +70,15 @@ def highlight(
     return ax
 
 
-def _box(x, y, width, height, colour):
-    from matplotlib.patches import Rectangle
-
+def _box(x: float, y: float, width: float, height: float, colour: Any) -> Rectangle:
     return Rectangle((x, y), width, height, facecolor=colour, edgecolor="none", zorder=0)
 
 
 PAGE = """<!doctype html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
-<title>What the attention looked at</title>
+<title>{title}</title>
 <style>
 body {{ font: 17px/1.9 Georgia, serif; max-width: 46em; margin: 2em auto; padding: 0 1em;
   color: #1a1a1a; background: #fff; }}
@@ -80,8 +88,7 @@ mark {{ color: inherit; padding: .1em .15em; border-radius: .2em; }}
 </style>
 </head>
 <body>
-<p>The darker a word, the larger its share of the attention; the darkest word of each text has
-the share given above it.</p>
+<p>{explanation}</p>
 {sections}
 </body>
 </html>
@@ -89,11 +96,11 @@ the share given above it.</p>
 
 
 class WeightedText(Protocol):
-    """What `html_page` shows of a text: a `Classification` of the classifier, for instance."""
+    """The attributes that `html_page` shows; `Classification` of the classifier has them."""
 
     text: str
     weights: np.ndarray  # (words,)
-    spans: list[tuple[int, int]]  # where each word stands in the text
+    spans: list[tuple[int, int]]  # start and end of each word in the text
 
     @property
     def words(self) -> list[str]: ...
@@ -106,10 +113,10 @@ class WeightedText(Protocol):
 
 
 def html_page(verdicts: Iterable[WeightedText]) -> str:
-    """A page that stands alone: each text with label, probability and its words highlighted.
+    """A self-contained page: each text with its label, its probability and its words highlighted.
 
-    What the texts contain is shown as text, markup in it included. A word shows its share when the
-    mouse rests on it.
+    The texts are escaped, so markup in them is shown, not interpreted. Hovering over a word shows
+    its share of the attention. Texts without words are left out.
     """
     sections = []
     for number, verdict in enumerate(verdicts, start=1):
@@ -126,9 +133,18 @@ def html_page(verdicts: Iterable[WeightedText]) -> str:
             )
             end = stop
         parts.append(escape(verdict.text[end:]))
-        head = (
-            f"{number}: {escape(verdict.label)}, probability {verdict.probability:.3f}; "
-            f"largest share {100 * top:.1f} %"
+        head = _("{number}: {label}, probability {probability:.3f}; largest share {share:.1f} %")
+        head = head.format(
+            number=number, label=verdict.label, probability=verdict.probability, share=100 * top
         )
-        sections.append(f"<section><h2>{head}</h2><p>{''.join(parts)}</p></section>")
-    return PAGE.format(sections="\n".join(sections))
+        sections.append(f"<section><h2>{escape(head)}</h2><p>{''.join(parts)}</p></section>")
+    explanation = _(
+        "The darker a word, the larger its share of the attention; the darkest word of each text"
+        " has the share given above it."
+    )
+    return PAGE.format(
+        language=escape(catalogue().info().get("language") or "en"),
+        title=escape(_("What the attention looked at")),
+        explanation=escape(explanation),
+        sections="\n".join(sections),
+    )
