@@ -6,57 +6,83 @@ A claim is measured again by every run: a notebook that executes is a notebook w
 
 import math
 import numbers
+from typing import Any
+
+from course_utils.messages import _, localised
 
 __all__ = ["ClaimError", "claim"]
 
 
 class ClaimError(AssertionError):
-    """A result that was stated does not hold in this run."""
+    """A stated result does not hold in this run."""
 
 
-def claim(text, value, at_least=None, at_most=None):
+def claim(
+    text: str,
+    value: Any,
+    /,
+    at_least: Any = None,
+    at_most: Any = None,
+    **values: object,
+) -> bool | int | float:
     """Print `✔ text: value (bound)` when the value keeps its bounds; raise when it does not.
 
+    text: what is claimed; looked up in the learner's language. Its placeholders, such as {way}, are
+        filled from the keyword `values` after the lookup, so it must be a literal.
     value: a Python number or bool, or anything with one element and `.item()` (PyTorch, NumPy).
     at_least, at_most: inclusive bounds in the value's own unit; at least one is needed.
     Returns the value as a plain Python number.
 
         claim("attention's share of the right slot", weights[0, 3], at_least=0.8)
         claim("both orders agree", torch.equal(a, b), at_least=True)
+        claim("{way}: errors in 100 words", errors[way], at_most=20, way=way)
 
-    Raises ClaimError (an AssertionError) when the value is outside its bounds, not a number (NaN),
-    or not one number at all; ValueError when the bounds themselves make no sense.
+    Raises ClaimError (an AssertionError) when the value is outside its bounds, is not a number
+    (NaN), or has more than one element; ValueError when the bounds themselves make no sense, or
+    when the keywords do not match the placeholders.
     """
     if not isinstance(text, str) or not text.strip():
         raise ValueError("claim(text, value, …): the text says what is claimed; it cannot be empty")
+    text = localised(text, **values)
     if at_least is None and at_most is None:
         raise ValueError(f"“{text}” claims nothing: give at_least=…, at_most=…, or both")
     low = None if at_least is None else _bound(text, "at_least", at_least)
     high = None if at_most is None else _bound(text, "at_most", at_most)
     if low is not None and high is not None and low > high:
         raise ValueError(
-            f"“{text}”: nothing is at least {_written(low)} and at most {_written(high)};"
+            f"“{text}”: no value is at least {_written(low)} and at most {_written(high)};"
             " are the two bounds swapped?"
         )
 
     bounds = _bounds(low, high)
     number = _number(value)
     if number is None:
-        raise ClaimError(f"✘ {text}: {_description(value)} is not one number (claimed: {bounds})")
+        raise ClaimError(
+            _("✘ {text}: {value} is not a single number (claimed: {bounds})").format(
+                text=text, value=_description(value), bounds=bounds
+            )
+        )
     if math.isnan(number):
-        raise ClaimError(f"✘ {text}: the value is NaN (claimed: {bounds})")
+        raise ClaimError(
+            _("✘ {text}: the value is NaN (claimed: {bounds})").format(text=text, bounds=bounds)
+        )
     too_low = low is not None and number < low
     too_high = high is not None and number > high
     if too_low or too_high:
-        raise ClaimError(f"✘ {text}: {_told_apart(number, low if too_low else high)} ({bounds})")
+        shown = _written_apart(number, low if too_low else high)
+        raise ClaimError(
+            _("✘ {text}: {value} ({bounds})").format(text=text, value=shown, bounds=bounds)
+        )
 
-    shown = _written(number)
-    print(f"✔ {text}: {shown}" if isinstance(number, bool) else f"✔ {text}: {shown} ({bounds})")
+    template = (
+        _("✔ {text}: {value}") if isinstance(number, bool) else _("✔ {text}: {value} ({bounds})")
+    )
+    print(template.format(text=text, value=_written(number), bounds=bounds))
     return number
 
 
-def _number(value):
-    """The value as a Python bool, int or float; None when it is not one number."""
+def _number(value: Any) -> bool | int | float | None:
+    """The value as a Python bool, int or float; None when it is not a single number."""
     if hasattr(value, "item"):
         try:
             value = value.item()
@@ -69,26 +95,25 @@ def _number(value):
     return None
 
 
-def _bound(text, name, bound):
+def _bound(text: str, name: str, bound: Any) -> bool | int | float:
     number = _number(bound)
     if number is None or math.isnan(number):
-        raise ValueError(f"“{text}”: {name} = {_description(bound)} is not one number")
+        raise ValueError(f"“{text}”: {name} = {_description(bound)} is not a single number")
     return number
 
 
-def _bounds(low, high):
-    parts = []
-    if low is not None:
-        parts.append(f"at least {_written(low)}")
-    if high is not None:
-        parts.append(f"at most {_written(high)}")
-    return " and ".join(parts)
+def _bounds(low: float | None, high: float | None) -> str:
+    if high is None:
+        return _("at least {low}").format(low=_written(low))
+    if low is None:
+        return _("at most {high}").format(high=_written(high))
+    return _("at least {low} and at most {high}").format(low=_written(low), high=_written(high))
 
 
-def _written(number, digits=3):
+def _written(number: bool | int | float, digits: int = 3) -> str:
     """Integers with thousands separators, other numbers to three significant digits."""
     if isinstance(number, bool):
-        return "yes" if number else "no"
+        return _("yes") if number else _("no")
     if isinstance(number, int):
         return f"{number:,}"
     if math.isinf(number):
@@ -100,16 +125,16 @@ def _written(number, digits=3):
     return f"{number:.{digits}g}"
 
 
-def _told_apart(number, bound):
-    """The number with as many digits as it takes not to look like the bound that it breaks."""
+def _written_apart(number: float, bound: float) -> str:
+    """The number with enough digits to look different from the bound that it breaks."""
     for digits in range(3, 18):
         if _written(number, digits) != _written(bound, digits):
             return _written(number, digits)
     return repr(number)
 
 
-def _description(value):
+def _description(value: Any) -> str:
     shape = getattr(value, "shape", None)
     if shape is not None and not callable(shape):
-        return f"{type(value).__name__} of shape {tuple(shape)}"
+        return _("{kind} of shape {shape}").format(kind=type(value).__name__, shape=tuple(shape))
     return f"{value!r}"

@@ -22,8 +22,10 @@ def test_a_picture_of_each_checkpoint_that_is_there():
 
 def test_what_is_missing_is_left_out(monkeypatch):
     monkeypatch.setattr(gallery, "checkpoint_names", lambda: ["translation-multi30k"])
-    drawn = {"translation": ("translation-multi30k", lambda c: (c, "alt")),
-             "speech": ("nowhere", pytest.fail)}  # fmt: skip
+    drawn = {
+        "translation": ("translation-multi30k", lambda c: (c, "alt")),
+        "speech": ("nowhere", pytest.fail),
+    }
     monkeypatch.setattr(gallery, "APPLICATIONS", drawn)
     assert list(application_pictures()) == [("translation", "translation-multi30k", "alt")]
 

@@ -54,12 +54,12 @@ def test_the_value_comes_back_as_a_python_number():
         (math.nan, {"at_least": 0.8}, ["NaN", "at least 0.8"]),
         (torch.tensor(math.nan), {"at_most": 0.8}, ["NaN", "at most 0.8"]),
         (-math.inf, {"at_least": 0}, ["−∞", "at least 0"]),
-        ("0.9", {"at_least": 0.8}, ["'0.9'", "not one number", "at least 0.8"]),
-        (None, {"at_least": 0.8}, ["None", "not one number"]),
-        ([0.9], {"at_least": 0.8}, ["[0.9]", "not one number"]),
-        (1j, {"at_least": 0.8}, ["1j", "not one number"]),
-        (torch.ones(2, 3), {"at_least": 0.8}, ["Tensor of shape (2, 3)", "not one number"]),
-        (np.ones(4), {"at_least": 0.8}, ["ndarray of shape (4,)", "not one number"]),
+        ("0.9", {"at_least": 0.8}, ["'0.9'", "not a single number", "at least 0.8"]),
+        (None, {"at_least": 0.8}, ["None", "not a single number"]),
+        ([0.9], {"at_least": 0.8}, ["[0.9]", "not a single number"]),
+        (1j, {"at_least": 0.8}, ["1j", "not a single number"]),
+        (torch.ones(2, 3), {"at_least": 0.8}, ["Tensor of shape (2, 3)", "not a single number"]),
+        (np.ones(4), {"at_least": 0.8}, ["ndarray of shape (4,)", "not a single number"]),
     ],
 )
 def test_a_false_claim_raises_with_text_value_and_bound(capsys, value, bounds, words):
@@ -82,7 +82,7 @@ def test_a_near_miss_is_written_so_that_it_differs_from_the_bound():
         (("nothing", 1.0), {}, "claims nothing"),
         (("", 1.0), {"at_least": 0}, "text"),
         ((0.9, "text"), {"at_least": 0}, "text"),
-        (("swapped", 1.0), {"at_least": 3, "at_most": 2}, "swapped"),
+        (("swapped", 1.0), {"at_least": 3, "at_most": 2}, "are the two bounds swapped"),
         (("bound", 1.0), {"at_least": math.nan}, "at_least = nan"),
         (("bound", 1.0), {"at_most": "3"}, "at_most = '3'"),
     ],
@@ -90,3 +90,28 @@ def test_a_near_miss_is_written_so_that_it_differs_from_the_bound():
 def test_bounds_that_make_no_sense_are_the_authors_mistake(arguments, bounds, message):
     with pytest.raises(ValueError, match=message):
         claim(*arguments, **bounds)
+
+
+@pytest.mark.parametrize("value", [0.5, True, 7])
+def test_values_in_the_title_are_filled_in(capsys, value):
+    claim("{way}, {rate:.1f} of {{all}}", value, at_most=10, way="CTC", rate=2.345)
+    assert capsys.readouterr().out.startswith("✔ CTC, 2.3 of {all}: ")
+    with pytest.raises(ClaimError, match="✘ CTC: "):
+        claim("{way}", value, at_least=11, way="CTC")
+
+
+def test_braces_without_values_are_text(capsys):
+    claim("the set {a, b}", 1, at_least=1)
+    assert capsys.readouterr().out == "✔ the set {a, b}: 1 (at least 1)\n"
+
+
+def test_a_misspelt_bound_is_not_taken_for_a_value():
+    with pytest.raises(ValueError, match="placeholder in the text: at_mots;.*misspelt"):
+        claim("rate", 1.0, at_least=0, at_mots=2)
+    with pytest.raises(ValueError, match="without a value: way"):
+        claim("{way} and {kind}", 1.0, at_least=0, kind="CTC")
+
+
+def test_title_and_values_may_be_named_like_the_parameters(capsys):
+    claim("{text} of {value}", 3, at_least=2, text="errors", value="CTC")
+    assert capsys.readouterr().out == "✔ errors of CTC: 3 (at least 2)\n"

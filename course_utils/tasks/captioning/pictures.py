@@ -2,10 +2,14 @@
 
 from functools import partial
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
 from course_utils.datasets.library_photos import shipped_photo
+from course_utils.messages import _
 
 
-def scene_figure(number: int = 12):
+def scene_figure(number: int = 12) -> Figure:
     """A generated scene, described word by word."""
     from course_utils.datasets.generated.scenes import scenes
     from course_utils.plotting import picture_attention
@@ -15,12 +19,12 @@ def scene_figure(number: int = 12):
     caption = Captioner.load("captioning-scenes").caption([scene.image], beam=5)[0]
     known = {c.text: c for c in scene.captions}.get(caption.text)
     masks = None
-    if known is not None:  # what the model wrote is true, so it is known what each word names
+    if known is not None:  # the caption is true, so each word names known pixels
         masks = [scene.mask(names) if names else None for names in known.names]
     return picture_attention(scene.image, caption.word_attention, caption.words, masks=masks)
 
 
-def photo_figure(name: str):
+def photo_figure(name: str) -> Figure:
     """A photo that comes with a library, described word by word."""
     from course_utils.models.photo_features import photo_features
     from course_utils.plotting import picture_attention
@@ -31,9 +35,8 @@ def photo_figure(name: str):
     return picture_attention(photo, caption.word_attention, caption.words)
 
 
-def captioning_picture(checkpoint: str):
-    """A photo that comes with a library, once for each word of its caption."""
-    from course_utils.datasets.library_photos import shipped_photo
+def captioning_picture(checkpoint: str) -> tuple[Axes, str]:
+    """A photo that comes with a library, once per word of its caption; axes and description."""
     from course_utils.models.photo_features import photo_features
     from course_utils.plotting import picture_attention
     from course_utils.tasks.captioning.captioner import Captioner
@@ -43,12 +46,13 @@ def captioning_picture(checkpoint: str):
     figure = picture_attention(photo, caption.word_attention, caption.words, width=7.5)
     ax = figure.axes[0]
     ax.set_title("Captioning", loc="left", fontsize=11)
-    return ax, (
-        f"A photo of a motorcycle, then once for each word of the caption {caption.text!r}; the "
-        "places that the word looks at are bright."
+    text = _(
+        "A photo of a motorcycle, then once for each word of the caption '{caption}'; the places"
+        " that the word looks at are bright."
     )
+    return ax, text.format(caption=caption.text)
 
 
-# The checkpoint that notebook 01 and the gallery show, and the function that draws with it.
+# The checkpoint that notebook 01 and the gallery use, and the function that draws its picture.
 APPLICATION = ("captioning-flickr8k", captioning_picture)
 FIGURES = {"scene": scene_figure, "motorcycle": partial(photo_figure, "motorcycle")}

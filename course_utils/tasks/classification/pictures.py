@@ -1,8 +1,12 @@
 """The picture of classification, drawn from its checkpoint."""
 
+from matplotlib.axes import Axes
 
-def classification_picture(checkpoint: str):
-    """A verdict on a film review of our own, its words as dark as their weight."""
+from course_utils.messages import _
+
+
+def classification_picture(checkpoint: str) -> tuple[Axes, str]:
+    """A verdict on a film review of our own, words darker with weight; axes and description."""
     from course_utils.plotting.texts import highlight
     from course_utils.tasks.classification.classifier import Classifier
 
@@ -17,9 +21,10 @@ def classification_picture(checkpoint: str):
         title=f"Classification: {verdict.label}, {verdict.probability:.2f}",
     )
     heaviest = verdict.words[int(verdict.weights.argmax())]
-    return ax, f"A film review; the darkest word is {heaviest!r}. The verdict is {verdict.label}."
+    text = _("A film review; the darkest word is '{word}'. The verdict is {label}.")
+    return ax, text.format(word=heaviest, label=verdict.label)
 
 
-# The checkpoint that notebook 01 and the gallery show, and the function that draws with it.
+# The checkpoint that notebook 01 and the gallery use, and the function that draws its picture.
 APPLICATION = ("classification-imdb", classification_picture)
 FIGURES = {}

@@ -1,10 +1,15 @@
 """The picture of speech recognition, drawn from its checkpoint."""
 
+from matplotlib.axes import Axes
 
-def speech_picture(checkpoint: str):
-    """A telephone number as a spectrogram, and where attention listened for each word.
+from course_utils.messages import _
 
-    (A word that can be guessed need not be listened to, see notebook 05; no digit here can.)
+
+def speech_picture(checkpoint: str) -> tuple[Axes, str]:
+    """A telephone number as a spectrogram, and where attention listened; axes and description.
+
+    The digits of a number cannot be guessed. For a word that can be guessed, attention may be
+    anywhere (notebook 05).
     """
     from course_utils.datasets.generated.spoken_commands import spoken_commands
     from course_utils.plotting.audio import listening
@@ -18,13 +23,13 @@ def speech_picture(checkpoint: str):
     figure = listening(heard[i].only, sounds[i].times)
     ax = figure.axes[0]
     ax.set_title(f"Speech: {heard[i].text}", loc="left")
-    return ax, (
-        f"The spectrogram of a synthetic voice saying {sounds[i].text!r}, and below it, for each "
-        "word that was written, where attention was: a staircase from the upper left to the lower "
-        "right."
+    text = _(
+        "The spectrogram of a synthetic voice saying '{words}', and below it, for each word that"
+        " was written, where attention was: a staircase from the upper left to the lower right."
     )
+    return ax, text.format(words=sounds[i].text)
 
 
-# The checkpoint that notebook 01 and the gallery show, and the function that draws with it.
+# The checkpoint that notebook 01 and the gallery use, and the function that draws its picture.
 APPLICATION = ("speech-commands", speech_picture)
 FIGURES = {}

@@ -1,9 +1,16 @@
 """Pictures of translation, drawn from its checkpoint."""
 
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from course_utils.messages import _
+
 SENTENCE = "Ein kleiner brauner Hund springt über einen Zaun und fängt den Ball."
 
 
-def translation_figure():
+def translation_figure() -> Figure:
     """A German sentence, its translation, and the attention between them."""
     from course_utils.plotting import attention_matrix
     from course_utils.tasks.translation.translator import Translator
@@ -11,7 +18,7 @@ def translation_figure():
     segment = Translator.load("translation-multi30k").translate([SENTENCE], beam=5)[0].only
     vocabulary = segment.vocabulary
 
-    def words(ids) -> list[str]:
+    def words(ids: Sequence[int]) -> list[str]:
         which = vocabulary.words_of_pieces(ids)
         return [
             vocabulary.decode([i for i, w in zip(ids, which, strict=True) if w == word])
@@ -24,8 +31,8 @@ def translation_figure():
     return ax.figure
 
 
-def translation_picture(checkpoint: str):
-    """A German sentence, its translation, and which words each word came from."""
+def translation_picture(checkpoint: str) -> tuple[Axes, str]:
+    """A German sentence, its translation, and the attention between them; axes and description."""
     from course_utils.plotting import attention_matrix
     from course_utils.tasks.translation.translator import Translator
 
@@ -39,9 +46,10 @@ def translation_picture(checkpoint: str):
         cell_values=False,
         title=f"Translation: {translation.text}",
     )
-    return ax, f"Heat map: the German words {sentence!r} and the English words made of them."
+    text = _("Heat map: the German words '{sentence}' and the English words made of them.")
+    return ax, text.format(sentence=sentence)
 
 
-# The checkpoint that notebook 01 and the gallery show, and the function that draws with it.
+# The checkpoint that notebook 01 and the gallery use, and the function that draws its picture.
 APPLICATION = ("translation-multi30k", translation_picture)
 FIGURES = {"translation": translation_figure}
