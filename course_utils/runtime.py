@@ -8,7 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from course_utils.messages import localised
 
 if TYPE_CHECKING:
     import torch
@@ -123,21 +125,23 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def in_notebook() -> bool:
-    """Whether this process is the kernel of a notebook."""
+    """Whether the code runs in IPython, for example in the kernel of a notebook."""
     ipython = sys.modules.get("IPython")
     return ipython is not None and ipython.get_ipython() is not None
 
 
-def progress_bar(total: int, unit: str, show: bool = True, **settings) -> "tqdm":
+def progress_bar(total: int, unit: str, show: bool = True, **settings: Any) -> "tqdm":
     """A progress bar on standard error or, in a notebook, on standard output.
 
     Notebooks show standard error like a failure and store it in their outputs.
+    total: number of units. unit: what is counted, a literal that is looked up in the learner's
+    language. show: whether it is displayed. settings: passed on to tqdm.
     """
     from tqdm import tqdm
 
     return tqdm(
         total=total,
-        unit=unit,
+        unit=localised(unit),
         disable=not show,
         mininterval=1.0,
         file=sys.stdout if in_notebook() else sys.stderr,

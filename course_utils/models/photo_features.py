@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from course_utils.images import SIDE, read_photo
+from course_utils.messages import _
 from course_utils.paths import cache_folder
 from course_utils.runtime import progress_bar, replacing
 
@@ -118,9 +119,10 @@ def cached_features(dataset: str, names: Sequence[str], read, progress: bool = T
     key = hashlib.sha256("\n".join([*names, f"{SIDE} {STEPS}"]).encode()).hexdigest()[:12]
     path = cache_folder() / "features" / f"{dataset}-{key}.npy"
     if not path.exists():
+        desc = _("features of {dataset}").format(dataset=dataset)
         with (
             replacing(path) as partial,
-            progress_bar(len(names), "photo", progress, desc=f"features of {dataset}") as bar,
+            progress_bar(len(names), "photo", progress, desc=desc) as bar,
         ):
             shape = (len(names), GRID * GRID, CHANNELS)
             out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
