@@ -1,7 +1,7 @@
-"""Benchmarks: what this machine does with the course, in one table.
+"""Benchmarks: how fast this machine runs the course, in one table.
 
-Each row is a median over several runs. Compare the rows of one table, in which the two sides of a
-ratio are timed in turn, not tables of two days.
+Each row is a median over several runs. The two sides of a ratio are timed in turn, so compare rows
+within one table; tables made on different days are not comparable.
 """
 
 import subprocess
@@ -27,7 +27,7 @@ __all__ = ["attention_rows", "bench"]
 
 
 def attention_rows(B: int = 32, Tq: int = 24, Tk: int = 30, D: int = 256, H: int = 8) -> list[Row]:
-    """Forward and backward of our layers against PyTorch's, same shapes, same mask."""
+    """Forward and backward pass of our layers beside PyTorch's, with the same shapes and mask."""
     generator = torch.Generator().manual_seed(0)
 
     def inputs(length: int) -> torch.Tensor:
@@ -78,7 +78,7 @@ def attention_rows(B: int = 32, Tq: int = 24, Tk: int = 30, D: int = 256, H: int
 
 
 def import_rows() -> list[Row]:
-    """Seconds that a fresh Python needs to import the package."""
+    """Seconds that a new Python process needs to import the package."""
 
     def imports(module: str) -> Callable[[], object]:
         return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
@@ -87,7 +87,7 @@ def import_rows() -> list[Row]:
         imports("course_utils"), imports("course_utils.models.seq2seq"), imports("torch"), runs=3
     )
     return [
-        Row("import course_utils", f"{package:.2f} s", "a fresh Python, its own start included"),
+        Row("import course_utils", f"{package:.2f} s", "new process, start of Python included"),
         Row(
             "import course_utils.models.seq2seq",
             f"{models:.2f} s",
@@ -97,7 +97,7 @@ def import_rows() -> list[Row]:
 
 
 def bench() -> str:
-    """The whole table: our layers, what each task offers in its `ROWS`, and the import."""
+    """The whole table: our layers, the `ROWS` of each task, and the imports."""
     rows = attention_rows()
     for _, functions in collect("benchmarks", "ROWS"):
         for function in functions:

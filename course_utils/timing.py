@@ -1,4 +1,4 @@
-"""Timing: functions timed in turn, and a table of what was measured."""
+"""Timing: functions timed in turn, and a table of the measurements."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ __all__ = ["Row", "table", "timed_in_turn"]
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured, its value, and what it is compared with."""
+    """A measurement: what was measured, its value with the unit, and what it is compared with."""
 
     what: str
     value: str
@@ -18,9 +18,12 @@ class Row:
 
 
 def timed_in_turn(*functions: Callable[[], object], runs: int = 7) -> list[float]:
-    """Median seconds of each function; they take turns, so that drift hits all alike."""
+    """Median duration of each function, in seconds, over `runs` rounds after one warm-up round.
+
+    The functions take turns, so that drift of the machine affects all of them equally.
+    """
     seconds: list[list[float]] = [[] for _ in functions]
-    for run in range(runs + 1):  # the first round warms up
+    for run in range(runs + 1):  # round 0 is the warm-up
         for function, taken in zip(functions, seconds, strict=True):
             started = time.perf_counter()
             function()
@@ -30,7 +33,7 @@ def timed_in_turn(*functions: Callable[[], object], runs: int = 7) -> list[float
 
 
 def table(rows: list[Row]) -> str:
-    """The rows as text, columns aligned."""
+    """The rows as text with aligned columns. Raises ValueError when there are no rows."""
     widths = [max(len(row.what) for row in rows), max(len(row.value) for row in rows)]
     return "\n".join(
         f"{row.what:{widths[0]}}   {row.value:>{widths[1]}}   {row.beside}".rstrip() for row in rows

@@ -4,7 +4,7 @@ from course_utils.timing import Row, timed_in_turn
 
 
 def captioning_rows(checkpoint: str = "captioning-flickr8k", photos: int = 32) -> list[Row]:
-    """Photos a second: features of squashed photos, and captions with a beam of 3."""
+    """Photos per second: features of random photos, and their captions with a beam of 3."""
     import numpy as np
 
     from course_utils.checkpoints import checkpoint_names

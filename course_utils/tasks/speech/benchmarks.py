@@ -4,7 +4,7 @@ from course_utils.timing import Row, timed_in_turn
 
 
 def listening_rows(checkpoint: str = "speech-commands") -> list[Row]:
-    """Seconds of sound a second that the shipped recogniser hears, by attention and by CTC."""
+    """Seconds of sound that the shipped recogniser transcribes per second, by attention and CTC."""
     from course_utils.checkpoints import checkpoint_names
     from course_utils.datasets.generated.spoken_commands import RATE, spoken_commands
     from course_utils.tasks.speech.recogniser import Recogniser

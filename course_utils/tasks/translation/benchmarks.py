@@ -15,7 +15,7 @@ SENTENCES = [
 
 
 def training_rows(batches: int = 8) -> list[Row]:
-    """Target tokens a second of `train_step`, on the generated corpus, for the three decoders."""
+    """Target tokens per second of `train_step` on the generated corpus, for the three decoders."""
     from course_utils.models.builders import build_translator
     from course_utils.tasks.translation.recipes import GENERATED as recipe
     from course_utils.training import train_step
@@ -45,7 +45,7 @@ def training_rows(batches: int = 8) -> list[Row]:
 
 
 def decoding_rows(checkpoint: str = "translation-multi30k", sentences: int = 256) -> list[Row]:
-    """Sentences a second of the shipped translator, greedy and with a beam of 5."""
+    """Sentences per second of the shipped translator, greedy and with a beam of 5."""
     from course_utils.checkpoints import checkpoint_names
     from course_utils.tasks.translation.translator import Translator
 
