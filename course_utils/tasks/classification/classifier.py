@@ -1,4 +1,4 @@
-"""The classifier: texts in, labels out, with the weights of the words they came from."""
+"""`Classifier`: texts → `Classification`, each with the weights of its words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from course_utils.models.classifiers import TextClassifier
 from course_utils.runtime import evaluating
 from course_utils.tasks.base import Predictor
 from course_utils.tasks.classification.data import kept_positions, make_labelled_batch
+from course_utils.tasks.inference import in_batches
 
 __all__ = ["Classification", "Classifier"]
 
@@ -19,9 +20,10 @@ __all__ = ["Classification", "Classifier"]
 class Classification:
     """A text with its verdict.
 
-    spans          where each word stands in the text: (first character, behind the last)
-    weights        (words,) how much of the pooled vector comes from each; 0 for words not read
-    probabilities  of every label; ``label`` is the likeliest, ``probability`` its probability
+    spans          where each word is in the text: (first character, one past the last)
+    weights        (words,) how much each contributes to the pooled vector; 0 if it was not read
+    probabilities  of each label; ``label`` is the most probable one, ``probability`` its
+                   probability
     """
 
     text: str
@@ -43,20 +45,21 @@ class Classification:
 
 
 class Classifier(Predictor):
-    """A trained classifier with its vocabulary. Use `load` for a checkpoint."""
+    """A model and its vocabulary, ready to label texts. `load` gets one from a checkpoint."""
 
     model_type = TextClassifier
 
     def classify(self, texts: Sequence[str], batch_size: int = 64) -> list[Classification]:
-        """The verdict on each text, in order. Neighbours do not influence a text.
+        """The verdict on each text, in order. It does not depend on the other texts.
 
-        A text without words is answered too: by the class that the bias of the last layer prefers.
+        A text without words gets the label that the bias of the last layer prefers.
         """
         texts = list(texts)
         encoded = self.vocabulary.encode_all(texts)
         kept = [kept_positions(len(ids), self.model.longest) for ids in encoded]
         read = [[ids[i] for i in places] for ids, places in zip(encoded, kept, strict=True)]
-        found = self._run(read, batch_size)
+        with evaluating(self.model):
+            found = in_batches(read, batch_size, self._run)
         verdicts = []
         for text, ids, places, (probabilities, shares) in zip(
             texts, encoded, kept, found, strict=True
@@ -69,14 +72,15 @@ class Classifier(Predictor):
         return verdicts
 
     def predict(self, inputs: Sequence[str]) -> list[str]:
-        """Only the labels."""
+        """The labels alone."""
         return [verdict.label for verdict in self.classify(inputs)]
 
     def gradient_times_input(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """|Σ_d x_d ∂z/∂x_d| of each piece: z is the predicted label's logit, x what enters for it.
+        """|Σ_d x_d ∂z/∂x_d| of each piece, where z is the logit of the predicted label.
 
-        To first order, how much z would change if x, its embedding (and that of its pair, where
-        the model has pairs), were zero (Shrikumar et al. 2017). Pieces that are not read get 0.
+        x is the embedding of the piece (and of its pair, if the model has pairs). To first order,
+        this is how much z would change if x were zero (Shrikumar et al. 2017). Pieces that are not
+        read get 0.
         """
         with evaluating(self.model):
             found = []
@@ -96,19 +100,13 @@ class Classifier(Predictor):
         return found
 
     @torch.no_grad()
-    def _run(
-        self, sources: list[list[int]], batch_size: int
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Probabilities and weights of each list of ids; similar lengths go together."""
-        with evaluating(self.model):
-            found: list = [None] * len(sources)
-            order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
-            for start in range(0, len(order), batch_size):
-                chunk = order[start : start + batch_size]
-                batch = make_labelled_batch([Example(sources[i], [0]) for i in chunk])
-                logits, weights = self.model.attend(batch.to(self.model.device).source)
-                probabilities = logits.softmax(dim=-1).double().cpu().numpy()
-                weights = weights.double().cpu().numpy()
-                for row, i in enumerate(chunk):
-                    found[i] = probabilities[row], weights[row, : len(sources[i])]
-        return found
+    def _run(self, sources: list[list[int]]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Probabilities and weights of each list of ids, as one batch."""
+        batch = make_labelled_batch([Example(ids, [0]) for ids in sources])
+        logits, weights = self.model.attend(batch.to(self.model.device).source)
+        probabilities = logits.softmax(dim=-1).double().cpu().numpy()
+        weights = weights.double().cpu().numpy()
+        return [
+            (row, shares[: len(ids)])
+            for row, shares, ids in zip(probabilities, weights, sources, strict=True)
+        ]

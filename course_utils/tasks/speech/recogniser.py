@@ -1,4 +1,4 @@
-"""The recogniser: sounds in, texts with their attention out."""
+"""`Recogniser`: sounds → `Transcript`, in pieces (`Heard`) with their attention."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from course_utils.models.seq2seq import SpeechModel
 from course_utils.runtime import evaluating
 from course_utils.search import Hypothesis, search
 from course_utils.tasks.base import Pair, SequencePredictor
+from course_utils.tasks.inference import in_batches, teacher_forced_attention
 from course_utils.tasks.speech.ctc import ctc_greedy
 from course_utils.tasks.speech.data import samples_of
 from course_utils.vocabulary import Vocabulary
@@ -25,10 +26,12 @@ __all__ = ["Heard", "Recogniser", "Transcript"]
 class Heard:
     """One piece of a sound and what the model wrote for it.
 
-    start      seconds from the beginning of the sound
-    frames     (T, mels) what the model read
-    times      (Tk,) seconds from the beginning of the sound: the middle of each memory position
-    attention  (written pieces + 1 for EOS when finished, Tk); for CTC, the position of each piece
+    start       of the piece, in seconds from the beginning of the sound
+    frames      (T, mels) the log-mel frames that the model read
+    times       (Tk,) the middle of each memory position, in seconds from the beginning of the sound
+    hypothesis  the tokens that search or CTC found
+    attention   (written pieces, plus 1 for EOS if the search finished; Tk) weights; for CTC, 1 at
+                the position of each piece
     """
 
     start: float
@@ -43,19 +46,19 @@ class Heard:
 
     @property
     def pieces(self) -> list[str]:
-        """What was written; the end mark is the last when the search finished."""
+        """What was written, piece by piece; "<eos>" is the last if the search finished."""
         end = ["<eos>"] if self.hypothesis.finished else []
         return self.vocabulary.pieces(self.hypothesis.tokens) + end
 
     @property
     def attention(self) -> np.ndarray:
-        # The search pads all sounds of a batch to one width: columns of padding are cut off here.
+        # All sounds of a batch were padded to the same width: cut off the columns of padding.
         return self.hypothesis.attention[:, : len(self.times)].float().numpy()
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was heard in a sound: nothing in silence, several pieces in a long one."""
+    """What was heard in a sound: no piece in silence, several pieces in a long sound."""
 
     pieces: list[Heard]
 
@@ -65,18 +68,19 @@ class Transcript:
 
     @property
     def only(self) -> Heard:
-        """The one piece of a short sound."""
+        """The only piece of a short sound; ValueError if there is not exactly one."""
         if len(self.pieces) != 1:
             raise ValueError(f"the sound was heard in {len(self.pieces)} pieces, not one")
         return self.pieces[0]
 
 
 class Recogniser(SequencePredictor):
-    """A model with its vocabulary, ready to listen. Use `load` for a checkpoint.
+    """A model and its vocabulary, ready to transcribe. `load` gets one from a checkpoint.
 
-    ``by`` is "attention" (decoder and search) or "ctc" (best token of each position, collapsed),
-    by default what the model was trained for. Sounds longer than ``longest`` seconds are cut, at
-    pauses where there are any; by default at ``model.longest``, the longest it has heard.
+    ``by`` is how the text is found: "attention" (decoder and search) or "ctc" (the best token at
+    each position, collapsed); by default, what the model was trained for. Sounds longer than
+    ``longest`` seconds are cut, at pauses if there are any; by default, ``longest`` is
+    ``model.longest``, the length of the longest sounds in training.
     """
 
     model_type = SpeechModel
@@ -104,36 +108,38 @@ class Recogniser(SequencePredictor):
         batch_size: int = 32,
         sample_rate: int | None = None,
     ) -> list[Transcript]:
-        """What is said in sounds (N,), in order; ``beam`` 1 is greedy.
+        """What is said in sounds (N,), in order; a ``beam`` of 1 is greedy search.
 
-        Sounds are at the model's rate, or at ``sample_rate`` and then resampled.
+        Sounds have the model's sample rate, or ``sample_rate``, and are then resampled.
         """
         rate = self.front_end.sample_rate
-        jobs = []  # (sound, start, frames)
-        for number, sound in enumerate(sounds):
+        cut = []  # for each sound, the (start, frames) of its pieces
+        for sound in sounds:
             samples = resample(samples_of(sound), sample_rate or rate, rate)
-            for start, piece in pieces_of_speech([samples], rate, self.longest):
-                jobs.append((number, start, self.front_end.log_mel(piece)))
-        found: list[list[Heard]] = [[] for _ in sounds]
-        order = sorted(range(len(jobs)), key=lambda i: len(jobs[i][2]))  # little padding
-        heard: list[Heard | None] = [None] * len(jobs)
-        for at in range(0, len(order), batch_size):
-            chunk = order[at : at + batch_size]
-            pieces = [(jobs[i][1], jobs[i][2]) for i in chunk]
-            for i, piece in zip(chunk, self.hear(pieces, beam, alpha), strict=True):
-                heard[i] = piece
-        for (number, _, _), piece in zip(jobs, heard, strict=True):
-            found[number].append(piece)
-        return [Transcript(pieces) for pieces in found]
+            pieces = pieces_of_speech([samples], rate, self.longest)
+            cut.append([(start, self.front_end.log_mel(piece)) for start, piece in pieces])
+        heard = iter(
+            in_batches(
+                [piece for pieces in cut for piece in pieces],
+                batch_size,
+                lambda pieces: self.hear(pieces, beam, alpha),
+                length=lambda piece: len(piece[1]),
+            )
+        )
+        return [Transcript([next(heard) for _ in pieces]) for pieces in cut]
 
     def predict(self, sounds: Sequence, beam: int = 1, alpha: float = 1.0) -> list[str]:
-        """Only the texts."""
+        """The texts alone."""
         return [transcript.text for transcript in self.transcribe(sounds, beam, alpha)]
 
     def transcribe_file(
         self, file: Path | str | bytes, beam: int = 1, alpha: float = 1.0, batch_size: int = 8
     ) -> Iterator[Heard]:
-        """What is said in a file of any length, piece by piece; memory does not grow with it."""
+        """What is said in a file, piece by piece. The file may be of any length: it is read in
+        blocks, and never kept in memory as a whole.
+
+        ``file`` is a path, or the content of a sound file. Raises AudioError if it cannot be read.
+        """
         rate = self.front_end.sample_rate
         pieces = pieces_of_speech(audio_blocks(file, rate), rate, self.longest)
         chunk: list[tuple[float, Tensor]] = []
@@ -149,7 +155,10 @@ class Recogniser(SequencePredictor):
     def hear(
         self, pieces: Iterable[tuple[float, Tensor]], beam: int = 1, alpha: float = 1.0
     ) -> list[Heard]:
-        """One batch, nothing cut: (start, frames) of each piece → what was written for it."""
+        """Transcribe pieces (start, frames) as one batch, without cutting them.
+
+        ``start`` is in seconds and only shifts ``Heard.times``; ``frames`` (T, mels).
+        """
         pieces = list(pieces)
         with evaluating(self.model):
             batch = make_batch([Example(frames, []) for _, frames in pieces])
@@ -168,30 +177,17 @@ class Recogniser(SequencePredictor):
         ]
 
     def position_times(self, count: int) -> np.ndarray:
-        """The middle of the first ``count`` memory positions in seconds, (count,)."""
+        """(count,) the middle of each of the first ``count`` memory positions, in seconds."""
         frames = torch.arange(count) * self.model.encoder.reduction
         return self.front_end.times(frames.float()).numpy()
 
-    @torch.no_grad()
     def attention_of(self, pairs: Sequence[Pair], batch_size: int = 32) -> list[np.ndarray]:
-        """Attention of given (sound, text): (pieces, Tk) each, the end mark left out.
+        """Attention of given pairs (sound, text): (pieces, Tk) each, without the row of EOS.
 
         The decoder reads the given text (teacher forcing), so the matrices can be compared with
-        true word times whatever the model would have written itself. The sounds are not cut.
+        true word times, whatever the model would have written itself. The sounds are not cut.
         """
-        with evaluating(self.model):
-            frames = [self.front_end.log_mel(samples_of(sound)) for sound, _ in pairs]
-            targets = self.vocabulary.encode_all([text for _, text in pairs])
-            order = sorted(range(len(pairs)), key=lambda i: len(frames[i]))
-            found: list[np.ndarray] = [np.zeros((0, 0))] * len(pairs)
-            for start in range(0, len(order), batch_size):
-                chunk = order[start : start + batch_size]
-                batch = make_batch([Example(frames[i], targets[i]) for i in chunk])
-                batch = batch.to(self.model.device)
-                memory = self.model.remember(batch)
-                _, weights = self.model.decoder(memory, batch.target_in)
-                positions = memory.attend_mask.sum(dim=1).tolist()
-                for row, i in enumerate(chunk):
-                    cut = weights[row, : len(targets[i]), : positions[row]]
-                    found[i] = cut.float().cpu().numpy()
-        return found
+        frames = [self.front_end.log_mel(samples_of(sound)) for sound, _ in pairs]
+        targets = self.vocabulary.encode_all([text for _, text in pairs])
+        examples = [Example(f, t) for f, t in zip(frames, targets, strict=True)]
+        return teacher_forced_attention(self.model, examples, batch_size)

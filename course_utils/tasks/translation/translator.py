@@ -1,4 +1,4 @@
-"""The translator: texts in, translations with their attention out."""
+"""`Translator`: texts → `Translation`, each with its attention."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from course_utils.models.text_encoder import TextEncoder
 from course_utils.runtime import evaluating
 from course_utils.search import Hypothesis, search
 from course_utils.tasks.base import Pair, SequencePredictor
+from course_utils.tasks.inference import in_batches, teacher_forced_attention
 from course_utils.vocabulary import Vocabulary
 
 __all__ = ["Segment", "Translation", "Translator"]
@@ -20,9 +21,9 @@ __all__ = ["Segment", "Translation", "Translator"]
 
 @dataclass(frozen=True)
 class Segment:
-    """One run of the model: the pieces it read, those it wrote, the attention between them.
+    """One run of the model: the pieces it read, those it wrote and the attention between them.
 
-    attention  (target pieces + 1 for EOS when finished, source pieces)
+    attention  (target pieces, plus 1 for EOS if the search finished; source pieces)
     """
 
     source_ids: list[int]
@@ -35,18 +36,19 @@ class Segment:
 
     @property
     def target_pieces(self) -> list[str]:
-        """Pieces of the output; the end mark is the last when the search finished."""
+        """Pieces of the output; "<eos>" is the last if the search finished."""
         end = ["<eos>"] if self.hypothesis.finished else []
         return self.vocabulary.pieces(self.hypothesis.tokens) + end
 
     @property
     def attention(self) -> np.ndarray:
-        # The search pads all inputs of a batch to one width: columns of padding are cut off here.
+        """(target pieces, source pieces) weights."""
+        # All inputs of a batch were padded to the same width: cut off the columns of padding.
         return self.hypothesis.attention[:, : len(self.source_ids)].float().numpy()
 
     @property
     def word_attention(self) -> np.ndarray:
-        """(target words, source words), without the end mark, pieces put together."""
+        """(target words, source words) weights, without the row of EOS; see `words_from_pieces`."""
         ids = self.hypothesis.tokens
         return words_from_pieces(
             self.attention[: len(ids)],
@@ -57,7 +59,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Translation:
-    """A translated text. Long texts are translated in several segments, a blank one in none."""
+    """A translated text. A long text is translated in several segments; a blank one has none."""
 
     source: str
     text: str
@@ -65,14 +67,14 @@ class Translation:
 
     @property
     def only(self) -> Segment:
-        """The one segment of a text of ordinary length."""
+        """The only segment of a text of ordinary length; ValueError if there is not exactly one."""
         if len(self.segments) != 1:
             raise ValueError(f"the text was translated in {len(self.segments)} segments, not one")
         return self.segments[0]
 
 
 class Translator(SequencePredictor):
-    """A model with its vocabulary, ready to translate. Use `load` for a checkpoint."""
+    """A model and its vocabulary, ready to translate. `load` gets one from a checkpoint."""
 
     encoder_type = TextEncoder
 
@@ -87,56 +89,46 @@ class Translator(SequencePredictor):
         alpha: float = 1.0,
         batch_size: int = 64,
     ) -> list[Translation]:
-        """Translate texts, in order; ``beam`` 1 is greedy. Neighbours do not influence a text.
+        """Translate texts, in order; a ``beam`` of 1 is greedy search.
 
-        A text of more than ``longest_segment`` pieces is cut, after punctuation where possible,
-        otherwise between words: the model has never seen longer ones.
+        The translation of a text does not depend on the other texts. A text of more than
+        ``longest_segment`` pieces is cut into segments, after punctuation if possible, otherwise
+        between words: the model was not trained on longer ones.
         """
+        cut = [self._cut(ids) for ids in self.vocabulary.encode_all(list(texts))]
+        flat = [ids for parts in cut for ids in parts]
         with evaluating(self.model):
-            jobs = []  # (text, part, ids)
-            for number, ids in enumerate(self.vocabulary.encode_all(list(texts))):
-                jobs += [(number, part, cut) for part, cut in enumerate(self._cut(ids))]
-            jobs.sort(key=lambda job: len(job[2]))  # similar lengths together: little padding
-            found: list[dict[int, Segment]] = [{} for _ in texts]
-            for start in range(0, len(jobs), batch_size):
-                chunk = jobs[start : start + batch_size]
-                hypotheses = self._search([ids for _, _, ids in chunk], beam, alpha)
-                for (number, part, ids), hypothesis in zip(chunk, hypotheses, strict=True):
-                    found[number][part] = Segment(ids, hypothesis, self.vocabulary)
+            found = iter(in_batches(flat, batch_size, lambda ids: self._search(ids, beam, alpha)))
         translations = []
-        for text, parts in zip(texts, found, strict=True):
-            segments = [parts[part] for part in sorted(parts)]
+        for text, parts in zip(texts, cut, strict=True):
+            segments = [Segment(ids, next(found), self.vocabulary) for ids in parts]
             outputs = [self.vocabulary.decode(s.hypothesis.tokens) for s in segments]
             translations.append(Translation(text, " ".join(o for o in outputs if o), segments))
         return translations
 
     def predict(self, texts: Sequence[str], beam: int = 1, alpha: float = 1.0) -> list[str]:
-        """Only the translated texts."""
+        """The translated texts alone."""
         return [translation.text for translation in self.translate(texts, beam, alpha)]
 
-    @torch.no_grad()
     def attention_of(self, pairs: Sequence[Pair], batch_size: int = 64) -> list[np.ndarray]:
         """Attention between the words of given pairs, (target words, source words) each.
 
         The decoder reads the given translation (teacher forcing), so the matrices can be compared
-        with gold alignments whatever the model would have written itself.
+        with gold alignments, whatever the model would have written itself.
         """
-        with evaluating(self.model):
-            sources = self.vocabulary.encode_all([source for source, _ in pairs])
-            targets = self.vocabulary.encode_all([target for _, target in pairs])
-            order = sorted(range(len(pairs)), key=lambda i: len(sources[i]))
-            found: list[np.ndarray] = [np.zeros((0, 0))] * len(pairs)
-            for start in range(0, len(order), batch_size):
-                chunk = order[start : start + batch_size]
-                batch = make_batch([Example(sources[i], targets[i]) for i in chunk])
-                _, weights = self.model(batch.to(self.model.device))
-                for row, i in enumerate(chunk):
-                    found[i] = words_from_pieces(
-                        weights[row, : len(targets[i]), : len(sources[i])].float().cpu().numpy(),
-                        self.vocabulary.words_of_pieces(sources[i]),
-                        self.vocabulary.words_of_pieces(targets[i]),
-                    )
-        return found
+        sources = self.vocabulary.encode_all([source for source, _ in pairs])
+        targets = self.vocabulary.encode_all([target for _, target in pairs])
+        examples = [Example(s, t) for s, t in zip(sources, targets, strict=True)]
+        return [
+            words_from_pieces(
+                weights[:, : len(example.source)],
+                self.vocabulary.words_of_pieces(example.source),
+                self.vocabulary.words_of_pieces(example.target),
+            )
+            for example, weights in zip(
+                examples, teacher_forced_attention(self.model, examples, batch_size), strict=True
+            )
+        ]
 
     @torch.no_grad()
     def _search(self, sources: list[list[int]], beam: int, alpha: float) -> list[Hypothesis]:
@@ -146,12 +138,13 @@ class Translator(SequencePredictor):
         return search(self.model.decoder, memory, beam, limits, alpha)
 
     def _cut(self, ids: list[int]) -> list[list[int]]:
+        """Ids in segments of at most ``longest_segment``; none for a blank text."""
         segments, longest = [], self.longest_segment
         while len(ids) > longest:
             pieces = self.vocabulary.pieces(ids[: longest + 1])
             bpe = self.vocabulary.kind == "bpe"
             starts = [i for i in range(1, longest + 1) if not bpe or pieces[i].startswith("▁")]
-            places = (  # the cut is at the last place of the first kind that there is
+            places = (  # the text is cut at the last place of the first kind that is not empty
                 [i for i in starts if pieces[i - 1] in (".", "!", "?")],
                 [i for i in starts if pieces[i - 1] in (";", ":", ",")],
                 starts,

@@ -1,0 +1,60 @@
+"""What the predictors of several tasks share: running in batches, and attention under teacher
+forcing."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from course_utils.batches import Example, make_batch
+from course_utils.models.seq2seq import Seq2Seq
+from course_utils.runtime import evaluating
+
+__all__ = ["in_batches", "teacher_forced_attention"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_batches(
+    items: Sequence[Item],
+    batch_size: int,
+    run: Callable[[list[Item]], Sequence[Result]],
+    length: Callable[[Item], int] = len,
+) -> list[Result]:
+    """The results of ``run``, one per item, in the order of ``items``.
+
+    ``run`` gets lists of at most ``batch_size`` items and returns one result for each. Items of
+    similar ``length`` share a batch, so that little of it is padding.
+    """
+    order = sorted(range(len(items)), key=lambda i: length(items[i]))
+    results: dict[int, Result] = {}
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        results.update(zip(batch, run([items[i] for i in batch]), strict=True))
+    return [results[i] for i in range(len(items))]
+
+
+def teacher_forced_attention(
+    model: Seq2Seq, examples: Sequence[Example], batch_size: int
+) -> list[np.ndarray]:
+    """Attention while the decoder reads the given targets: (target tokens, positions) per example.
+
+    The row of EOS and the columns of padding are left out. Because of teacher forcing, the weights
+    can be compared with true alignments, whatever the model would have written itself.
+    """
+
+    @torch.no_grad()
+    def run(batch_examples: list[Example]) -> list[np.ndarray]:
+        batch = make_batch(batch_examples).to(model.device)
+        memory = model.remember(batch)
+        _, weights = model.decoder(memory, batch.target_in)
+        positions = memory.attend_mask.sum(dim=1).tolist()
+        return [
+            rows[: len(example.target), :count].float().cpu().numpy()
+            for rows, example, count in zip(weights, batch_examples, positions, strict=True)
+        ]
+
+    with evaluating(model):
+        return in_batches(examples, batch_size, run, length=lambda example: len(example.source))
