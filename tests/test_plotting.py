@@ -2,6 +2,11 @@
 
 import base64
 import math
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -12,6 +17,7 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
+from course_utils import plotting
 from course_utils.plotting import (
     COLOURS,
     WEIGHTS,
@@ -131,6 +137,26 @@ def test_matrix_refuses_a_wrong_mask_and_links_outside():
         attention_matrix(example_weights(), SOURCE, TARGET, column_mask=torch.ones(3))
     with pytest.raises(ValueError, match="column 1, row 4.*swapped"):
         attention_matrix(example_weights(), SOURCE, TARGET, gold={(1, 4)})
+
+
+def test_plotting_loads_neither_models_nor_tasks_nor_data():
+    modules = [f"{plotting.__name__}.{m.name}" for m in pkgutil.iter_modules(plotting.__path__)]
+    code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = run.stdout.split()
+    assert set(modules) <= set(loaded)
+    unwanted = ("torch", *(f"course_utils.{name}" for name in ("models", "tasks", "datasets")))
+    assert [name for name in loaded if name.startswith(unwanted)] == []
+
+
+def test_only_the_commands_choose_a_backend():
+    package = Path(plotting.__file__).parents[1]
+    found = [
+        path.name
+        for path in package.rglob("*.py")
+        if re.search(r"MPLBACKEND|matplotlib\.use\(|switch_backend", path.read_text("utf-8"))
+    ]
+    assert found == ["__main__.py"]
 
 
 def head_weights(*shape):
