@@ -1,8 +1,7 @@
 """``python -m course_utils COMMAND``: the commands of the course.
 
-A command is a module with NAME, HELP, `add_arguments(parser)` and `run(arguments)`: those of one
-task lie in its folder, as ``command.py``, the others in `course_utils.commands`. They are found by
-looking, and import what they need inside `run`, so that ``--help`` starts at once.
+Nothing lists the commands: they are the modules with a NAME in `course_utils.commands`, which
+describes them, and ``command.py`` in the folder of each task.
 """
 
 import argparse
@@ -16,6 +15,8 @@ from types import ModuleType
 from course_utils import commands
 from course_utils.tasks import task_names
 
+__all__ = ["find_commands", "main"]
+
 
 def find_commands() -> dict[str, ModuleType]:
     """The module of each command, by name, in alphabetical order."""
@@ -27,12 +28,20 @@ def find_commands() -> dict[str, ModuleType]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit status."""
-    os.environ.setdefault("MPLBACKEND", "Agg")  # commands draw into files, never on a screen
+    """Run the command that ``arguments`` (by default, those of the process) name.
+
+    Returns its exit status.
+    """
+    os.environ.setdefault("MPLBACKEND", "Agg")  # commands draw into files, not on a screen
     parser = argparse.ArgumentParser(prog="python -m course_utils")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in find_commands().items():
-        subparser = subparsers.add_parser(name, help=command.HELP, description=command.__doc__)
+        subparser = subparsers.add_parser(
+            name,
+            help=command.HELP,
+            description=command.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run)
     chosen = parser.parse_args(arguments)

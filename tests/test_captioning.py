@@ -17,7 +17,7 @@ from course_utils import recipes
 from course_utils.__main__ import main
 from course_utils.batches import Example, make_batch
 from course_utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
-from course_utils.commands.files import picture_of
+from course_utils.commands.files import picture_path
 from course_utils.datasets.generated.scenes import scenes
 from course_utils.metrics import cider
 from course_utils.models.builders import build_captioner
@@ -531,7 +531,7 @@ def test_a_translator_refuses_a_captioner(folder):
 def test_every_picture_has_a_name_of_its_own(names, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp()
     for place in (folder, folder / "look.png"):
-        found = {picture_of(place, names, n) for n in range(1, len(names) + 1)}
+        found = {picture_path(place, names, n) for n in range(1, len(names) + 1)}
         assert len(found) == len(names) and all(p.parent == folder for p in found)
 
 

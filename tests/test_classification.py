@@ -362,7 +362,7 @@ def test_errors_are_one_line(classify, tmp_path):
     status, output, errors = classify(b"good\n", "--attention", tmp_path / "no" / "a.html")
     assert (status, output) == (1, "") and "does not exist" in one_line(errors)
     status, output, errors = classify(b"good\n", "--attention", tmp_path)
-    assert (status, output) == (1, "") and "is a folder; the name of a" in one_line(errors)
+    assert (status, output) == (1, "") and "is a folder; it must be the name of a" in one_line(errors)
 
 
 class Marks(HTMLParser):

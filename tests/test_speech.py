@@ -596,7 +596,7 @@ def test_wrong_arguments_give_one_line(folder, files, capfdbinary, tmp_path):
     for arguments, expected in (
         (["--beam", "0", "x.wav"], "--beam"),
         (["--attention", tmp_path / "no" / "x.png", "x.wav"], "does not exist"),
-        (["--attention", f"{files['b.ogg']}/", "x.wav"], "is a file; a folder is expected"),
+        (["--attention", f"{files['b.ogg']}/", "x.wav"], "is a file, but ends like a folder"),
         (["--checkpoint", "nonsense", "x.wav"], "no checkpoint"),
         (["--checkpoint", tmp_path / "translator", files["b.ogg"]], "it needs a SpeechModel"),
     ):

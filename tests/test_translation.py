@@ -323,7 +323,7 @@ def test_empty_input_gives_empty_output(translate):
 
 
 def test_more_lines_than_one_chunk(translate, translator, monkeypatch):
-    monkeypatch.setattr("course_utils.tasks.translation.command.CHUNK", 4)
+    monkeypatch.setattr("course_utils.commands.lines.CHUNK", 4)
     expected = expected_output(translator, TEXTS)
     for number in (4, 6):
         _, output, _ = translate("\n".join(TEXTS[:number]).encode())
@@ -403,7 +403,7 @@ def test_options_that_cannot_be(translate, tmp_path):
     status, _, errors = translate(b"hund\n", "--attention", tmp_path / "no" / "heat.png")
     assert status == 1 and "does not exist" in one_line(errors)
     status, _, errors = translate(b"hund\n", "--attention", f"{tmp_path}/new/")
-    assert status == 1 and "is a folder; the name of a file" in one_line(errors)
+    assert status == 1 and "is a folder; it must be the name of a file" in one_line(errors)
     assert not (tmp_path / "new").exists()
     status, _, errors = translate(b"hund\n", "--attention", tmp_path / "heat.xyz")
     assert status == 1 and "xyz" in one_line(errors)
@@ -427,7 +427,7 @@ def test_heat_map_of_one_line(translate, tmp_path):
 
 
 def test_heat_maps_of_several_lines(translate, tmp_path, monkeypatch):
-    monkeypatch.setattr("course_utils.tasks.translation.command.CHUNK", 2)
+    monkeypatch.setattr("course_utils.commands.lines.CHUNK", 2)
     data = "ein hund, der läuft .\n\nball\n".encode()
     status, _, errors = translate(data, "--attention", tmp_path / "heat.png")
     assert (status, errors) == (0, "")

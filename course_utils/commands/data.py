@@ -3,7 +3,7 @@
 import sys
 import textwrap
 
-from course_utils.commands import fail
+from course_utils.commands import report_error
 
 __all__ = ["add_arguments", "run"]
 
@@ -84,7 +84,7 @@ def _get(names, progress):
             if isinstance(error, ManualDownload):
                 for number, step in enumerate(error.steps, 1):
                     print(f"  {number}. {step}")
-            fail(str(error))
+            report_error(str(error))
         except KeyboardInterrupt:
             print("\nStopped. Repeat the command: it goes on where it stopped.", file=sys.stderr)
             return 130

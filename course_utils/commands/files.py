@@ -1,37 +1,94 @@
-"""What commands write: for a file its line, and the picture of an attention.
+"""What commands share that answer files: a line of text and a picture for each of them.
 
 A line is the path, a tab and the text, in the order of the arguments. A file that cannot be read
-has one line on standard error; the others are answered all the same, and the exit status is 1.
+gets one line on standard error; the others are answered all the same, and the exit status is 1.
 """
 
 import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from course_utils.commands import report_error
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "Answer",
+    "answer_files",
+    "is_folder",
+    "picture_path",
+    "write_answer",
+    "write_picture",
+]
+
+Content = TypeVar("Content")
+
+
+class Answer(NamedTuple):
+    """What a command answers for one file: a text and, unless None, a function that draws it."""
+
+    text: str
+    draw: "Callable[[], Figure] | None"
+
+
+def answer_files(
+    files: Sequence[str],
+    read: Callable[[str], Content],
+    answer: Callable[[list[Content]], Sequence[Answer]],
+    *,
+    unreadable: type[Exception],
+    pictures: str | Path | None = None,
+    batch_size: int = 1,
+) -> int:
+    """Answer files in order, ``batch_size`` at a time; returns the exit status.
+
+    read        the content of a file; raises ``unreadable`` if it cannot be read
+    answer      one `Answer` for each content of a batch, which may be empty
+    pictures    where the pictures go (see `picture_path`); None draws none
+    """
+    status = 0
+    for start in range(0, len(files), batch_size):
+        numbers, contents = [], []
+        for number, path in enumerate(files[start : start + batch_size], start + 1):
+            try:
+                contents.append(read(path))
+                numbers.append(number)
+            except unreadable as error:
+                status = report_error(str(error))
+        for number, (text, draw) in zip(numbers, answer(contents), strict=True):
+            write_answer(files[number - 1], text)
+            if pictures is not None and draw is not None:
+                write_picture(draw(), picture_path(pictures, files, number))
+    return status
 
 
 def write_answer(path: str, text: str) -> None:
-    """One line to standard output, at once.
+    """Write the line of a file to standard output, at once.
 
-    The path keeps its own bytes, also where they are no UTF-8; line ends and tabs, which would
-    break the format, become "?" in it and spaces in the text.
+    The path keeps its bytes, even if they are not valid UTF-8. Line ends and tabs, which would
+    break the format, become "?" in the path and spaces in the text.
     """
     name = os.fsencode("".join(c if c not in "\n\r\t" else "?" for c in path))
     sys.stdout.buffer.write(name + b"\t" + " ".join(text.split()).encode("utf-8") + b"\n")
     sys.stdout.buffer.flush()
 
 
-def names_folder(place: str | Path) -> bool:
-    """Is it a folder, or does a final "/" say that it is to be one?"""
+def is_folder(place: str | Path) -> bool:
+    """Whether ``place`` is a folder, or ends in "/" and so names one that does not exist yet."""
     return Path(place).is_dir() or str(place).endswith(("/", os.sep))
 
 
-def picture_of(place: str | Path, files: list[str], number: int) -> Path:
-    """Where the picture of the file with this number (from 1) goes: each file has its own.
+def picture_path(place: str | Path, files: Sequence[str], number: int) -> Path:
+    """The path of the picture of file ``number`` (from 1): no two files share one.
 
-    Into a folder under the file's name, with its number where that could be another one's picture;
-    else into ``place`` itself, or for several files beside it: NAME-1.png, NAME-2.png, …
+    In a folder, the picture has the name of its file, with the number if another picture could have
+    the same name. Otherwise it is ``place`` itself or, for several files, NAME-1.png, NAME-2.png, …
+    beside it.
     """
-    place, folder = Path(place), names_folder(place)
+    place, folder = Path(place), is_folder(place)
     if not folder:
         suffix = f"-{number}" if len(files) > 1 else ""
         return place.with_name(place.stem + suffix + (place.suffix or ".png"))
@@ -42,8 +99,8 @@ def picture_of(place: str | Path, files: list[str], number: int) -> Path:
     return place / (f"{stem}.png" if own else f"{stem}-{number}.png")
 
 
-def write_picture(figure, path: Path) -> None:
-    """Save a figure, in a new folder where there is none yet, and forget it."""
+def write_picture(figure: "Figure", path: Path) -> None:
+    """Save a figure, if necessary into a new folder, and close it."""
     from course_utils.plotting.style import plt
 
     path.parent.mkdir(exist_ok=True)

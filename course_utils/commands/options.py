@@ -1,53 +1,60 @@
-"""Options that several commands have, and what can be wrong with them before any work begins."""
+"""Options that several commands have, and the checks of their values before any work begins."""
 
 import argparse
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from course_utils.commands.files import names_folder
+from course_utils.commands.files import is_folder
+
+if TYPE_CHECKING:
+    from course_utils.search import SearchSettings
+
+__all__ = ["add_beam", "add_checkpoint", "option_error", "search_options"]
 
 
 def add_checkpoint(parser: argparse.ArgumentParser, default: str) -> None:
-    """``--checkpoint NAME``."""
+    """Add ``--checkpoint NAME``."""
     parser.add_argument(
         "--checkpoint",
         default=default,
         metavar="NAME",
-        help="a checkpoint of the course or a folder (default: %(default)s)",
+        help="name of a checkpoint of the course, or the folder of any other (default: "
+        "%(default)s)",
     )
 
 
 def add_beam(parser: argparse.ArgumentParser) -> None:
-    """``--beam K``; 1 is greedy."""
+    """Add ``--beam K``."""
     parser.add_argument(
         "--beam",
         type=int,
         metavar="K",
-        help="width of the beam, 1 is greedy (default: the search that gave the checkpoint its "
-        "score)",
+        help="width of the beam; 1 is greedy search (default: the search recorded in the card of "
+        "the checkpoint)",
     )
 
 
-def search_options(arguments: argparse.Namespace, predictor) -> dict:
-    """``beam`` and ``alpha``: those of the checkpoint's card, unless ``--beam`` is given."""
-    chosen = asdict(predictor.search)
+def search_options(arguments: argparse.Namespace, recorded: "SearchSettings") -> dict[str, Any]:
+    """``beam`` and ``alpha``: those recorded with the checkpoint, unless ``--beam`` is given."""
+    chosen = asdict(recorded)
     return chosen if arguments.beam is None else chosen | {"beam": arguments.beam}
 
 
 def option_error(arguments: argparse.Namespace, folders: bool = False) -> str | None:
-    """What is wrong with ``--beam`` or ``--attention``; None when nothing is.
+    """What is wrong with ``--beam`` or ``--attention``; None if both are fine.
 
-    ``folders``: the pictures of the attention may also go into a folder.
+    ``folders`` says whether ``--attention`` may name a folder.
     """
-    beam, given = getattr(arguments, "beam", None), arguments.attention
+    beam, place = getattr(arguments, "beam", None), arguments.attention
     if beam is not None and beam < 1:
         return f"--beam must be at least 1, got {beam}"
-    if given is None:
+    if place is None:
         return None
-    if not Path(given).parent.is_dir():
-        return f"the folder of --attention {given} does not exist"
-    if names_folder(given) and not folders:
-        return f"--attention {given} is a folder; the name of a file is expected"
-    if names_folder(given) and Path(given).is_file():
-        return f"--attention {given} is a file; a folder is expected"
+    if not Path(place).parent.is_dir():
+        return f"the folder of --attention {place} does not exist"
+    if is_folder(place) and not folders:
+        return f"--attention {place} is a folder; it must be the name of a file"
+    if is_folder(place) and Path(place).is_file():
+        return f"--attention {place} is a file, but ends like a folder"
     return None

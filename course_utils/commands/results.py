@@ -1,17 +1,22 @@
-"""Print what the checkpoints of the course reach, as the table in README.md: from their cards."""
+"""Print the scores of the checkpoints that come with the course, read from their
+cards: the table in README.md.
+"""
 
 import argparse
 import json
 
+__all__ = ["HELP", "NAME", "add_arguments", "run", "table"]
+
 NAME = "results"
-HELP = "print what the shipped checkpoints reach"
+HELP = "print the scores of the checkpoints that come with the course"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    pass
+    """The command has no arguments."""
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """Run the command; returns the exit status."""
     print(table())
     return 0
 
@@ -40,7 +45,7 @@ def _training(card: dict) -> str:
 
 
 def _scores(card: dict, select: str) -> str:
-    """The score that chose the weights, on the test set, for each way to search."""
+    """The test score, for each search, in the metric that selected the weights."""
     found = {
         name.removeprefix(f"test_{select}").lstrip("_"): metric["score"]
         for name, metric in card["metrics"].items()

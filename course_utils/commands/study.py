@@ -1,20 +1,30 @@
-"""Run a comparison of several trainings and write its figures to data/studies/NAME.json."""
+"""Run a comparison of several trainings and write its results to
+data/studies/NAME.json. An interrupted study resumes when the same command is
+given again.
+"""
 
 import argparse
 from pathlib import Path
 
-from course_utils.commands import fail
+from course_utils.commands import report_error
+
+__all__ = ["HELP", "NAME", "add_arguments", "run"]
 
 NAME = "study"
 HELP = "run a comparison that is too slow for a notebook"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command to its parser."""
     parser.add_argument("name", metavar="NAME", help="the study; an unknown name lists all")
-    parser.add_argument("--out", type=Path, help="JSON file (default: data/studies/NAME.json)")
-    parser.add_argument("--steps", type=int, help="a smaller budget, to try the study out")
     parser.add_argument(
-        "--seeds", type=int, nargs="+", metavar="S", help="only these (default: all of the study)"
+        "--out", type=Path, metavar="FILE", help="JSON file (default: data/studies/NAME.json)"
+    )
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help="train each variant for N steps, to try a study out"
+    )
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", metavar="S", help="run only these seeds (default: all)"
     )
     parser.add_argument(
         "--rows",
@@ -22,11 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="take over what other calls have trained already, with other seeds for instance",
+        help="take results from these files instead of training again, for instance those of other "
+        "seeds",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """Run the command; returns the exit status."""
     from course_utils.studies import run_study
 
     try:
@@ -34,6 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.name, arguments.out, arguments.steps, arguments.seeds, arguments.rows
         )
     except (ValueError, FileNotFoundError) as error:
-        return fail(str(error))
+        return report_error(str(error))
     print(path)
     return 0

@@ -1,35 +1,51 @@
-"""Train a model of the course from scratch and write its checkpoint.
+"""Train a model of the course and write its checkpoint.
 
-An interrupted training goes on when the same command is given again.
+An interrupted training resumes when the same command is given again.
 """
 
 import argparse
 from pathlib import Path
 
-from course_utils.commands import fail
+from course_utils.commands import report_error
+
+__all__ = ["HELP", "NAME", "add_arguments", "run"]
 
 NAME = "train"
 HELP = "train a model of the course from scratch"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command to its parser."""
     parser.add_argument(
-        "name", metavar="NAME", help="the training, for instance translation-multi30k"
-    )
-    parser.add_argument("--steps", type=int, help="updates of the weights (default: the recipe's)")
-    parser.add_argument("--seed", type=int, help="default: the recipe's")
-    parser.add_argument(
-        "--start", metavar="NAME", help="a checkpoint to begin with (default: the recipe's)"
+        "name",
+        metavar="NAME",
+        help="the recipe, for instance translation-multi30k; an unknown name lists all",
     )
     parser.add_argument(
-        "--out", type=Path, help="folder of the checkpoint (default: data/checkpoints/NAME)"
+        "--steps", type=int, metavar="N", help="number of updates (default: the recipe's)"
+    )
+    parser.add_argument("--seed", type=int, metavar="S", help="random seed (default: the recipe's)")
+    parser.add_argument(
+        "--start",
+        metavar="NAME",
+        help="a checkpoint whose weights the training starts from (default: the recipe's, if any)",
     )
     parser.add_argument(
-        "--tensorboard", type=Path, metavar="FOLDER", help="write losses and scores for TensorBoard"
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="where the checkpoint goes (default: data/checkpoints/NAME)",
+    )
+    parser.add_argument(
+        "--tensorboard",
+        type=Path,
+        metavar="FOLDER",
+        help="write losses and scores there, for TensorBoard",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """Run the command; returns the exit status."""
     from course_utils.callbacks import TensorBoard
     from course_utils.checkpoints import CheckpointError
     from course_utils.datasets.download import DataError
@@ -46,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
             callbacks=[] if board is None else [TensorBoard(board)],
         )
     except (CheckpointError, DataError, FloatingPointError, ImportError, ValueError) as error:
-        return fail(str(error))
+        return report_error(str(error))
     print(
         f"{card['name']}: {card['parameters']:,} parameters, {card['steps']:,} steps, "
         f"{card['training_minutes']} minutes of training (best at step {card['best_step']:,})"
