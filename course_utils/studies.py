@@ -23,9 +23,9 @@ STUDIES_BY_NAME: dict[str, Study] = {
 
 
 def load_study(name: str, path: Path | None = None) -> dict:
-    """The results of a study as `run_study` wrote them.
+    """The results of a study as `run_study` wrote them, or another JSON file of data/studies.
 
-    Raises FileNotFoundError if there are none, ValueError if the file is not the file of a study.
+    Raises FileNotFoundError if there are none, ValueError if the file is damaged.
     """
     path = STUDIES / f"{name}.json" if path is None else Path(path)
     if not path.exists():
@@ -34,14 +34,24 @@ def load_study(name: str, path: Path | None = None) -> dict:
         )
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        keys = [(row["variant"], row["seed"], row["steps"]) for row in found["runs"]]
+        keys = [(row["variant"], row["seed"], row["steps"]) for row in found.get("runs", ())]
         if not isinstance(found["name"], str) or len(set(keys)) < len(keys):
-            raise ValueError("a row is there twice")
-    except (ValueError, KeyError, TypeError) as error:
+            raise ValueError("without a name, or a row is there twice")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} is not the file of a study, or is damaged ({type(error).__name__}: {error})"
         ) from error
     return found
+
+
+def load_rows(name: str, path: Path) -> list[dict]:
+    """The rows of a study from one of its files; ValueError for the file of another study."""
+    found = load_study(name, path)
+    if found["name"] != name:
+        raise ValueError(f"rows of the study {found['name']!r} do not belong to {name!r}")
+    if "runs" not in found:
+        raise ValueError(f"{path} is not the file of a study: it has no runs")
+    return found["runs"]
 
 
 def run_study(
@@ -60,16 +70,14 @@ def run_study(
         raise ValueError(f"unknown study {name!r}; choose from {', '.join(STUDIES_BY_NAME)}")
     study = STUDIES_BY_NAME[name]
     path = STUDIES / f"{name}.json" if out is None else Path(out)
-    done = load_study(name, path)["runs"] if path.exists() else []
-    others = [load_study(name, file) for file in rows]
-    if strange := [found["name"] for found in others if found["name"] != name]:
-        raise ValueError(f"rows of the study {strange[0]!r} do not belong to {name!r}")
+    done = load_rows(name, path) if path.exists() else []
+    given = [row for file in rows for row in load_rows(name, file)]
     runs = study.runs()
     if seeds is not None:
         if unknown := sorted(set(seeds) - {seed for _, seed in runs}):
             raise ValueError(f"study {name!r} has no seed {', '.join(map(str, unknown))}")
         runs = [(variant, seed) for variant, seed in runs if seed in seeds]
-    given, data = [row for found in others for row in found["runs"]], None
+    data = None
     for variant, seed in runs:
         budget = variant.steps if steps is None else steps
         key = {"variant": variant.name, "seed": seed, "steps": budget}
