@@ -1,15 +1,18 @@
-"""Tasks: one folder for each, found by looking into this package. No list of them is kept by hand.
+"""Tasks: one folder each, found by looking into this package. No list of them is kept by hand.
 
-A folder holds what its task has of these; whatever collects from the tasks looks for these names:
+The folder of a task has some of these modules. Whatever collects from all tasks (in brackets) looks
+for these names:
 
     task.py         TASK         what the task is: a `course_utils.tasks.base.Task`
-    data.py                      its data sets as `TaskData`
     recipes.py      RECIPES      its trainings (`course_utils.recipes`)
-    studies.py      STUDIES      its comparisons (`course_utils.studies`)
-    pictures.py     APPLICATION  the picture of the task, and
-                    FIGURES      those of the gallery (`course_utils.gallery`)
+    studies.py      STUDIES      its comparisons of trainings (`course_utils.studies`)
+    pictures.py     APPLICATION  the picture of the task in notebook 00 (`course_utils.gallery`)
+                    FIGURES      its figures in the README (`course_utils.gallery`)
     benchmarks.py   ROWS         what is timed (`course_utils.benchmarks`)
     command.py      NAME         the command ``python -m course_utils NAME``
+
+Beside these are its data sets, as `TaskData` (data.py), and its predictor, in a module of its own.
+CONTRIBUTING.md adds a task step by step.
 """
 
 import importlib
@@ -21,14 +24,14 @@ __all__ = ["all_tasks", "collect", "task_names"]
 
 
 def task_names() -> list[str]:
-    """Names of the folders in this package, in alphabetical order; nothing is imported."""
+    """The names of the folders in this package, in alphabetical order. Imports none of them."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
 
 
 def collect(module: str, attribute: str) -> Iterator[tuple[str, Any]]:
-    """(task, what its ``module`` calls ``attribute``) for each task that has such a module.
+    """(name of the task, ``attribute`` of its ``module``) for each task that has this module.
 
-    A module that exists without the attribute is a mistake, and raises AttributeError.
+    Raises AttributeError if a module does not have the attribute.
     """
     for name in task_names():
         package = importlib.import_module(f"{__name__}.{name}")

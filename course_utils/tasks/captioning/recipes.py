@@ -1,4 +1,4 @@
-"""Recipes of the captioners: generated scenes with known masks, and photos of Flickr8k."""
+"""Recipes for captioning: generated scenes with known masks, and photos of Flickr8k."""
 
 from functools import partial
 
@@ -45,7 +45,7 @@ FLICKR8K = Recipe(
         "dropout": 0.4,
         "encoder_dropout": 0.2,
     },
-    # Chosen on validation among beams of 3, 5 and 7 with penalties of 0.7, 1 and 1.4.
+    # The best on validation among beams of 3, 5 and 7 and length penalties of 0.7, 1 and 1.4.
     search=SearchSettings(beam=5, alpha=0.7),
 )
 

@@ -1,4 +1,4 @@
-"""Captioning: a picture → a sentence about it. Taught in notebook 04."""
+"""Captioning: a picture → a sentence that describes it. Taught in notebook 04."""
 
 from course_utils.metrics import bleu, cider, exact_match
 from course_utils.models.builders import build_captioner

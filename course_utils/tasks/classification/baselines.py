@@ -1,4 +1,4 @@
-"""Baselines without a network: what any classifier of texts has to beat."""
+"""Baselines without a network of our own: what any text classifier has to beat."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,22 +13,23 @@ __all__ = ["MajorityBaseline", "MeanOfTwo", "TfidfBaseline"]
 
 
 class MajorityBaseline:
-    """Always the label that is most frequent in training."""
+    """Always predicts the most frequent label of the training texts; ``seed`` has no effect."""
 
     def __init__(self, data: ClassificationData, seed: int = 0):
         self.label = Counter(label for _, label in data.train).most_common(1)[0][0]
         self.parameters = 0
 
     def predict(self, inputs: Sequence[str]) -> list[str]:
+        """The label of each text, in order."""
         return [self.label for _ in inputs]
 
 
 class TfidfBaseline:
     """Logistic regression on TF-IDF of words and pairs of neighbouring words (scikit-learn).
 
-    Counts enter as 1 + log count; what occurs in fewer than two texts is left out. ``strengths``
-    of the regularisation are tried on the validation texts. Nothing is drawn by lot: ``seed`` does
-    nothing.
+    Counts enter as 1 + log count; terms that occur in a single text are left out. ``strengths`` are
+    the inverse regularisation strengths (C) to choose from, by accuracy on the validation texts.
+    Nothing is random: ``seed`` has no effect.
     """
 
     def __init__(
@@ -57,17 +58,19 @@ class TfidfBaseline:
         self.parameters = int(self.model.coef_.size + self.model.intercept_.size)
 
     def predict(self, inputs: Sequence[str]) -> list[str]:
+        """The label of each text, in order."""
         return [str(label) for label in self.model.predict(self.vectorizer.transform(inputs))]
 
     def probabilities(self, inputs: Sequence[str]) -> np.ndarray:
-        """(texts, labels), labels in the order of ``self.model.classes_``."""
+        """(texts, labels) probabilities; labels in the order of ``self.model.classes_``."""
         return self.model.predict_proba(self.vectorizer.transform(inputs))
 
 
 class MeanOfTwo:
-    """The mean of two probabilities: `TfidfBaseline`'s and those of a checkpoint that is there.
+    """The mean of the probabilities of a `TfidfBaseline` and of a trained ``checkpoint``.
 
-    Two that are wrong about different texts are right more often together; nothing is fitted.
+    Two classifiers that err on different texts are right more often together. Their mean has no
+    parameters to fit.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class MeanOfTwo:
         self.parameters = self.linear.parameters + count_parameters(self.network.model)
 
     def predict(self, inputs: Sequence[str]) -> list[str]:
+        """The label of each text, in order."""
         labels = [str(label) for label in self.linear.model.classes_]
         network = [
             [v.probabilities[name] for name in labels] for v in self.network.classify(inputs)

@@ -1,4 +1,4 @@
-"""Data of classification: labelled texts, real and generated."""
+"""Data for classification: labelled texts, real and generated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,30 +14,45 @@ from course_utils.models.classifiers import TextClassifier
 from course_utils.tasks.base import Pair, TaskData
 from course_utils.vocabulary import Vocabulary
 
-__all__ = ["ClassificationData", "LabelledBatch", "classification_loss", "kept_positions"]
+__all__ = [
+    "SENTIMENT",
+    "ClassificationData",
+    "LabelledBatch",
+    "classification_loss",
+    "eraser_data",
+    "eraser_test",
+    "generated_pairs",
+    "generated_reviews",
+    "imdb_data",
+    "imdb_test",
+    "kept_positions",
+    "make_labelled_batch",
+    "sentence_end",
+]
 
 
 @dataclass(frozen=True)
 class LabelledBatch(Batch):
-    """B texts with one label each: ``target`` (B,) holds the number of the class."""
+    """B texts with one label each: ``target`` (B,) holds their numbers."""
 
     @property
     def target_in(self) -> Tensor:
-        raise AttributeError("a labelled batch has one label a text: there is no target_in")
+        """Raises AttributeError: a label is not read by a decoder."""
+        raise AttributeError("a labelled batch has one label per text: there is no target_in")
 
     @property
     def target_out(self) -> Tensor:
-        """(B,) the classes."""
+        """(B,) the numbers of the labels."""
         return self.target
 
     @property
     def target_tokens(self) -> int:
-        """How many predictions count: one a text."""
+        """How many predictions count: one per text."""
         return len(self.target)
 
 
 def make_labelled_batch(examples: list[Example]) -> LabelledBatch:
-    """Pad texts to one batch; a text without words is a row of PAD."""
+    """Pad texts to one batch; a text without words becomes a row of PAD."""
     if not examples:
         raise ValueError("a batch needs at least one example")
     sources = [example.source for example in examples]
@@ -51,15 +66,16 @@ def make_labelled_batch(examples: list[Example]) -> LabelledBatch:
 def classification_loss(
     model: TextClassifier, batch: LabelledBatch, label_smoothing: float = 0.0
 ) -> Tensor:
-    """Mean cross-entropy in nats a text."""
+    """Mean cross-entropy, in nats per text."""
     return F.cross_entropy(model(batch.source), batch.target, label_smoothing=label_smoothing)
 
 
 def kept_positions(length: int, longest: int | None) -> list[int]:
-    """Which words of a long text are read: the first quarter of ``longest`` and the last three.
+    """Which words of a text are read: all, or ``longest`` of them, a quarter from its beginning and
+    three quarters from its end.
 
-    Reviews say at their end what they think, so the middle is what is left out (Sun et al. 2019,
-    section 5.3.1, found the same for BERT).
+    Reviews give their verdict at the end, so the middle is left out (Sun et al. 2019, section
+    5.3.1, found the same for BERT).
     """
     if longest is None or length <= longest:
         return list(range(length))
@@ -69,25 +85,31 @@ def kept_positions(length: int, longest: int | None) -> list[int]:
 
 @dataclass
 class ClassificationData(TaskData):
-    """Labelled texts. ``labels`` are the names of the classes, in the order of the logits."""
+    """Labelled texts.
+
+    labels   the names of the classes, in the order of the logits
+    longest  how many words of a text are read (see `kept_positions`); None reads all
+    """
 
     labels: tuple[str, ...] = ()
     longest: int | None = None
 
     def encode_inputs(self, inputs: list[str]) -> list[list[int]]:
+        """Texts as the ids of the words that are read."""
         encoded = self.vocabulary.encode_all(list(inputs))
         return [[ids[i] for i in kept_positions(len(ids), self.longest)] for ids in encoded]
 
     def to_examples(self, pairs: Sequence[Pair]) -> list[Example]:
+        """One example per text, with the number of its label; ValueError for an unknown label."""
         number = {label: i for i, label in enumerate(self.labels)}
         unknown = sorted({str(label) for _, label in pairs if label not in number})
         if unknown:
-            raise ValueError(f"labels {unknown[:5]} are none of {', '.join(self.labels)}")
+            raise ValueError(f"unknown labels {unknown[:5]}: expected {', '.join(self.labels)}")
         sources = self.encode_inputs([text for text, _ in pairs])
         return [Example(s, [number[y]]) for s, (_, y) in zip(sources, pairs, strict=True)]
 
     def batches(self, tokens: int, seed: int = 0) -> BucketedBatches:
-        """Training batches of at most ``tokens`` words, padding counted."""
+        """Training batches of at most ``tokens`` words, padding included."""
         return BucketedBatches(
             self.examples,
             tokens,
@@ -98,7 +120,7 @@ class ClassificationData(TaskData):
 
     @cached_property
     def valid_batches(self) -> list[LabelledBatch]:
-        """Validation batches, sorted by length so that little is padding."""
+        """The validation texts in batches, sorted by length so that there is little padding."""
         examples = sorted(self.to_examples(self.valid), key=lambda e: len(e.source))
         return [make_labelled_batch(examples[i : i + 100]) for i in range(0, len(examples), 100)]
 
@@ -107,7 +129,7 @@ SENTIMENT = ("negative", "positive")
 
 
 def imdb_data(size: int = 20_000, longest: int = 256) -> ClassificationData:
-    """IMDB with the most frequent words and marks of its training part as pieces."""
+    """IMDB, with the ``size`` most frequent words and punctuation marks of its training part."""
     from course_utils.datasets import fetch
     from course_utils.datasets.public.imdb import imdb
 
@@ -125,7 +147,7 @@ def imdb_data(size: int = 20_000, longest: int = 256) -> ClassificationData:
 
 
 def imdb_test() -> list[Pair]:
-    """The 25,000 test reviews; used once a training."""
+    """The 25,000 test reviews, for use once per training."""
     from course_utils.datasets.public.imdb import imdb
 
     return imdb("test")
@@ -134,7 +156,7 @@ def imdb_test() -> list[Pair]:
 def generated_reviews(style: str = "short", seed: int = 0) -> ClassificationData:
     """Generated reviews of one style, or questions about them: see `generated_pairs`.
 
-    Who trains with questions about "aspects" is validated, and tested, with "mixed" reviews.
+    A model trained with questions about "aspects" is validated and tested on "mixed" reviews.
     """
     train = generated_pairs("train", style, seed)
     valid = generated_pairs("valid", "mixed" if style == "aspects" else style, seed)
@@ -148,7 +170,7 @@ def generated_reviews(style: str = "short", seed: int = 0) -> ClassificationData
 
 
 def generated_pairs(split: str, style: str = "short", seed: int = 0) -> list[Pair]:
-    """Texts with their labels; of the styles "aspects" and "mixed" questions with their answers."""
+    """(text, label) pairs; for the styles "aspects" and "mixed", questions with their answers."""
     from course_utils.datasets.generated.reviews import questions, reviews
 
     given = reviews(split, style, seed=seed)
@@ -162,7 +184,7 @@ def sentence_end(vocabulary: Vocabulary) -> int:
 
 
 def eraser_data(size: int = 20_000, longest: int = 512) -> ClassificationData:
-    """ERASER movie reviews; the marks of the annotators take no part in training."""
+    """ERASER movie reviews. Training does not use the annotators' marks."""
     from course_utils.datasets import fetch
     from course_utils.datasets.public.eraser_movies import eraser_movies
 
@@ -180,7 +202,7 @@ def eraser_data(size: int = 20_000, longest: int = 512) -> ClassificationData:
 
 
 def eraser_test() -> list[Pair]:
-    """The 200 test reviews; used once a training."""
+    """The 200 test reviews, for use once per training."""
     from course_utils.datasets.public.eraser_movies import eraser_movies
 
     return [(r.text, r.label) for r in eraser_movies("test")]

@@ -1,6 +1,7 @@
-"""Recipes of the classifiers: real film reviews, generated reviews with known reasons."""
+"""Recipes for classification: real film reviews, and generated reviews with known reasons."""
 
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -21,12 +22,21 @@ from course_utils.tasks.classification.word_vectors import word_vectors
 from course_utils.tasks.recipe import Recipe
 from course_utils.training import FitSettings
 
-__all__ = ["ERASER", "GENERATED", "IMDB", "LONG", "QUESTIONS", "RECIPES"]
+__all__ = [
+    "ERASER",
+    "GENERATED",
+    "IMDB",
+    "LONG",
+    "QUESTIONS",
+    "RECIPES",
+    "start_from_neighbours",
+]
 
 
 def _generated(
-    name: str, title: str, style: str, steps: int, batch_tokens: int = 2000, **model
+    name: str, title: str, style: str, steps: int, batch_tokens: int = 2000, **model: Any
 ) -> Recipe:
+    """A recipe for generated reviews; ``model`` are further settings of the builder."""
     return Recipe(
         name=name,
         title=title,

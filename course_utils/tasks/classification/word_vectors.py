@@ -1,10 +1,12 @@
-"""Word vectors from neighbours: words that stand in the same company get similar vectors.
+"""Word vectors from neighbours: words that occur in the same company get similar vectors.
 
-How often words occur near each other is counted, turned into positive pointwise mutual information
-(PPMI) and cut down to a few dimensions by a singular value decomposition. Levy and Goldberg (2014)
-showed that this is close to what word2vec does. No labels are used, and no text other
-than the one given: a network that starts from these vectors is still trained from scratch.
+Counts of how often words occur near each other become positive pointwise mutual information (PPMI),
+which a singular value decomposition reduces to a few dimensions. Levy and Goldberg (2014) showed
+that this is close to what word2vec does. It uses no labels and no text but the one given, so a
+network that starts from these vectors is still trained from scratch.
 """
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,14 +14,17 @@ from torch import Tensor
 
 from course_utils.vocabulary import SPECIAL
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
 __all__ = ["cooccurrences", "word_vectors"]
 
 
-def cooccurrences(texts: list[list[int]], size: int, window: int = 5):
-    """How often words i and j stand at most ``window`` apart: a sparse symmetric (size, size).
+def cooccurrences(texts: list[list[int]], size: int, window: int = 5) -> "csr_matrix":
+    """How often words i and j are at most ``window`` apart: a sparse symmetric (size, size).
 
-    A pair at distance d counts 1 / d. Pairs do not cross the end of a text; special ids (PAD, UNK
-    …) take up room but are not counted.
+    A pair at distance d counts 1 / d. Pairs do not cross the end of a text. Special ids (PAD, UNK,
+    …) count towards the distance but are not counted themselves.
     """
     from scipy.sparse import csr_matrix
 
@@ -42,16 +47,17 @@ def word_vectors(
 ) -> Tensor:
     """Vectors (size, width) for the ids in ``texts``, scaled to a mean squared length of 1.
 
-    Context counts are smoothed with the power 0.75 and singular values enter with the power 0.5
-    (Levy, Goldberg and Dagan 2015, section 3). Ids without neighbours get zeros.
+    Context counts are raised to the power 0.75 and singular values to 0.5 (Levy, Goldberg and Dagan
+    2015, section 3). Ids without neighbours get zeros. Raises ValueError unless 1 ≤ width < size,
+    and if no two words are near each other.
     """
     from sklearn.utils.extmath import randomized_svd
 
     if not 1 <= width < size:
-        raise ValueError(f"vectors of {width} numbers for {size} words: 1 ≤ width < size is needed")
+        raise ValueError(f"needs 1 ≤ width < size, got width={width} and size={size}")
     counts = cooccurrences(texts, size, window).tocoo()
     if not counts.nnz:
-        raise ValueError("no two words stand near each other: nothing to count")
+        raise ValueError("no two words of the texts are near each other: there is nothing to count")
     of_word = np.asarray(counts.sum(axis=1)).ravel()
     of_context = of_word**0.75
     share = of_context[counts.col] / of_context.sum()

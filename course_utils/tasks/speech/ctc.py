@@ -11,13 +11,14 @@ from course_utils.search import Hypothesis
 from course_utils.training import sequence_loss
 from course_utils.vocabulary import EOS, PAD
 
-__all__ = ["ctc_collapse", "joint_loss"]
+__all__ = ["ctc_collapse", "ctc_greedy", "ctc_loss", "joint_loss"]
 
 
 def ctc_collapse(best: Sequence[int], blank: int = PAD) -> list[tuple[int, int]]:
     """Best token at each position → (token, position) of the output (Graves et al. 2006, eq. 1).
 
-    Equal neighbours become one, then blanks go: a a – a b → a a b.
+    Equal neighbours are merged, then blanks are removed: a a – a b → a a b. An output has the
+    position of its first token.
     """
     found, before = [], blank
     for position, token in enumerate(best):
@@ -28,9 +29,10 @@ def ctc_collapse(best: Sequence[int], blank: int = PAD) -> list[tuple[int, int]]
 
 
 def ctc_greedy(log_probs: Tensor, positions: Sequence[int]) -> list[Hypothesis]:
-    """The best token at each position, collapsed: log_probs (B, Tk, V) → one hypothesis a row.
+    """The best token at each position, collapsed: log_probs (B, Tk, V) → one hypothesis per row.
 
-    Its ``log_prob`` is that of the best path; its attention is 1 at the position of each token.
+    Only the first ``positions[b]`` positions of row b are read. The ``log_prob`` of a hypothesis is
+    that of the best path; its attention is 1 at the position of each token.
     """
     best = log_probs.cpu().max(dim=-1)
     found = []
@@ -48,9 +50,9 @@ def ctc_greedy(log_probs: Tensor, positions: Sequence[int]) -> list[Hypothesis]:
 def joint_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
     """λ L_CTC + (1 − λ) L_attention (Watanabe et al. 2017, eq. 10), λ = ``model.ctc_weight``.
 
-    For a `course_utils.models.seq2seq.SpeechModel`: encoder and memory are shared, CTC reads them
-    with a linear layer, attention with the decoder. Both losses are in nats a token: the paper's
-    are sums.
+    For a `course_utils.models.seq2seq.SpeechModel`: both losses share the encoder and its memory,
+    which CTC reads with a linear layer and attention with the decoder. Both are in nats per token;
+    in the paper, they are sums.
     """
     share, memory = model.ctc_weight, model.remember(batch)
     loss = 0.0
@@ -58,7 +60,7 @@ def joint_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> 
         logits, _ = model.decoder(memory, batch.target_in)
         loss = (1 - share) * sequence_loss(logits, batch.target_out, label_smoothing)
     if share > 0:
-        targets = batch.target[:, 1:-1]  # EOS of the longest is cut off here, of the others below
+        targets = batch.target[:, 1:-1]  # without BOS and the EOS of the longest target
         lengths = (batch.target != PAD).sum(dim=1) - 2  # without BOS and EOS
         loss = loss + share * ctc_loss(
             model.ctc_log_probs(memory), targets, memory.attend_mask.sum(dim=1), lengths
@@ -67,11 +69,13 @@ def joint_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> 
 
 
 def ctc_loss(log_probs: Tensor, targets: Tensor, places: Tensor, lengths: Tensor) -> Tensor:
-    """−log P(targets) summed over all ways to place them (Graves et al. 2006, eq. 3), a token.
+    """−log P(targets), summed over all alignments (Graves et al. 2006, eq. 3), in nats per token.
 
-    ``log_probs`` (B, Tk, V) of which the first ``places[b]`` positions are real, ``targets``
-    (B, Tt) of which the first ``lengths[b]`` count; the blank is id 0. A target that has no room
-    (more tokens, and blanks between equal ones, than positions) is left out.
+    log_probs  (B, Tk, V), of which the first ``places[b]`` positions of row b are real
+    targets    (B, Tt), of which the first ``lengths[b]`` tokens of row b count; the blank is id 0
+
+    A target that does not fit (more tokens, and blanks between equal ones, than positions) adds
+    nothing to the loss.
     """
     nats = F.ctc_loss(
         log_probs.transpose(0, 1),
@@ -82,4 +86,5 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, places: Tensor, lengths: Tensor
         reduction="sum",
         zero_infinity=True,
     )
-    return nats / (lengths.sum() + len(lengths)).clamp(min=1)  # an end is a prediction too
+    tokens = lengths.sum() + len(lengths)  # the end counts as a token, as in the loss of attention
+    return nats / tokens.clamp(min=1)

@@ -1,4 +1,4 @@
-"""Recipes of the recognisers: strings of recorded digits, and generated commands."""
+"""Recipes for speech recognition: strings of recorded digits, and generated commands."""
 
 from functools import partial
 
@@ -51,7 +51,7 @@ COMMANDS = Recipe(
     select="wer",
     batch_tokens=120,
     model={"score": "location", "sample_rate": 16_000, "ctc_weight": 0.1, "longest": 7.0},
-    start="speech-digits-long",  # its encoder saves the slow first steps; the words are others
+    start="speech-digits-long",  # its encoder saves the slow first steps; the words differ
     start_encoder_only=True,
 )
 

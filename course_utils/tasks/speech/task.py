@@ -1,4 +1,4 @@
-"""Speech recognition: a sound → what is said in it. Taught in notebook 05."""
+"""Speech recognition: a sound → the words spoken in it. Taught in notebook 05."""
 
 from course_utils.metrics import cer, exact_match, wer
 from course_utils.models.builders import build_recogniser

@@ -1,4 +1,4 @@
-"""Recipes of the translators: real captions, and generated sentences with known alignments."""
+"""Recipes for translation: real captions, and generated sentences with known alignments."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Translation: a text in one language → the text in another. Taught in notebook 03."""
+"""Translation: a text → the same text in another language. Taught in notebook 03."""
 
 from course_utils.metrics import bleu, chrf, exact_match
 from course_utils.models.builders import build_translator
