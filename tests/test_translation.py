@@ -148,7 +148,7 @@ def test_any_text_translates(translator, texts):
 def test_cutting_loses_nothing(translator, words, longest):
     cutter = Translator(translator.model, translator.vocabulary, longest)
     ids = translator.vocabulary.encode(" ".join(words))
-    parts = cutter._cut(ids)
+    parts = cutter.cut(ids)
     assert [i for part in parts for i in part] == ids
     assert all(1 <= len(part) <= longest for part in parts)
 
@@ -158,7 +158,7 @@ def test_long_texts_are_cut_after_punctuation():
     cutter = Translator(tiny_translator(), vocabulary, longest_segment=12)
 
     def parts(text):
-        return [vocabulary.decode(ids) for ids in cutter._cut(vocabulary.encode(text))]
+        return [vocabulary.decode(ids) for ids in cutter.cut(vocabulary.encode(text))]
 
     assert parts("ein hund läuft.") == ["ein hund läuft."]
     # After the last sentence end that fits, rather than after a later comma.
@@ -184,8 +184,9 @@ def test_long_texts_come_back_in_order(translator):
     outputs = [cutter.vocabulary.decode(s.hypothesis.tokens) for s in found.segments]
     assert found.text == " ".join(output for output in outputs if output)
     for segment in found.segments:  # each as if it stood alone
-        (alone,) = cutter._search([segment.source_ids], 1, 1.0)
-        assert alone.tokens == segment.hypothesis.tokens
+        (alone,) = cutter.translate([cutter.vocabulary.decode(segment.source_ids)])
+        assert alone.only.source_ids == segment.source_ids
+        assert alone.only.hypothesis.tokens == segment.hypothesis.tokens
     with pytest.raises(ValueError, match="segments, not one"):
         _ = found.only
 

@@ -6,7 +6,7 @@ for these names:
     task.py         TASK         what the task is: a `course_utils.tasks.base.Task`
     recipes.py      RECIPES      its trainings (`course_utils.recipes`)
     studies.py      STUDIES      its comparisons of trainings (`course_utils.studies`)
-    pictures.py     APPLICATION  the picture of the task in notebook 00 (`course_utils.gallery`)
+    pictures.py     APPLICATION  the picture of the task in notebook 01 (`course_utils.gallery`)
                     FIGURES      its figures in the README (`course_utils.gallery`)
     benchmarks.py   ROWS         what is timed (`course_utils.benchmarks`)
     command.py      NAME         the command ``python -m course_utils NAME``

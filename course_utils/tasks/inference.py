@@ -1,17 +1,18 @@
-"""What the predictors of several tasks share: running in batches, and attention under teacher
-forcing."""
+"""What predictors of several tasks share: batches, search, and attention under teacher forcing."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from course_utils.batches import Example, make_batch
 from course_utils.models.seq2seq import Seq2Seq
 from course_utils.runtime import evaluating
+from course_utils.search import Hypothesis, search
 
-__all__ = ["in_batches", "teacher_forced_attention"]
+__all__ = ["in_batches", "search_in_batches", "teacher_forced_attention"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,6 +35,29 @@ def in_batches(
         batch = order[start : start + batch_size]
         results.update(zip(batch, run([items[i] for i in batch]), strict=True))
     return [results[i] for i in range(len(items))]
+
+
+def search_in_batches(
+    model: Seq2Seq,
+    sources: Sequence[list[int] | Tensor],
+    beam: int,
+    alpha: float,
+    batch_size: int,
+    max_length: Callable[[Any], int],
+) -> list[Hypothesis]:
+    """The output that `course_utils.search.search` finds for each source, in order.
+
+    ``max_length(source)`` is the largest number of tokens of its output.
+    """
+
+    @torch.no_grad()
+    def run(batch_sources: list[list[int] | Tensor]) -> list[Hypothesis]:
+        batch = make_batch([Example(source, []) for source in batch_sources]).to(model.device)
+        limits = [max_length(source) for source in batch_sources]
+        return search(model.decoder, model.remember(batch), beam, limits, alpha)
+
+    with evaluating(model):
+        return in_batches(sources, batch_size, run)
 
 
 def teacher_forced_attention(

@@ -4,18 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from course_utils.batches import Example, make_batch
+from course_utils.batches import Example
 from course_utils.metrics import words_from_pieces
 from course_utils.models.decoders import AttentionDecoder
 from course_utils.models.image_encoders import GridEncoder
-from course_utils.runtime import evaluating
-from course_utils.search import Hypothesis, search
+from course_utils.search import Hypothesis
 from course_utils.tasks.base import Pair, SequencePredictor
 from course_utils.tasks.captioning.data import as_source
-from course_utils.tasks.inference import in_batches, teacher_forced_attention
+from course_utils.tasks.inference import search_in_batches, teacher_forced_attention
 from course_utils.vocabulary import Vocabulary
 
 __all__ = ["Caption", "Captioner"]
@@ -69,15 +66,10 @@ class Captioner(SequencePredictor):
 
         A picture is what `as_source` accepts: pixels, or the features of a photo.
         """
-
-        @torch.no_grad()
-        def run(sources: list[Tensor]) -> list[Hypothesis]:
-            batch = make_batch([Example(source, []) for source in sources])
-            memory = self.model.remember(batch.to(self.model.device))
-            return search(self.model.decoder, memory, beam, LONGEST, alpha)
-
-        with evaluating(self.model):
-            found = in_batches([as_source(p) for p in pictures], batch_size, run)
+        sources = [as_source(picture) for picture in pictures]
+        found = search_in_batches(
+            self.model, sources, beam, alpha, batch_size, max_length=lambda _: LONGEST
+        )
         decode = self.vocabulary.decode
         return [Caption(decode(h.tokens), h, self.vocabulary) for h in found]
 

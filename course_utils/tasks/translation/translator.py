@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from course_utils.batches import Example, make_batch
+from course_utils.batches import Example
 from course_utils.metrics import words_from_pieces
 from course_utils.models.seq2seq import Seq2Seq
 from course_utils.models.text_encoder import TextEncoder
-from course_utils.runtime import evaluating
-from course_utils.search import Hypothesis, search
+from course_utils.search import Hypothesis
 from course_utils.tasks.base import Pair, SequencePredictor
-from course_utils.tasks.inference import in_batches, teacher_forced_attention
+from course_utils.tasks.inference import search_in_batches, teacher_forced_attention
 from course_utils.vocabulary import Vocabulary
 
 __all__ = ["Segment", "Translation", "Translator"]
@@ -95,10 +93,13 @@ class Translator(SequencePredictor):
         ``longest_segment`` pieces is cut into segments, after punctuation if possible, otherwise
         between words: the model was not trained on longer ones.
         """
-        cut = [self._cut(ids) for ids in self.vocabulary.encode_all(list(texts))]
+        cut = [self.cut(ids) for ids in self.vocabulary.encode_all(list(texts))]
         flat = [ids for parts in cut for ids in parts]
-        with evaluating(self.model):
-            found = iter(in_batches(flat, batch_size, lambda ids: self._search(ids, beam, alpha)))
+        found = iter(
+            search_in_batches(
+                self.model, flat, beam, alpha, batch_size, max_length=lambda ids: 2 * len(ids) + 10
+            )
+        )
         translations = []
         for text, parts in zip(texts, cut, strict=True):
             segments = [Segment(ids, next(found), self.vocabulary) for ids in parts]
@@ -130,15 +131,8 @@ class Translator(SequencePredictor):
             )
         ]
 
-    @torch.no_grad()
-    def _search(self, sources: list[list[int]], beam: int, alpha: float) -> list[Hypothesis]:
-        batch = make_batch([Example(ids, []) for ids in sources]).to(self.model.device)
-        memory = self.model.remember(batch)
-        limits = [2 * len(ids) + 10 for ids in sources]
-        return search(self.model.decoder, memory, beam, limits, alpha)
-
-    def _cut(self, ids: list[int]) -> list[list[int]]:
-        """Ids in segments of at most ``longest_segment``; none for a blank text."""
+    def cut(self, ids: list[int]) -> list[list[int]]:
+        """Ids in segments of at most ``longest_segment``; a blank text has none."""
         segments, longest = [], self.longest_segment
         while len(ids) > longest:
             pieces = self.vocabulary.pieces(ids[: longest + 1])
