@@ -46,7 +46,7 @@ def option_error(arguments: argparse.Namespace, folders: bool = False) -> str | 
 
     ``folders`` says whether ``--attention`` may name a folder.
     """
-    beam, place = getattr(arguments, "beam", None), arguments.attention
+    beam, place = (getattr(arguments, name, None) for name in ("beam", "attention"))
     if beam is not None and beam < 1:
         return f"--beam must be at least 1, got {beam}"
     if place is None:
