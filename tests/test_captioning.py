@@ -1,4 +1,4 @@
-"""Captioning: image encoders, gate and regulariser, the captioner, pointing, the command."""
+"""Captioning: image encoders, gate and regulariser, `Captioner`, pointing, and the command."""
 
 import os
 import subprocess
@@ -111,11 +111,14 @@ def test_without_positions_the_pooled_vector_does_not_know_where(positions):
 
 
 def test_positions_cost_few_parameters():
-    sizes = {name: count_parameters(build_captioner(40, pictures="scenes", **settings))
-             for name, settings in (
-                 ("attention", {}),
-                 ("pooled", {"decoder": "fixed_vector", "positions": False}),
-                 ("coordinates", {"decoder": "fixed_vector"}))}  # fmt: skip
+    sizes = {
+        name: count_parameters(build_captioner(40, pictures="scenes", **settings))
+        for name, settings in (
+            ("attention", {}),
+            ("pooled", {"decoder": "fixed_vector", "positions": False}),
+            ("coordinates", {"decoder": "fixed_vector"}),
+        )
+    }
     assert sizes["attention"] == sizes["coordinates"]
     assert 0.96 * sizes["attention"] < sizes["pooled"] < sizes["attention"]
 
@@ -194,10 +197,10 @@ def test_the_regulariser_spreads_the_attention():
 
     (with_it, loss), (without, plain) = uneven(1.0), uneven(0.0)
     assert with_it < without
-    assert loss < 3 and plain < 3, "the loss returned is that of the words alone"
+    assert loss < 3 and plain < 3, "the returned loss is that of the words alone"
 
 
-# --- data and writer --------------------------------------------------------------------------
+# --- data and captioner -----------------------------------------------------------------------
 
 
 def test_pictures_become_sources():
@@ -234,7 +237,7 @@ def test_scene_pairs_hold_true_captions():
         assert texts[0] in texts[1:] and set(texts) == {c.text for c in scene.captions}
 
 
-def test_a_full_stop_at_the_end_is_no_word():
+def test_a_full_stop_at_the_end_is_not_a_word():
     from course_utils.datasets.public.flickr8k import CaptionedPhoto
 
     photo = CaptionedPhoto("x.jpg", ("A dog .", "Mr. Dog runs", "St. Bernard.", "two dogs"))
@@ -317,8 +320,9 @@ def test_pointing_bounds(number, seed):
     even = np.full((len(masks), 64), 1 / 64)
     score = pointing([even], [masks])
     assert score.mass == pytest.approx(score.chance)
-    right = np.stack([np.full(64, 1 / 64) if m is None else cover(m, 8, 8) / cover(m, 8, 8).sum()
-                      for m in masks])  # fmt: skip
+    right = np.stack(
+        [np.full(64, 1 / 64) if m is None else cover(m, 8, 8) / cover(m, 8, 8).sum() for m in masks]
+    )
     best = pointing([right], [masks])
     assert best.hits == 1 and best.mass == pytest.approx(1)
 
@@ -328,12 +332,13 @@ SCENES = scenes("valid", 60)
 
 @few
 @given(st.integers(0, 59))
-def test_words_that_name_have_masks(number):
+def test_words_that_name_something_have_masks(number):
     scene = SCENES[number]
     caption = scene.captions[-1]
     for word, mask in zip(caption.words, word_masks(scene, caption), strict=True):
-        assert (mask is None) == (word in "a and , there is are we see picture of left right "
-                                  "above below".split())  # fmt: skip
+        assert (mask is None) == (
+            word in "a and , there is are we see picture of left right above below".split()
+        )
 
 
 # --- recipes and studies ----------------------------------------------------------------------
@@ -358,9 +363,12 @@ def tiny_recipe(monkeypatch):
 
 def test_a_captioner_is_trained_tested_and_loaded_again(tiny_recipe, tmp_path):
     card = train("tiny", out=tmp_path / "made")
-    assert set(card["metrics"]) == {f"{split}_{name}_{search}" for split in ("valid", "test")
-                                    for name in ("bleu", "cider")
-                                    for search in ("greedy", "beam5")}  # fmt: skip
+    assert set(card["metrics"]) == {
+        f"{split}_{name}_{search}"
+        for split in ("valid", "test")
+        for name in ("bleu", "cider")
+        for search in ("greedy", "beam5")
+    }
     assert "nrefs:2" in card["metrics"]["test_bleu_beam5"]["signature"]
     assert "tok:words" in card["metrics"]["test_cider_beam5"]["signature"]
     captioner = Captioner.load(tmp_path / "made")
@@ -377,8 +385,9 @@ def test_a_missing_optional_score_is_left_out_with_a_line(
     task = replace(tiny_recipe.task, metrics=tiny_recipe.task.metrics | {"cider": missing})
     monkeypatch.setitem(recipes.RECIPES, "tiny", replace(tiny_recipe, task=task))
     card = train("tiny", out=tmp_path / "made")
-    assert set(card["metrics"]) == {f"{split}_bleu_{search}" for split in ("valid", "test")
-                                    for search in ("greedy", "beam5")}  # fmt: skip
+    assert set(card["metrics"]) == {
+        f"{split}_bleu_{search}" for split in ("valid", "test") for search in ("greedy", "beam5")
+    }
     assert "cider is left out" in capsys.readouterr().err
 
 
@@ -466,7 +475,7 @@ def test_one_line_for_each_photo_in_order(caption, folder, files):
     assert again == lines[::-1]
 
 
-def test_what_is_no_photo_has_a_line_on_standard_error(caption, files, tmp_path):
+def test_a_file_that_is_not_a_photo_gets_a_line_on_standard_error(caption, files, tmp_path):
     text = tmp_path / "notes.txt"
     text.write_text("hello")
     status, lines, errors = caption(files[0], text, files[1], tmp_path / "missing.png")
@@ -503,7 +512,7 @@ def test_attention_into_a_file_files_and_a_folder(caption, files, tmp_path, monk
     assert drawn(many) == sorted(f"{path.stem}.png" for path in files[:2])
 
 
-def test_options_that_cannot_be(caption, files, tmp_path):
+def test_impossible_options(caption, files, tmp_path):
     for options, reason in (
         (("--beam", 0), "--beam must be at least 1"),
         (("--attention", tmp_path / "no" / "x.png"), "does not exist"),
@@ -528,7 +537,7 @@ def test_a_translator_refuses_a_captioner(folder):
 
 @quick
 @given(names=st.lists(st.sampled_from(["a", "a-1", "a-2", "a-1-3", "b"]), max_size=6))
-def test_every_picture_has_a_name_of_its_own(names, tmp_path_factory):
+def test_every_picture_has_its_own_name(names, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp()
     for place in (folder, folder / "look.png"):
         found = {picture_path(place, names, n) for n in range(1, len(names) + 1)}
@@ -538,10 +547,20 @@ def test_every_picture_has_a_name_of_its_own(names, tmp_path_factory):
 @pytest.mark.slow
 def test_as_a_program(folder, files):
     done = subprocess.run(
-        [sys.executable, "-m", "course_utils", "caption", str(files[0]), "no-such-file",
-         "--checkpoint", str(folder)],
-        capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "course_utils",
+            "caption",
+            str(files[0]),
+            "no-such-file",
+            "--checkpoint",
+            str(folder),
+        ],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
     assert done.returncode == 1
     assert done.stdout.startswith(f"{files[0]}\t") and done.stdout.count("\n") == 1
     assert done.stderr.count("\n") == 1 and "no-such-file" in done.stderr

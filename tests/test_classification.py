@@ -1,4 +1,4 @@
-"""`ClassificationData`, `Classifier`, their training, and the command ``classify``."""
+"""`ClassificationData`, `Classifier`, its training, and the command ``classify``."""
 
 import io
 import re
@@ -57,8 +57,14 @@ def tiny_data(**settings) -> ClassificationData:
 
 def build(vocabulary, **settings):
     torch.manual_seed(0)
-    settings = {"vocab_size": len(vocabulary), "labels": LABELS, "embed_dim": 6, "hidden_dim": 5,
-                "longest": LONGEST, **settings}  # fmt: skip
+    settings = {
+        "vocab_size": len(vocabulary),
+        "labels": LABELS,
+        "embed_dim": 6,
+        "hidden_dim": 5,
+        "longest": LONGEST,
+        **settings,
+    }
     model = build_text_classifier(**settings)
     with torch.no_grad():
         for weights in model.parameters():
@@ -149,8 +155,14 @@ def test_fit_learns_labels():
     data = tiny_data()
     model, _ = build(data.vocabulary)
     settings = FitSettings(steps=60, learning_rate=0.02, label_smoothing=0.0, validate_every=30)
-    fit(model, data.batches(40), settings, valid=data.valid_batches, loss=classification_loss,
-        progress=False)  # fmt: skip
+    fit(
+        model,
+        data.batches(40),
+        settings,
+        valid=data.valid_batches,
+        loss=classification_loss,
+        progress=False,
+    )
     assert Classifier(model, data.vocabulary).predict(TEXTS) == [label for _, label in REVIEWS]
 
 
@@ -179,8 +191,10 @@ def test_verdicts(classifier):
 
 def test_neighbours_do_not_influence_a_text(classifier):
     together = classifier.classify(TEXTS)
-    for other in (classifier.classify(TEXTS[::-1], batch_size=2)[::-1],
-                  [classifier.classify([t])[0] for t in TEXTS]):  # fmt: skip
+    for other in (
+        classifier.classify(TEXTS[::-1], batch_size=2)[::-1],
+        [classifier.classify([t])[0] for t in TEXTS],
+    ):
         for one, two in zip(together, other, strict=True):
             assert one.probability == pytest.approx(two.probability, abs=1e-5)
             np.testing.assert_allclose(one.weights, two.weights, atol=1e-5)
@@ -197,7 +211,7 @@ def test_no_texts_and_texts_without_words(classifier):
 
 @pytest.mark.parametrize("settings", [{}, {"pairs": 97, "pair_dim": 3}])
 def test_gradient_times_input_is_the_effect_of_a_small_change(settings):
-    """Of what enters for a word: its embedding, and where the model has them its pair."""
+    """A change of what represents a word: its embedding and, if the model has pairs, its pair."""
     vocabulary, text = tiny_data().vocabulary, "A lovely film"
     model = build(vocabulary, **settings)[0].eval()
     if settings:
@@ -230,10 +244,15 @@ def test_training_by_recipe(monkeypatch, tmp_path):
         data=tiny_data,
         test=lambda: REVIEWS[:3],
         settings=FitSettings(steps=4, validate_every=2),
-        model={"labels": LABELS, "embed_dim": 6, "hidden_dim": 5, "longest": LONGEST,
-               "dropout": lambda vocabulary: len(vocabulary) / 1000},
+        model={
+            "labels": LABELS,
+            "embed_dim": 6,
+            "hidden_dim": 5,
+            "longest": LONGEST,
+            "dropout": lambda vocabulary: len(vocabulary) / 1000,
+        },
         prepare=lambda model, data: started.append((model, data.labels)),
-    )  # fmt: skip
+    )
     monkeypatch.setitem(recipes.RECIPES, "tiny", recipe)
     card = train("tiny", out=tmp_path / "made")
     assert set(card["metrics"]) == {"valid_accuracy", "test_accuracy"}
@@ -256,7 +275,7 @@ def test_baselines():
 
 
 def test_the_mean_of_two(folder, classifier, monkeypatch):
-    """Whoever is surer wins; the columns of both are those of the same labels."""
+    """The more certain of the two wins; both have their labels in the same order."""
     data = tiny_data()
     data.train = REVIEWS * 2
     both = MeanOfTwo(data, checkpoint=folder)
@@ -362,7 +381,9 @@ def test_errors_are_one_line(classify, tmp_path):
     status, output, errors = classify(b"good\n", "--attention", tmp_path / "no" / "a.html")
     assert (status, output) == (1, "") and "does not exist" in one_line(errors)
     status, output, errors = classify(b"good\n", "--attention", tmp_path)
-    assert (status, output) == (1, "") and "is a folder; it must be the name of a" in one_line(errors)
+    assert (status, output) == (1, "") and "is a folder; it must be the name of a" in one_line(
+        errors
+    )
 
 
 class Marks(HTMLParser):
@@ -416,7 +437,9 @@ def test_the_page(classify, classifier, tmp_path):
 def test_as_a_program(folder, classifier):
     done = subprocess.run(
         [sys.executable, "-m", "course_utils", "classify", "--checkpoint", str(folder)],
-        input=b"lovely\n", capture_output=True, cwd=REPO,
-    )  # fmt: skip
+        input=b"lovely\n",
+        capture_output=True,
+        cwd=REPO,
+    )
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode() == expected_lines(classifier, ["lovely"])[0] + "\n"

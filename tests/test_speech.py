@@ -83,14 +83,14 @@ def noise(seconds, seed=0, level=0.1):
 @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=5), padding=st.integers(0, 9))
 @few
 @torch.no_grad()
-def test_neither_padding_nor_company_changes_a_memory(lengths, padding):
+def test_neither_padding_nor_neighbours_change_a_memory(lengths, padding):
     encoder = tiny_recogniser().encoder
     frames = random_frames(lengths)
     batch = make_batch([Example(f, []) for f in frames])
     garbage = torch.full((len(lengths), padding, MELS), 1e3)
     wider = torch.cat([batch.source, garbage], dim=1)
     for row, length in enumerate(lengths):
-        wider[row, length:] = 1e3  # whatever stands there
+        wider[row, length:] = 1e3  # whatever is there
     together = encoder.encode(wider, batch.source_lengths)
     for row, length in enumerate(lengths):
         alone = encoder.encode(frames[row][None], torch.tensor([length]))
@@ -106,7 +106,7 @@ def test_neither_padding_nor_company_changes_a_memory(lengths, padding):
 
 @torch.no_grad()
 def test_every_frame_reaches_the_memory_and_its_own_position_most():
-    """Memory positions lie where their frames are: the middle of position p is frame 4p."""
+    """Memory positions are where their frames are: the middle of position p is frame 4p."""
     encoder = tiny_recogniser(sharpness=1.0).encoder
     (frames,) = random_frames([61])
     plain = encoder.encode(frames[None], torch.tensor([61])).keys[0]
@@ -180,7 +180,7 @@ def test_ctc_loss_is_the_sum_over_all_paths(target):
     )
 
 
-def test_ctc_loss_ignores_positions_and_targets_behind_the_end():
+def test_ctc_loss_ignores_positions_and_targets_after_the_end():
     generator = torch.Generator().manual_seed(2)
     log_probs = torch.randn(2, 7, 5, generator=generator).log_softmax(-1)
     targets = torch.tensor([[1, 2, 3], [4, 2, 1]])
@@ -190,7 +190,7 @@ def test_ctc_loss_ignores_positions_and_targets_behind_the_end():
     assert torch.equal(ctc_loss(log_probs, targets, places, lengths), expected)
 
 
-def test_a_target_without_room_counts_nothing():
+def test_a_target_that_does_not_fit_adds_nothing():
     log_probs = torch.zeros(1, 2, 5).log_softmax(-1).requires_grad_()
     loss = ctc_loss(log_probs, torch.tensor([[1, 1]]), torch.tensor([2]), torch.tensor([2]))
     loss.backward()
@@ -213,7 +213,7 @@ def test_joint_loss_is_the_weighted_sum(share):
         close(joint_loss(model, batch, 0.1), attention_loss(model, batch, 0.1))
 
 
-def test_the_loss_of_train_step_and_fit_is_exchangeable():
+def test_train_step_and_fit_accept_another_loss():
     model = tiny_recogniser(ctc_weight=1.0, dropout=0.0)
     before = {k: w.clone() for k, w in model.state_dict().items()}
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
@@ -320,7 +320,7 @@ def recogniser(folder):
 SOUNDS = [noise(seconds, seed) for seed, seconds in enumerate([0.4, 1.7, 0.02, 0.9])]
 
 
-def test_longer_sounds_than_those_of_the_training_are_cut(recogniser):
+def test_sounds_longer_than_those_in_training_are_cut(recogniser):
     model = build_recogniser(len(recogniser.vocabulary), mels=MELS, longest=0.5)
     sound = noise(1.7)
     for wanted, most in ((None, 0.5), (1.0, 1.0), (600, 1.7)):
@@ -404,7 +404,7 @@ def test_a_model_of_ctc_alone_is_read_by_ctc(recogniser):
         Recogniser(model, recogniser.vocabulary, by="beam")
 
 
-def test_a_recipe_can_begin_with_a_checkpoint(folder):
+def test_a_training_can_start_from_a_checkpoint(folder):
     same, other = speech_data(Augmentation()), speech_data(Augmentation())
     other.vocabulary = Vocabulary.words(["eight", "nine"])
     first = Recogniser.load(folder).model
@@ -564,7 +564,7 @@ def test_a_file_name_cannot_break_the_lines(folder, files, capfdbinary, tmp_path
     assert out.startswith(f"{tmp_path}/two?lines?and a tab.wav\t")
 
 
-def test_what_is_no_sound_is_told_and_the_rest_goes_on(folder, files, capfdbinary):
+def test_a_bad_file_is_reported_and_the_others_are_transcribed(folder, files, capfdbinary):
     order = [files["no sound.wav"], files["b.ogg"], files["nothing.wav"], "missing.wav"]
     status, out, err = transcribe(capfdbinary, "--checkpoint", folder, *order)
     assert status == 1
