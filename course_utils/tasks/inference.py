@@ -22,7 +22,7 @@ def in_batches(
     items: Sequence[Item],
     batch_size: int,
     run: Callable[[list[Item]], Sequence[Result]],
-    length: Callable[[Item], int] = len,
+    length: Callable[[Any], int] = len,
 ) -> list[Result]:
     """The results of ``run``, one per item, in the order of ``items``.
 

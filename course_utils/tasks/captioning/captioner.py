@@ -9,6 +9,7 @@ from course_utils.batches import Example
 from course_utils.metrics import words_from_pieces
 from course_utils.models.decoders import AttentionDecoder
 from course_utils.models.image_encoders import GridEncoder
+from course_utils.models.seq2seq import Seq2Seq
 from course_utils.search import Hypothesis
 from course_utils.tasks.base import Pair, SequencePredictor
 from course_utils.tasks.captioning.data import as_source
@@ -52,6 +53,7 @@ class Caption:
 class Captioner(SequencePredictor):
     """A model and its vocabulary, ready to describe pictures. `load` gets one from a checkpoint."""
 
+    model: Seq2Seq
     encoder_type = GridEncoder
 
     @property

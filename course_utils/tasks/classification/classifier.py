@@ -37,7 +37,7 @@ class Classification:
 
     @property
     def label(self) -> str:
-        return max(self.probabilities, key=self.probabilities.get)
+        return max(self.probabilities, key=self.probabilities.__getitem__)
 
     @property
     def probability(self) -> float:
@@ -47,6 +47,7 @@ class Classification:
 class Classifier(Predictor):
     """A model and its vocabulary, ready to label texts. `load` gets one from a checkpoint."""
 
+    model: TextClassifier
     model_type = TextClassifier
 
     def classify(self, texts: Sequence[str], batch_size: int = 64) -> list[Classification]:
@@ -105,8 +106,8 @@ class Classifier(Predictor):
         batch = make_labelled_batch([Example(ids, [0]) for ids in sources])
         logits, weights = self.model.attend(batch.to(self.model.device).source)
         probabilities = logits.softmax(dim=-1).double().cpu().numpy()
-        weights = weights.double().cpu().numpy()
+        shares = weights.double().cpu().numpy()
         return [
-            (row, shares[: len(ids)])
-            for row, shares, ids in zip(probabilities, weights, sources, strict=True)
+            (row, share[: len(ids)])
+            for row, share, ids in zip(probabilities, shares, sources, strict=True)
         ]

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.batches import Batch
+from course_utils.models.seq2seq import SpeechModel
 from course_utils.search import Hypothesis
 from course_utils.training import sequence_loss
 from course_utils.vocabulary import EOS, PAD
@@ -54,8 +55,9 @@ def joint_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> 
     which CTC reads with a linear layer and attention with the decoder. Both are in nats per token;
     in the paper, they are sums.
     """
+    assert isinstance(model, SpeechModel), f"CTC needs a SpeechModel, got {type(model).__name__}"
     share, memory = model.ctc_weight, model.remember(batch)
-    loss = 0.0
+    loss = torch.zeros((), device=model.device)
     if share < 1:
         logits, _ = model.decoder(memory, batch.target_in)
         loss = (1 - share) * sequence_loss(logits, batch.target_out, label_smoothing)

@@ -83,6 +83,7 @@ class Recogniser(SequencePredictor):
     ``model.longest``, the length of the longest sounds in training.
     """
 
+    model: SpeechModel
     model_type = SpeechModel
 
     def __init__(

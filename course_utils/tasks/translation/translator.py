@@ -74,6 +74,7 @@ class Translation:
 class Translator(SequencePredictor):
     """A model and its vocabulary, ready to translate. `load` gets one from a checkpoint."""
 
+    model: Seq2Seq
     encoder_type = TextEncoder
 
     def __init__(self, model: Seq2Seq, vocabulary: Vocabulary, longest_segment: int = 80):
