@@ -17,7 +17,6 @@ from course_utils import recipes
 from course_utils.__main__ import main
 from course_utils.batches import Example, make_batch
 from course_utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
-from course_utils.commands.files import picture_path
 from course_utils.datasets.generated.scenes import scenes
 from course_utils.metrics import cider
 from course_utils.models.builders import build_captioner
@@ -533,15 +532,6 @@ def test_a_checkpoint_of_another_task_is_refused(caption, files, tmp_path):
 def test_a_translator_refuses_a_captioner(folder):
     with pytest.raises(CheckpointError, match="PhotoEncoder.*Translator.*needs a TextEncoder"):
         Translator.load(folder)
-
-
-@quick
-@given(names=st.lists(st.sampled_from(["a", "a-1", "a-2", "a-1-3", "b"]), max_size=6))
-def test_every_picture_has_its_own_name(names, tmp_path_factory):
-    folder = tmp_path_factory.getbasetemp()
-    for place in (folder, folder / "look.png"):
-        found = {picture_path(place, names, n) for n in range(1, len(names) + 1)}
-        assert len(found) == len(names) and all(p.parent == folder for p in found)
 
 
 @pytest.mark.slow

@@ -1,7 +1,5 @@
-"""Every task has what is looked for in its folder; every command has what a command needs."""
+"""Every task has what is looked for in its folder; what predictors share works."""
 
-import argparse
-import importlib
 import inspect
 
 import pytest
@@ -9,12 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_utils.__main__ import find_commands, main
 from course_utils.batches import make_batch
-from course_utils.checkpoints import checkpoint_names
-from course_utils.commands.options import add_beam, option_error, search_options
 from course_utils.recipes import RECIPES
-from course_utils.search import SearchSettings
 from course_utils.studies import STUDIES_BY_NAME
 from course_utils.tasks import all_tasks, collect, task_names
 from course_utils.tasks.base import Predictor, SequencePredictor
@@ -23,7 +17,6 @@ from tools.notebooks import ROOT
 from tools.tiny import few, quick, random_examples, tiny_translator
 
 NAMES = task_names()
-COMMANDS = find_commands()
 
 
 def offered(task: str, module: str, attribute: str):
@@ -80,36 +73,6 @@ def test_no_name_is_used_twice():
     for names, by_name in (("RECIPES", RECIPES), ("STUDIES", STUDIES_BY_NAME)):
         found = [one.name for _, several in collect(names.lower(), names) for one in several]
         assert sorted(found) == sorted(by_name)
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_explains_itself(name, capsys):
-    command = COMMANDS[name]
-    assert command.HELP[0].islower() and not command.HELP.endswith(".")
-    with pytest.raises(SystemExit) as stopped:
-        main([name, "--help"])
-    shown = capsys.readouterr().out
-    assert stopped.value.code == 0 and command.__doc__.strip() in shown
-    assert all(len(line) <= 100 for line in shown.splitlines())
-
-
-@pytest.mark.parametrize("task", NAMES)
-def test_the_command_of_a_task_uses_a_checkpoint_of_its_own(task):
-    command = importlib.import_module(f"course_utils.tasks.{task}.command")
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    default = parser.get_default("checkpoint")
-    assert default in checkpoint_names() and RECIPES[default].task.name == task
-
-
-def test_the_search_of_the_checkpoint_is_the_default():
-    parser, recorded = argparse.ArgumentParser(), SearchSettings(beam=3, alpha=0.7)
-    add_beam(parser)
-    for words, expected in (([], (3, 0.7)), (["--beam", "1"], (1, 0.7)), (["--beam=5"], (5, 0.7))):
-        given = search_options(parser.parse_args(words), recorded)
-        assert (given["beam"], given["alpha"]) == expected
-    assert option_error(parser.parse_args([])) is None
-    assert "--beam" in option_error(parser.parse_args(["--beam", "0"]))
 
 
 # --- what predictors share --------------------------------------------------------------------
