@@ -35,8 +35,8 @@ def load_study(name: str, path: Path | None = None) -> dict:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         keys = [(row["variant"], row["seed"], row["steps"]) for row in found.get("runs", ())]
-        if not isinstance(found["name"], str) or len(set(keys)) < len(keys):
-            raise ValueError("without a name, or a row is there twice")
+        if len(set(keys)) < len(keys):
+            raise ValueError("a row is there twice")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} is not the file of a study, or is damaged ({type(error).__name__}: {error})"
@@ -47,10 +47,10 @@ def load_study(name: str, path: Path | None = None) -> dict:
 def load_rows(name: str, path: Path) -> list[dict]:
     """The rows of a study from one of its files; ValueError for the file of another study."""
     found = load_study(name, path)
+    if not isinstance(found.get("name"), str) or "runs" not in found:
+        raise ValueError(f"{path} is not the file of a study: it lacks a name or runs")
     if found["name"] != name:
         raise ValueError(f"rows of the study {found['name']!r} do not belong to {name!r}")
-    if "runs" not in found:
-        raise ValueError(f"{path} is not the file of a study: it has no runs")
     return found["runs"]
 
 
