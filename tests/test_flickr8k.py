@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_utils.datasets import download, registry
+from course_utils.datasets import registry
 from course_utils.datasets.public import flickr8k
 from course_utils.datasets.registry import DataError
+from course_utils.datasets.verification import Mismatch, verify
 from course_utils.tasks.captioning import data as recipes
 
 
@@ -82,14 +83,14 @@ def test_damaged_archives(archives):
         flickr8k.flickr8k("valid")
     with zipfile.ZipFile(archives / flickr8k.TEXTS, "w") as archive:
         archive.writestr("readme.txt", "nothing else")
-    with pytest.raises(DataError, match="holds no Flickr8k.token.txt"):
+    with pytest.raises(DataError, match="does not contain Flickr8k.token.txt"):
         flickr8k.flickr8k("valid")
 
 
 def test_the_manifest_counts_files_but_not_their_shadows(archives):
     _, texts = registry.dataset("flickr8k").files
-    download._verify_content(archives / flickr8k.TEXTS, texts)
+    verify(archives / flickr8k.TEXTS, texts, None)
     with zipfile.ZipFile(archives / flickr8k.TEXTS, "a") as archive:
         archive.writestr("copy/Flickr8k.token.txt", "a second one")
-    with pytest.raises(download.Mismatch, match="2 files like .*token.txt"):
-        download._verify_content(archives / flickr8k.TEXTS, texts)
+    with pytest.raises(Mismatch, match="2 files match .*token.txt"):
+        verify(archives / flickr8k.TEXTS, texts, None)

@@ -23,7 +23,7 @@ from course_utils.datasets.generated.reviews import (
 )
 from course_utils.datasets.public.eraser_movies import eraser_movies
 from course_utils.datasets.public.imdb import _read, imdb
-from course_utils.datasets.registry import Content, DataError, RemoteFile
+from course_utils.datasets.registry import Content, DataError, PublicDataset, RemoteFile
 
 # --- the grammar ------------------------------------------------------------------------------
 
@@ -115,7 +115,7 @@ def test_questions():
 
 @pytest.mark.parametrize("wrong", [("dev",), ("test", "tiny"), ("test", "short", -1)])
 def test_unknown_names(wrong):
-    with pytest.raises(ValueError, match="none of|negative"):
+    with pytest.raises(ValueError, match="one of|negative"):
         reviews(*wrong)
 
 
@@ -136,13 +136,11 @@ def packed(tmp_path, monkeypatch):
                 item = tarfile.TarInfo(member)
                 item.size = len(data)
                 out.addfile(item, io.BytesIO(data))
-        entry = registry_module.REGISTRY[name]
         file = RemoteFile(
-            archive, ("http://nowhere.invalid/x",), manifest=(Content("*", len(members)),)
+            archive, "http://nowhere.invalid/x", manifest=(Content("*", len(members)),)
         )
-        monkeypatch.setitem(
-            registry_module.REGISTRY, name, type(entry)(name, "t", (file,), "l", "c")
-        )
+        entry = PublicDataset(name, "t", (file,), "l", "c")
+        monkeypatch.setattr(registry_module, "REGISTRY", {name: entry})
         return tmp_path / archive
 
     yield pack
@@ -177,7 +175,7 @@ def test_imdb_splits_by_film(packed, monkeypatch):
         assert label == {"neg": "negative", "pos": "positive"}[text.split()[1]]
         assert "<br" not in text and "  " not in text
     assert imdb("valid") == valid
-    with pytest.raises(ValueError, match="none of train, valid, test"):
+    with pytest.raises(ValueError, match="one of train, valid, test"):
         imdb("dev")
 
 
@@ -185,7 +183,7 @@ def test_an_incomplete_imdb(packed):
     members = imdb_members(2, 2)
     del members["aclImdb/train/urls_pos.txt"]
     packed("imdb", "aclImdb_v1.tar.gz", members)
-    with pytest.raises(DataError, match="something is missing.*data get imdb"):
+    with pytest.raises(DataError, match="is incomplete.*data get imdb"):
         imdb("train")
 
 
@@ -211,10 +209,9 @@ def test_eraser_marks_words(packed):
     (review,) = eraser_movies("valid")
     assert review.words == ("a", "very", "dull", "and", "sad", "film", ".")
     assert review.label == "negative"
-    assert [w for w, m in zip(review.words, review.rationale, strict=True) if m] == [
-        "very", "dull", "sad",
-    ]  # fmt: skip
-    with pytest.raises(ValueError, match="none of train, valid, test"):
+    marked = [w for w, m in zip(review.words, review.rationale, strict=True) if m]
+    assert marked == ["very", "dull", "sad"]
+    with pytest.raises(ValueError, match="one of train, valid, test"):
         eraser_movies("val")
 
 
@@ -229,7 +226,9 @@ def test_eraser_marks_words(packed):
 )
 def test_an_eraser_that_is_laid_out_otherwise(packed, change):
     packed("eraser_movies", "movies.tar.gz", eraser_members(ENTRY | change))
-    with pytest.raises(DataError, match="not laid out as expected.*data get eraser_movies"):
+    with pytest.raises(
+        DataError, match="does not have the expected layout.*data get eraser_movies"
+    ):
         eraser_movies("train")
 
 

@@ -1,36 +1,40 @@
-"""`python -m course_utils data list | get NAME …`: the public data sets on the command line."""
+"""``python -m course_utils data list | get NAME …``: the public data sets on the command line."""
 
 import sys
 import textwrap
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
 from course_utils.commands import report_error
 
-__all__ = ["add_arguments", "run"]
+if TYPE_CHECKING:
+    from course_utils.datasets.registry import PublicDataset
+
+__all__ = ["HELP", "NAME", "add_arguments", "run"]
 
 NAME = "data"
 HELP = "list and download the public data sets"
 
 
-def add_arguments(parser):
-    """Give an argparse parser the sub-commands `list` and `get`."""
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the sub-commands ``list`` and ``get`` to a parser."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="list|get")
     table = actions.add_parser("list", help="the public data sets, and which of them are here")
-    table.add_argument("-v", "--verbose", action="store_true", help="with source and citation")
-    get = actions.add_parser("get", help="download data sets, verified; goes on after a cut")
-    get.add_argument("names", nargs="+", metavar="NAME", help="a name from `data list`")
-    get.add_argument("-q", "--quiet", action="store_true", help="no progress bars")
+    table.add_argument("-v", "--verbose", action="store_true", help="show source and citation")
+    get = actions.add_parser("get", help="download and verify data sets; resumes if interrupted")
+    get.add_argument("names", nargs="+", metavar="NAME", help="a name listed by `data list`")
+    get.add_argument("-q", "--quiet", action="store_true", help="show no progress bars")
 
 
-def run(args):
-    """Do what the parsed arguments say; 0 when all went well, 1 when some data could not be had."""
+def run(args: Namespace) -> int:
+    """Do what the parsed arguments say; returns 1 if some data could not be downloaded, else 0."""
     if args.action == "list":
         return _list(args.verbose)
     return _get(args.names, progress=not args.quiet)
 
 
-def _list(verbose):
-    from course_utils.datasets.registry import REGISTRY
-    from course_utils.datasets.transfer import megabytes
+def _list(verbose: bool) -> int:
+    from course_utils.datasets.registry import REGISTRY, megabytes
     from course_utils.paths import cache_folder
 
     rows = [("name", "size", "licence", "where", "what it is")]
@@ -44,16 +48,16 @@ def _list(verbose):
         if verbose and row[0] in REGISTRY:
             _print_details(REGISTRY[row[0]])
     print(f"\nCache: {cache_folder()} (COURSE_DATA)")
-    print("Get one: python -m course_utils data get NAME")
+    print("To get one: python -m course_utils data get NAME")
     return 0
 
 
-def _print_details(entry):
-    sources = dict.fromkeys(url.rpartition("/")[0] + "/" for f in entry.files for url in f.urls)
+def _print_details(entry: "PublicDataset") -> None:
+    sources = dict.fromkeys(file.url.rpartition("/")[0] + "/" for file in entry.files)
     for label, text in (
         ("cite", entry.citation),
         ("note", entry.remarks),
-        ("from", ", ".join(sources) or "a web page; `get` prints the steps"),
+        ("from", ", ".join(sources)),
     ):
         if text:
             indent = {"initial_indent": "    ", "subsequent_indent": "          "}
@@ -61,7 +65,7 @@ def _print_details(entry):
             print(textwrap.fill(f"{label}: {text}", width=96, **indent, **whole))
 
 
-def _where(name):
+def _where(name: str) -> str:
     from course_utils.datasets.download import locate
     from course_utils.paths import cache_folder
 
@@ -71,8 +75,8 @@ def _where(name):
     return "cache" if folder == cache_folder() else "mirror"
 
 
-def _get(names, progress):
-    from course_utils.datasets.download import DataError, ManualDownload, fetch
+def _get(names: list[str], progress: bool) -> int:
+    from course_utils.datasets.download import DataError, fetch
     from course_utils.datasets.registry import REGISTRY
 
     failed = False
@@ -81,12 +85,9 @@ def _get(names, progress):
             folder = fetch(name, progress=progress)
         except DataError as error:
             failed = True
-            if isinstance(error, ManualDownload):
-                for number, step in enumerate(error.steps, 1):
-                    print(f"  {number}. {step}")
             report_error(str(error))
         except KeyboardInterrupt:
-            print("\nStopped. Repeat the command: it goes on where it stopped.", file=sys.stderr)
+            print("\nStopped. Repeat the command: it resumes where it stopped.", file=sys.stderr)
             return 130
         else:
             count = len(REGISTRY[name].files)

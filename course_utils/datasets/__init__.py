@@ -1,41 +1,49 @@
-"""Data of the course: a generated corpus with known alignments, and public data sets.
+"""Data of the course: generated corpora whose right answers are known, and public data sets.
 
-The public ones are optional. `real_data("multi30k")` guards the notebook cells that use them; the
-command `python -m course_utils data get multi30k` brings them. Importing this package is cheap:
-what it offers is imported at first use. The corpora are modules that hold a function of their name:
-`from course_utils.datasets.generated.english_french import english_french`, and `multi30k` alike.
+Each data set is a module with a function of its name: ``from course_utils.datasets.public.multi30k
+import multi30k``, ``from course_utils.datasets.generated.english_french import english_french``.
+Public data are optional. `real_data("multi30k")` guards the cells of notebooks that use them;
+``python -m course_utils data get multi30k`` downloads them.
+
+Importing this package is cheap: `fetch` and `locate` are imported at their first use.
 """
 
 import importlib
 import json
 import os
+from typing import Any
 
-__all__ = ["english_french", "fetch", "locate", "real_data"]
+from course_utils.messages import _
+
+__all__ = ["fetch", "locate", "real_data"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in ("fetch", "locate"):
         return getattr(importlib.import_module(".download", __name__), name)
-    if name == "english_french":
-        return importlib.import_module(".english_french", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def real_data(name, cell=""):
-    """Is the public data set `name` on this machine? For cells that use it: `if real_data(…):`.
+def real_data(name: str, cell: str = "") -> bool:
+    """Whether the public data set ``name`` is on this machine: ``if real_data("multi30k"): …``.
 
-    Never downloads. When the answer is no, two lines say how to get the data and that the course
-    goes on. `cell` is a label for the list of real-data cells that the tests print: where the
-    environment's COURSE_REAL_DATA_LOG names a file, one JSON line per call is added to it.
+    Downloads nothing. If the answer is no, two printed lines say how to get the data and that the
+    course works without them. cell: a label of the calling cell. If the environment variable
+    COURSE_REAL_DATA_LOG names a file, each call appends a line of JSON to it, so that the tests can
+    list the cells that use public data.
 
-    Raises DataError, with the names there are, when no data set has this name.
+    Raises DataError, which lists the known names, for an unknown name.
     """
     from course_utils.datasets.download import locate
 
     here = locate(name) is not None
     if not here:
-        print(f"The public data “{name}” is not on this machine, so this cell has nothing to show.")
-        print(f"To get it: python -m course_utils data get {name}. The course goes on without it.")
+        print(
+            _(
+                "The public data set “{name}” is not on this machine, so this cell shows nothing.\n"
+                "To get it: python -m course_utils data get {name}. The course works without it."
+            ).format(name=name)
+        )
     log = os.environ.get("COURSE_REAL_DATA_LOG")
     if log:
         notebook = os.environ.get("COURSE_NOTEBOOK", "?")

@@ -12,11 +12,12 @@ __all__ = ["tar_members"]
 
 
 def tar_members(
-    path: Path, wanted: Callable[[str], bool], dataset: str
+    path: Path, wanted: Callable[[str], object], dataset: str
 ) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file in a tar archive whose name is ``wanted``, in its order.
+    """Name and content of each file in a tar archive whose name is ``wanted``, in archive order.
 
-    Raises DataError, with the command that gets ``dataset`` anew, when the archive cannot be read.
+    Raises DataError, with the command that downloads ``dataset`` again, if the archive cannot be
+    read.
     """
     try:
         with tarfile.open(path, "r:*") as archive:

@@ -1,1 +1,1 @@
-"""Public data sets, one module each, with a function of its name that reads it."""
+"""Public data sets, one module each: its entry in the registry, `DATASET`, and its reader."""

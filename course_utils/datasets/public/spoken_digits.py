@@ -1,63 +1,97 @@
-"""Free Spoken Digit Dataset: ten digits in English, fifty times each by six people, 8 kHz.
+"""Free Spoken Digit Dataset: ten English digits, spoken fifty times each by six people, 8 kHz.
 
 Source: https://github.com/Jakobovski/free-spoken-digit-dataset, CC BY-SA 4.0. The course downloads
-it and never ships it. The official test recordings are those with index 0 to 4. Here they become
-*strings*: 2 to 6 digits of one speaker, with pauses between them, as one would say a number.
+it and does not include it. The official test recordings are those with index 0 to 4. Here they are
+joined into *strings*: 2 to 6 digits of one speaker with pauses between them, as people say a
+number.
 
 Z. Jackson, C. Souza, J. Flaks, Y. Pan, H. Nicolas, A. Thite (2018). Jakobovski/
 free-spoken-digit-dataset: v1.0.8. Zenodo. doi:10.5281/zenodo.1342401
 """
 
-import io
 import random
 import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from course_utils.datasets.download import fetch
-from course_utils.datasets.registry import DataError
+from course_utils.datasets.registry import Content, DataError, PublicDataset, RemoteFile
 
-__all__ = ["SPEAKERS", "SPLITS", "WORDS", "DigitString", "digit_strings", "recordings"]
+if TYPE_CHECKING:
+    from torch import Tensor
 
-NAME = "spoken_digits"
+__all__ = ["DATASET", "SPEAKERS", "SPLITS", "WORDS", "DigitString", "digit_strings", "recordings"]
+
 ARCHIVE = "free-spoken-digit-dataset-master.zip"
+
+DATASET = PublicDataset(
+    name="spoken_digits",
+    title="Free Spoken Digit Dataset: ten English digits by six people, 8 kHz",
+    files=(
+        RemoteFile(
+            name=ARCHIVE,
+            url=(
+                "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/heads/"
+                "master.zip"
+            ),
+            # GitHub packs the archive anew for each download, so its bytes may differ.
+            manifest=(
+                Content("*/recordings/*.wav", files=3000),
+                *(Content(f"*/recordings/{digit}_*.wav", files=300) for digit in range(10)),
+            ),
+        ),
+    ),
+    licence="CC BY-SA 4.0",
+    citation=(
+        "Z. Jackson, C. Souza, J. Flaks, Y. Pan, H. Nicolas, A. Thite (2018)."
+        " Jakobovski/free-spoken-digit-dataset: v1.0.8. Zenodo. doi:10.5281/zenodo.1342401."
+    ),
+    remarks=(
+        "3,000 recordings; those with index 0 to 4 are the official test part. The course joins"
+        " them into strings of 2 to 6 digits. Not part of the course's own files."
+    ),
+)
+
 RATE = 8000
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SPLITS = {"train": range(5, 45), "valid": range(45, 50), "test": range(0, 5)}
-DIGITS = (2, 6)  # in a string, both included
-PAUSES = (0.05, 0.3)  # seconds between two digits, uniform
+DIGITS = (2, 6)  # fewest and most digits in a string
+PAUSES = (0.05, 0.3)  # shortest and longest pause between two digits in seconds
+ADVICE = "Remove it and run: python -m course_utils data get spoken_digits."
 
 
 @dataclass(frozen=True)
 class DigitString:
-    """A string of recorded digits of one speaker; `samples` puts it together when it is needed.
+    """A string of recorded digits of one speaker; `samples` joins the recordings on demand.
 
-    parts   the recordings, (N,) each; pauses  seconds of silence before the second, third … part
+    parts: the recordings, (N,) each.
+    pauses: seconds of silence before the second, third … part.
     """
 
     speaker: str
     digits: tuple[int, ...]
-    parts: tuple[Tensor, ...]
+    parts: "tuple[Tensor, ...]"
     pauses: tuple[float, ...]
 
     @property
     def text(self) -> str:
+        """The digits as words, separated by spaces."""
         return " ".join(WORDS[digit] for digit in self.digits)
 
     def __len__(self) -> int:
-        """Samples at 8 kHz."""
+        """Number of samples at 8 kHz."""
         gaps = sum(round(pause * RATE) for pause in self.pauses)
         return sum(len(part) for part in self.parts) + gaps
 
     @property
-    def samples(self) -> Tensor:
+    def samples(self) -> "Tensor":
         """The sound, (N,), at 8 kHz."""
+        import torch
+
         pieces = [self.parts[0]]
         for pause, part in zip(self.pauses, self.parts[1:], strict=True):
             pieces += [torch.zeros(round(pause * RATE)), part]
@@ -75,15 +109,15 @@ class DigitString:
 
 
 @lru_cache(maxsize=1)
-def recordings() -> dict[tuple[int, str, int], Tensor]:
+def recordings() -> "dict[tuple[int, str, int], Tensor]":
     """All 3,000 recordings: (digit, speaker, index) → sound (N,) at 8 kHz.
 
-    Downloads the archive (16 MB) when it is neither in the cache nor in a mirror. Raises DataError
-    when it cannot be had or does not hold what it should.
+    Downloads the archive (16 MB) unless it is in the cache or in a mirror. Raises DataError if it
+    cannot be downloaded or is incomplete.
     """
     from course_utils.audio import AudioError, read_audio
 
-    path = fetch(NAME) / ARCHIVE
+    path = fetch(DATASET.name) / ARCHIVE
     pattern = re.compile(r"recordings/(\d)_([a-z]+)_(\d+)\.wav$")
     found = {}
     try:
@@ -91,19 +125,16 @@ def recordings() -> dict[tuple[int, str, int], Tensor]:
             for member in archive.namelist():
                 if match := pattern.search(member):
                     digit, speaker, index = match.groups()
-                    sound = read_audio(io.BytesIO(archive.read(member)).getvalue(), RATE)
+                    sound = read_audio(archive.read(member), RATE)
                     found[int(digit), speaker, int(index)] = sound
     except (OSError, zipfile.BadZipFile, AudioError) as error:
-        raise DataError(
-            f"{path} cannot be read ({error}).",
-            "Remove it and run: python -m course_utils data get spoken_digits.",
-        ) from error
+        raise DataError(f"{path} cannot be read ({error}).", ADVICE) from error
     wanted = {(d, s, i) for d in range(10) for s in SPEAKERS for i in range(50)}
     if missing := wanted - set(found):
         raise DataError(
             f"{path} lacks {len(missing):,} of {len(wanted):,} recordings, for instance "
             f"{sorted(missing)[0]} (digit, speaker, index).",
-            "Remove it and run: python -m course_utils data get spoken_digits.",
+            ADVICE,
         )
     return found
 
@@ -118,15 +149,19 @@ def digit_strings(
     """``count`` random strings: speaker, number of digits, digits, recordings, pauses, all uniform.
 
     split: "train" (recordings 5 to 44), "valid" (45 to 49, taken out of the official training
-    part) or "test" (0 to 4, the official ones). The same arguments give the same strings. The test
-    set of the course is ``digit_strings("test", 500, seed=0)``.
+    part) or "test" (0 to 4, the official test part). digits: fewest and most digits in a string.
+    Equal arguments give equal strings. The test set of the course is
+    ``digit_strings("test", 500, seed=0)``.
+
+    Raises ValueError for an unknown split or speaker, and for an impossible number of digits.
     """
     if split not in SPLITS:
-        raise ValueError(f"split {split!r} is none of {', '.join(SPLITS)}")
+        raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
     if unknown := set(speakers) - set(SPEAKERS):
-        raise ValueError(f"no speakers {sorted(unknown)}; there are {', '.join(SPEAKERS)}")
+        known = ", ".join(SPEAKERS)
+        raise ValueError(f"unknown speakers {sorted(unknown)}: choose from {known}")
     if not 1 <= digits[0] <= digits[1]:
-        raise ValueError(f"digits = (fewest, most), at least one, got {digits}")
+        raise ValueError(f"digits = (fewest, most) with at least one digit, got {digits}")
     sounds = recordings()
     generator = random.Random(f"{split}-{seed}")
     strings = []
