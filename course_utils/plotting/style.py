@@ -1,6 +1,8 @@
 """The course's one figure style: colours, `new_figure`, and `show` with an alternative text."""
 
+import base64
 import io
+from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -9,8 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from PIL import Image
 
 from course_utils.messages import localised
+from course_utils.plotting.encoding import encode
 from course_utils.runtime import in_notebook
 
 __all__ = ["COLOURS", "WEIGHTS", "new_figure", "show", "use_course_style"]
@@ -68,14 +72,15 @@ def new_figure(
 
 
 def show(fig: Figure | Axes | np.ndarray, /, alt: str, **values: object) -> None:
-    """Display the figure as one PNG with alternative text, and close it (so it is not shown twice).
+    """Display the figure as an image with alternative text, and close it (so it is not shown twice).
 
     fig: a figure, axes in it, or an array of axes in it.
     alt: what a reader who cannot see the picture needs to know, in a sentence or two; looked up in
         the learner's language. Its placeholders, such as {word}, are filled from the keyword
-        `values` after the lookup, so in a notebook it is a literal. It is stored with the output as
-        `metadata["image/png"]["alt"]`, where nbconvert and others look for it, and as the output's
-        plain text, which a terminal or a text export shows in place of the picture.
+        `values` after the lookup, so in a notebook it is a literal. It becomes the `alt` of an
+        HTML image, which JupyterLab and nbconvert keep as it is (JupyterLab ignores the metadata of
+        an output of type image/png), and the output's plain text, which a terminal or a text
+        export shows in place of the picture.
 
         show(fig, alt="Weights of the slots at temperature {temperature:.3g}", temperature=0.5)
 
@@ -93,17 +98,16 @@ def show(fig: Figure | Axes | np.ndarray, /, alt: str, **values: object) -> None
         if in_notebook():
             from IPython.display import display
 
-            display(
-                {"image/png": _png(fig), "text/plain": text},
-                raw=True,
-                metadata={"image/png": {"alt": text, "width": round(96 * fig.get_figwidth())}},
-            )
+            display({"text/html": _html_image(fig, text), "text/plain": text}, raw=True)
     finally:
         plt.close(fig)
 
 
-def _png(fig: Figure) -> bytes:
+def _html_image(fig: Figure, alt: str) -> str:
     buffer = io.BytesIO()
-    # No software version and no date inside: the same figure gives the same bytes.
-    fig.savefig(buffer, format="png", dpi=144, bbox_inches="tight", metadata={"Software": None})
-    return buffer.getvalue()
+    fig.savefig(
+        buffer, format="png", dpi=144, bbox_inches="tight", pil_kwargs={"compress_level": 1}
+    )
+    kind, content = encode(Image.open(buffer))
+    width, data = round(96 * fig.get_figwidth()), base64.b64encode(content).decode("ascii")
+    return f'<img alt="{escape(alt)}" width="{width}" src="data:{kind};base64,{data}">'
