@@ -2,24 +2,30 @@
 
 Shape letters of the whole course: B batch, Tq/Tk number of queries/keys, D width, H heads.
 
-One mask convention: ``attend_mask`` is boolean and True means *this query may attend to this key*.
-It has shape (B, Tk), one row of keys for every query, or (B, Tq, Tk); a dimension of size 1 is
+One mask convention: ``attend_mask`` is boolean, and True means *this query may attend to this key*.
+It has shape (B, Tk), the same keys for every query, or (B, Tq, Tk); a dimension of size 1 is
 broadcast. A query whose keys are all masked gets zero weights and a zero context, never NaN.
-PyTorch's two conventions are reached through `to_key_padding_mask` and `to_sdpa_mask`.
+`to_key_padding_mask` and `to_sdpa_mask` convert to PyTorch's two conventions.
 
 Built by hand in notebooks 01 and 02, imported from there on.
 """
 
+import inspect
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from course_utils.memory import Rows
+
 __all__ = [
     "AdditiveScore",
     "Attention",
+    "CoverageScore",
     "DotScore",
     "GeneralScore",
+    "KeyValueCache",
     "LocationScore",
     "MultiHeadAttention",
     "SCORES",
@@ -59,14 +65,17 @@ def causal_mask(length: int, device: torch.device | None = None) -> Tensor:
 
 
 def expand_mask(attend_mask: Tensor | None, shape: tuple[int, int, int]) -> Tensor | None:
-    """Check a mask against scores of ``shape`` (B, Tq, Tk); return it as three dimensions."""
+    """The mask with three dimensions, checked against scores of ``shape`` (B, Tq, Tk).
+
+    Raises TypeError unless it is boolean, and ValueError if its sizes do not fit.
+    """
     if attend_mask is None:
         return None
     B, Tq, Tk = shape
     if attend_mask.dtype != torch.bool:
         raise TypeError(
             f"attend_mask must be boolean (True = may attend), got {attend_mask.dtype}; "
-            "a float mask of 0 and -inf is another convention"
+            "a float mask of 0 and -inf is a different convention"
         )
     mask = attend_mask[:, None, :] if attend_mask.dim() == 2 else attend_mask
     fits = mask.dim() == 3 and all(m in (1, n) for m, n in zip(mask.shape, shape, strict=True))
@@ -82,8 +91,8 @@ def to_key_padding_mask(attend_mask: Tensor) -> Tensor:
     """Our (B, Tk) mask as ``key_padding_mask`` of `torch.nn.MultiheadAttention`: True = ignore."""
     if attend_mask.dim() != 2:
         raise ValueError(
-            f"key_padding_mask is one row of keys per sentence, (B, Tk); got "
-            f"{tuple(attend_mask.shape)}: a mask per query belongs into attn_mask"
+            f"key_padding_mask has one row of keys per sentence, (B, Tk); got "
+            f"{tuple(attend_mask.shape)}: a mask per query goes into attn_mask"
         )
     return ~attend_mask
 
@@ -91,25 +100,25 @@ def to_key_padding_mask(attend_mask: Tensor) -> Tensor:
 def to_sdpa_mask(attend_mask: Tensor) -> Tensor:
     """Our mask as ``attn_mask`` of `F.scaled_dot_product_attention`, (B, 1, Tq or 1, Tk).
 
-    There True means *attend*, as here; only the dimension of the heads is added.
+    There, too, True means *attend*; only the dimension of the heads is added.
     """
     mask = attend_mask[:, None, :] if attend_mask.dim() == 2 else attend_mask
     return mask[:, None, :, :]
 
 
 def masked_softmax(scores: Tensor, attend_mask: Tensor | None) -> Tensor:
-    """Softmax over the last dimension in which only allowed keys take part.
+    """Softmax over the last dimension, restricted to the allowed keys.
 
     ``attend_mask`` is boolean, broadcastable to ``scores``, True = may attend; None allows all.
-    A row without any allowed key gives zeros, and gradients stay finite. The sum is taken in
-    float32 at least, the result has the type of ``scores``.
+    A row without any allowed key gives zeros, and gradients stay finite. The sum is computed in
+    float32 or wider; the result has the type of ``scores``.
     """
     wide = scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
     if attend_mask is None:
         return wide.softmax(dim=-1).to(scores.dtype)
     if attend_mask.dtype != torch.bool:
         raise TypeError(f"attend_mask must be boolean (True = may attend), got {attend_mask.dtype}")
-    # The lowest finite number instead of -inf: a row of -inf alone would be 0/0 = NaN.
+    # The lowest finite number instead of -inf: a row with nothing but -inf would be 0/0 = NaN.
     lowest = torch.finfo(wide.dtype).min
     weights = wide.masked_fill(~attend_mask, lowest).softmax(dim=-1)
     return weights.masked_fill(~attend_mask, 0.0).to(scores.dtype)
@@ -119,14 +128,21 @@ def masked_softmax(scores: Tensor, attend_mask: Tensor | None) -> Tensor:
 
 
 class Score(nn.Module):
-    """How well a query fits a key. ``prepare`` does once what depends on the keys alone.
+    """How well a query fits a key. ``prepare`` computes once what depends on the keys alone.
 
     ``score(query, score.prepare(keys))``: query (B, Tq, Dq), keys (B, Tk, Dk) → (B, Tq, Tk).
-    A score that ``looks_back`` also gets the weights of the step before, one query at a time:
-    ``score(query, prepared, previous)`` with query (B, 1, Dq) and previous (B, Tk).
+
+    A subclass declares two things. Its settings are the parameters of its ``__init__`` after
+    ``query_dim`` and ``key_dim``; `make_score` accepts these and no others. And if it depends on
+    earlier steps, it says on what, and then it sees one query at a time, (B, 1, Dq):
+
+    ``looks_back``      the weights of the previous step: ``score(query, prepared, previous)`` with
+                        previous (B, Tk), zero before the first step
+    ``reads_coverage``  the sum of the weights of all previous steps: ``coverage=`` (B, Tk)
     """
 
     looks_back = False
+    reads_coverage = False
 
     def __init__(self, query_dim: int, key_dim: int):
         super().__init__()
@@ -136,6 +152,12 @@ class Score(nn.Module):
         """Everything that depends on the keys alone, (B, Tk, ·); identity unless overridden."""
         self._check("keys", keys, self.key_dim)
         return keys
+
+    @classmethod
+    def settings(cls) -> tuple[str, ...]:
+        """The names of what can be set beside the two widths."""
+        names = tuple(inspect.signature(cls).parameters)
+        return tuple(name for name in names if name not in ("query_dim", "key_dim"))
 
     def forward(self, query: Tensor, prepared: Tensor) -> Tensor:
         raise NotImplementedError("a Score computes its scores in forward(query, prepared)")
@@ -156,7 +178,7 @@ class DotScore(Score):
         if query_dim != key_dim:
             raise ValueError(
                 f"a dot product needs query and key of one width, got {query_dim} and {key_dim}; "
-                "GeneralScore and AdditiveScore take different widths"
+                "GeneralScore and AdditiveScore accept different widths"
             )
         self.scale = 1.0
 
@@ -191,7 +213,7 @@ class GeneralScore(Score):
 class AdditiveScore(Score):
     """e_i = vᵀ tanh(W_a h_i + U_a s) for key h_i and query s (Bahdanau et al. 2015, A.1.2).
 
-    The paper calls the two matrices the other way round (W_a for s, U_a for h_i).
+    The paper swaps the names of the two matrices (W_a for s, U_a for h_i).
     ``attention_dim`` is the width of the hidden layer, by default that of the query.
     """
 
@@ -214,8 +236,8 @@ class AdditiveScore(Score):
 class LocationScore(AdditiveScore):
     """e_i = vᵀ tanh(W_a h_i + U_a s + U f_i), f = F ∗ α_{t−1} (Chorowski et al. 2015, eq. 8–9).
 
-    The convolution F (``filters`` of ``width`` positions) reads where attention was at the step
-    before, so that the score can ask for *the next place*, whatever stands there.
+    The convolution F (``filters`` filters, each ``width`` positions wide) reads the weights of the
+    previous step, so that the score can ask for *the next position*, whatever its key is.
     """
 
     looks_back = True
@@ -230,47 +252,85 @@ class LocationScore(AdditiveScore):
     ):
         super().__init__(query_dim, key_dim, attention_dim)
         if width % 2 == 0:
-            raise ValueError(f"width={width} must be odd: as many positions before as behind")
+            raise ValueError(f"width={width} must be odd: as many positions before as after")
         self.F = nn.Conv1d(1, filters, width, padding=width // 2, bias=False)
         self.U = nn.Linear(filters, self.v.in_features, bias=False)
 
     def forward(self, query: Tensor, prepared: Tensor, previous: Tensor | None = None) -> Tensor:
         self._check("query", query, self.query_dim)
-        B, Tk, _ = prepared.shape
-        if query.shape[1] != 1 or previous is None or previous.shape != (B, Tk):
-            raise ValueError(
-                f"a location-aware score takes one query at a time and the weights (B, Tk) = "
-                f"{(B, Tk)} of the step before; got queries {tuple(query.shape)} and previous "
-                f"weights {None if previous is None else tuple(previous.shape)}"
-            )
-        places = self.F(previous[:, None, :]).transpose(1, 2)  # (B, Tk, filters)
-        hidden = torch.tanh(self.U_a(query) + prepared + self.U(places))  # (B, Tk, A)
+        previous = _check_history("location", "previous", query, prepared, previous)
+        found = self.F(previous[:, None, :]).transpose(1, 2)  # (B, Tk, filters)
+        hidden = torch.tanh(self.U_a(query) + prepared + self.U(found))  # (B, Tk, A)
         return self.v(hidden).transpose(1, 2)  # (B, 1, Tk)
 
 
-SCORES = {
+class CoverageScore(AdditiveScore):
+    """e_i = vᵀ tanh(W_a h_i + U_a s + w_c c_i), c = Σ_{t'<t} α_{t'} (See et al. 2017, eq. 10–11).
+
+    The coverage c_i says how much attention position i has received so far. With it, the score can
+    turn away from what has been read. (We leave out the bias of the paper's equation 11.)
+    """
+
+    reads_coverage = True
+
+    def __init__(self, query_dim: int, key_dim: int, attention_dim: int | None = None):
+        super().__init__(query_dim, key_dim, attention_dim)
+        self.w_c = nn.Linear(1, self.v.in_features, bias=False)
+
+    def forward(self, query: Tensor, prepared: Tensor, *, coverage: Tensor | None = None) -> Tensor:
+        self._check("query", query, self.query_dim)
+        coverage = _check_history("coverage", "coverage", query, prepared, coverage)
+        hidden = torch.tanh(self.U_a(query) + prepared + self.w_c(coverage[:, :, None]))
+        return self.v(hidden).transpose(1, 2)  # (B, Tk, A) → (B, 1, Tk)
+
+
+def _check_history(
+    score: str, name: str, query: Tensor, prepared: Tensor, weights: Tensor | None
+) -> Tensor:
+    """Weights of earlier steps, if they are there and fit one query."""
+    B, Tk, _ = prepared.shape
+    if query.shape[1] != 1 or weights is None or weights.shape != (B, Tk):
+        raise ValueError(
+            f"the {score} score takes one query at a time and, as {name}, weights (B, Tk) = "
+            f"{(B, Tk)} of earlier steps; got queries {tuple(query.shape)} and {name} "
+            f"{None if weights is None else tuple(weights.shape)}"
+        )
+    return weights
+
+
+SCORES: dict[str, type[Score]] = {
     "dot": DotScore,
     "scaled_dot": ScaledDotScore,
     "general": GeneralScore,
     "additive": AdditiveScore,
 }
-# These also need the weights of the step before, so they see one query at a time.
-LOOKING_BACK = {"location": LocationScore}
+# These also read the weights of earlier steps, so they see one query at a time.
+LOOKING_BACK: dict[str, type[Score]] = {"location": LocationScore, "coverage": CoverageScore}
 
 
-def make_score(name: str, query_dim: int, key_dim: int, **settings) -> Score:
-    """A score by its name: "dot", "scaled_dot", "general", "additive" or "location"."""
+def make_score(name: str, query_dim: int, key_dim: int, **settings: int | None) -> Score:
+    """A score by its name, one of `SCORES` or of `LOOKING_BACK`.
+
+    ``settings`` are those that the score's class declares (see `Score`); None stands for the
+    default. Raises ValueError, naming the score and its settings, for any other.
+    """
     known = SCORES | LOOKING_BACK
     if name not in known:
         raise ValueError(f"unknown score {name!r}; choose from {', '.join(known)}")
-    return known[name](query_dim, key_dim, **settings)
+    given = {setting: value for setting, value in settings.items() if value is not None}
+    accepted = known[name].settings()
+    if not set(given) <= set(accepted):
+        has = f"the settings {', '.join(accepted)}" if accepted else "no settings"
+        got = ", ".join(f"{setting}={value!r}" for setting, value in given.items())
+        raise ValueError(f"the score {name!r} has {has}; got {got}")
+    return known[name](query_dim, key_dim, **given)
 
 
 # --- attention --------------------------------------------------------------------------------
 
 
 def check_sizes(query: Tensor, keys: Tensor, values: Tensor) -> None:
-    """Raise ValueError unless there is a value for each key and one memory for each query."""
+    """Raise ValueError unless every key has a value, and queries and keys have one batch size."""
     if keys.shape[:2] != values.shape[:2]:
         raise ValueError(
             f"every key needs a value: keys are {tuple(keys.shape)}, "
@@ -288,15 +348,24 @@ class Attention(nn.Module):
 
     ``attention(query, keys, values, attend_mask=…)`` with query (B, Tq, Dq), keys (B, Tk, Dk),
     values (B, Tk, Dv) returns the context (B, Tq, Dv) and the weights (B, Tq, Tk).
-    The mask has no default: to attend to everything is a decision that the caller writes.
-    For many queries to the same keys, prepare these once:
+    The mask has no default: attending to everything is a decision that the caller writes down.
+    If many queries are compared with the same keys, prepare the keys once:
     ``attention(query, attention.prepare(keys), values, attend_mask=…, prepared=True)``.
-    ``previous`` (B, Tk), the weights of the step before, is for a score that ``looks_back``.
+    ``previous`` (B, Tk), the weights of the previous step, is for a score that ``looks_back``;
+    ``coverage`` (B, Tk), the sum of those of all previous steps, for one that ``reads_coverage``.
     """
 
     def __init__(self, score: Score):
         super().__init__()
         self.score = score
+        # A score built by hand need not declare what it does not read.
+        self.looks_back = getattr(score, "looks_back", False)
+        self.reads_coverage = getattr(score, "reads_coverage", False)
+
+    @property
+    def sequential(self) -> bool:
+        """True if the score depends on earlier weights, so that it takes one query at a time."""
+        return self.looks_back or self.reads_coverage
 
     def prepare(self, keys: Tensor) -> Tensor:
         """What the score computes from the keys alone."""
@@ -311,12 +380,44 @@ class Attention(nn.Module):
         attend_mask: Tensor | None,
         prepared: bool = False,
         previous: Tensor | None = None,
+        coverage: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         check_sizes(query, keys, values)
-        before = (previous,) if self.score.looks_back else ()
-        scores = self.score(query, keys if prepared else self.prepare(keys), *before)
+        before = (previous,) if self.looks_back else ()
+        total = {"coverage": coverage} if self.reads_coverage else {}
+        scores = self.score(query, keys if prepared else self.prepare(keys), *before, **total)
         weights = masked_softmax(scores, expand_mask(attend_mask, tuple(scores.shape)))
         return weights @ values, weights
+
+
+@dataclass(frozen=True)
+class KeyValueCache(Rows):
+    """Projected keys and values of the positions read so far, for `MultiHeadAttention.attend`.
+
+    keys    (B, H, T, D)
+    values  (B, H, T, D)
+
+    ``select(rows)`` takes some rows of the batch, as beam search needs it.
+    """
+
+    keys: Tensor
+    values: Tensor
+
+    @property
+    def length(self) -> int:
+        """T, the number of positions."""
+        return self.keys.shape[2]
+
+    def append(self, new: "KeyValueCache") -> "KeyValueCache":
+        """The cache with more positions at its end; raises ValueError unless B, H and D agree."""
+        (B, H, _, D), (b, h, _, d) = self.keys.shape, new.keys.shape
+        if (B, H, D) != (b, h, d):
+            raise ValueError(
+                f"a cache of {B} rows, {H} heads and width {D} cannot be extended by one of {b} "
+                f"rows, {h} heads and width {d}"
+            )
+        keys, values = torch.cat([self.keys, new.keys], 2), torch.cat([self.values, new.values], 2)
+        return KeyValueCache(keys, values)
 
 
 class MultiHeadAttention(nn.Module):
@@ -325,8 +426,20 @@ class MultiHeadAttention(nn.Module):
     Vaswani et al. 2017, section 3.2.2.
 
     ``query_dim`` is split into ``heads`` parts of equal width. Keys and values may have other
-    widths. Returns (B, Tq, query_dim) and the weights of every head, (B, H, Tq, Tk).
-    The weights for which `torch.nn.MultiheadAttention` reports its average are these.
+    widths. Returns (B, Tq, query_dim) and the weights of every head, (B, H, Tq, Tk);
+    `torch.nn.MultiheadAttention` by default reports their mean over the heads.
+
+    ``dropout`` acts on the weights, in training only. The weights that are returned are those
+    *before* dropout, so they always sum to one. (PyTorch returns those after it.)
+
+    The call is ``attend(query, project(keys, values), attend_mask=…)``. Written this way, the
+    projections can be kept: once for a memory that all steps read, or in a cache that grows with
+    every token, so that a causal model computes each key and value only once:
+
+        cache = attention.empty_cache(batch_size)
+        for x in inputs.split(1, dim=1):                            # (B, 1, query_dim)
+            cache = cache.append(attention.project(x, x))
+            context, weights = attention.attend(x, cache, attend_mask=None)
     """
 
     def __init__(
@@ -336,6 +449,7 @@ class MultiHeadAttention(nn.Module):
         key_dim: int | None = None,
         value_dim: int | None = None,
         bias: bool = True,
+        dropout: float = 0.0,
     ):
         super().__init__()
         if heads < 1 or query_dim % heads:
@@ -345,37 +459,55 @@ class MultiHeadAttention(nn.Module):
         self.W_k = nn.Linear(query_dim if key_dim is None else key_dim, query_dim, bias=bias)
         self.W_v = nn.Linear(query_dim if value_dim is None else value_dim, query_dim, bias=bias)
         self.W_o = nn.Linear(query_dim, query_dim, bias=bias)
+        self.dropout = nn.Dropout(dropout)
 
     def split(self, tensor: Tensor) -> Tensor:
         """(B, T, H·D) → (B, H, T, D): give every head its part of the width."""
         B, T, _ = tensor.shape
         return tensor.reshape(B, T, self.heads, self.head_dim).transpose(1, 2)
 
+    def project(self, keys: Tensor, values: Tensor) -> KeyValueCache:
+        """What depends on keys (B, Tk, ·) and values (B, Tk, ·) alone."""
+        return KeyValueCache(self.split(self.W_k(keys)), self.split(self.W_v(values)))
+
+    def empty_cache(self, batch_size: int) -> KeyValueCache:
+        """A cache of no positions for ``batch_size`` rows."""
+        nothing = self.W_k.weight.new_zeros(batch_size, self.heads, 0, self.head_dim)
+        return KeyValueCache(nothing, nothing)
+
+    def attend(
+        self, query: Tensor, cache: KeyValueCache, *, attend_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Context (B, Tq, query_dim) and weights (B, H, Tq, Tk) of query (B, Tq, query_dim)."""
+        B, Tq, _ = query.shape
+        if len(cache) != B:
+            raise ValueError(f"query has batch size {B}, the cache has {len(cache)}")
+        q = self.split(self.W_q(query))
+        scores = q @ cache.keys.transpose(2, 3) / math.sqrt(self.head_dim)  # (B, H, Tq, Tk)
+        mask = expand_mask(attend_mask, (B, Tq, cache.length))
+        weights = masked_softmax(scores, None if mask is None else to_sdpa_mask(mask))
+        context = (self.dropout(weights) @ cache.values).transpose(1, 2).reshape(B, Tq, -1)
+        return self.W_o(context), weights
+
     def forward(
         self, query: Tensor, keys: Tensor, values: Tensor, *, attend_mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         check_sizes(query, keys, values)
-        B, Tq, _ = query.shape
-        Tk = keys.shape[1]
-        q, k, v = (
-            self.split(self.W_q(query)),
-            self.split(self.W_k(keys)),
-            self.split(self.W_v(values)),
-        )
-        scores = q @ k.transpose(2, 3) / math.sqrt(self.head_dim)  # (B, H, Tq, Tk)
-        mask = expand_mask(attend_mask, (B, Tq, Tk))
-        weights = masked_softmax(scores, None if mask is None else to_sdpa_mask(mask))
-        context = (weights @ v).transpose(1, 2).reshape(B, Tq, -1)
-        return self.W_o(context), weights
+        return self.attend(query, self.project(keys, values), attend_mask=attend_mask)
 
     @classmethod
     def from_torch(cls, layer: nn.MultiheadAttention) -> "MultiHeadAttention":
-        """Our layer with a copy of the weights of PyTorch's."""
+        """Our layer with a copy of the weights of PyTorch's, its dropout and its mode."""
         if layer.bias_k is not None or layer.add_zero_attn:
             raise ValueError("add_bias_kv and add_zero_attn have no counterpart here")
         ours = cls(
-            layer.embed_dim, layer.num_heads, layer.kdim, layer.vdim, layer.in_proj_bias is not None
-        )
+            layer.embed_dim,
+            layer.num_heads,
+            layer.kdim,
+            layer.vdim,
+            layer.in_proj_bias is not None,
+            layer.dropout,
+        ).train(layer.training)
         if layer.in_proj_weight is not None:
             weights = layer.in_proj_weight.chunk(3)
         else:

@@ -1,13 +1,21 @@
 """Batches: examples of similar length, padded together.
 
 An `Example` is one input with its target ids; a `Batch` is what every model of the course reads.
-An input is a list of ids (text) or a tensor whose first dimension may differ between examples
-(frames of speech), or is the same for all (the channels of an image, the places of a grid).
+A source is a list of ids (text) or a tensor. The first dimension of a tensor may differ between
+examples (frames of speech) or be the same for all (channels of an image, cells of a grid).
+
+Most tasks have one source. Others have further ones, by name:
+
+    Example(picture, answer, others={"question": ids})
+
+In the batch, `Batch.others` holds them padded, each with its lengths, and `Batch.reading` makes
+one of them the source, so that any encoder can read it.
 """
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Self, cast
 
 import torch
 from torch import Tensor
@@ -15,33 +23,50 @@ from torch.nn.utils.rnn import pad_sequence
 
 from course_utils.vocabulary import BOS, EOS, PAD
 
-__all__ = ["Batch", "BucketedBatches", "Example", "make_batch", "pad"]
+__all__ = ["Batch", "BucketedBatches", "Example", "Padded", "make_batch", "pad"]
+
+Source = list[int] | Tensor
 
 
 @dataclass(frozen=True)
 class Example:
     """One input and its target.
 
-    source  ids of a text, or a tensor (T, …): an image (C, H, W), features of places or frames
+    source  ids of a text, or a tensor (T, …): an image (C, H, W), features of grid cells or frames
     target  ids without BOS and EOS
+    others  further sources by name, each like ``source``; empty for most tasks
     """
 
-    source: list[int] | Tensor
+    source: Source
     target: list[int]
+    others: Mapping[str, Source] = field(default_factory=dict)
+
+
+class Padded(NamedTuple):
+    """One source of B examples, padded: ``encoder.encode(*padded)`` reads it.
+
+    rows     (B, Ts)  ids, then PAD; of tensors (B, T, …), then zeros
+    lengths  (B,)     how many positions of each row are real
+    """
+
+    rows: Tensor
+    lengths: Tensor
 
 
 @dataclass(frozen=True)
 class Batch:
     """B examples padded together.
 
-    source          (B, Ts)    ids, PAD behind the end; of tensors (B, T, …), zeros behind the end
+    source          (B, Ts)    ids, then PAD; of tensors (B, T, …), then zeros
     source_lengths  (B,)       how many positions of the second dimension are real
-    target          (B, Tt+1)  BOS … EOS, PAD behind the end
+    target          (B, Tt+1)  BOS … EOS, then PAD
+    others                     further sources by name, each `Padded`; empty for most tasks
     """
 
     source: Tensor
     source_lengths: Tensor
     target: Tensor
+    others: Mapping[str, Padded] = field(default_factory=dict)
 
     @property
     def target_in(self) -> Tensor:
@@ -58,13 +83,32 @@ class Batch:
         """How many predictions count (padding does not)."""
         return int((self.target_out != PAD).sum())
 
-    def to(self, device: torch.device | str) -> "Batch":
+    def reading(self, name: str) -> Self:
+        """The batch with another of its sources as ``source``, for an encoder that reads a batch.
+
+        Raises KeyError, naming the sources, if there is none of that name.
+        """
+        if name not in self.others:
+            known = ", ".join(map(repr, self.others)) or "none"
+            raise KeyError(f"no source {name!r}: the other sources of this batch are {known}")
+        rows, lengths = self.others[name]
+        return replace(self, source=rows, source_lengths=lengths)
+
+    def to(self, device: torch.device | str) -> Self:
         """The batch on another device; the lengths stay on the CPU, where checks are cheap."""
-        return replace(self, source=self.source.to(device), target=self.target.to(device))
+        others = {
+            name: Padded(rows.to(device), lengths) for name, (rows, lengths) in self.others.items()
+        }
+        return replace(
+            self, source=self.source.to(device), target=self.target.to(device), others=others
+        )
 
 
-def pad(sequences: list[list[int]], width: int | None = None) -> Tensor:
-    """Lists of ids as one tensor (B, longest or ``width``) filled up with PAD."""
+def pad(sequences: Sequence[Sequence[int]], width: int | None = None) -> Tensor:
+    """Lists of ids as one tensor (B, longest or ``width``), filled up with PAD.
+
+    Raises ValueError if a list is longer than ``width``.
+    """
     longest = max((len(s) for s in sequences), default=0)
     width = longest if width is None else width
     if longest > width:
@@ -75,48 +119,69 @@ def pad(sequences: list[list[int]], width: int | None = None) -> Tensor:
     return padded
 
 
-def make_batch(examples: list[Example]) -> Batch:
-    """Pad examples to one batch. A text without source gets a single PAD as its source.
+def make_batch(examples: Sequence[Example]) -> Batch:
+    """Pad examples to one batch. A text without words becomes a single PAD.
 
-    Sources are all ids or all tensors; tensors differ at most in their first dimension.
+    All examples have sources of the same names. The sources of one name are all ids or all tensors;
+    tensors differ in their first dimension at most. Raises ValueError otherwise.
     """
     if not examples:
         raise ValueError("a batch needs at least one example")
-    sources = [example.source for example in examples]
-    if isinstance(sources[0], Tensor):
-        shapes = {tuple(source.shape[1:]) for source in sources}
-        if len(shapes) > 1 or not all(len(source) for source in sources):
+    names = list(examples[0].others)
+    for number, example in enumerate(examples):
+        if set(example.others) != set(names):
             raise ValueError(
-                "sources of one batch have the same shape behind their first dimension, which is "
-                f"at least 1; got {[tuple(source.shape) for source in sources[:8]]}"
+                f"all examples of a batch have the same other sources: example 0 has {names}, "
+                f"example {number} has {list(example.others)}"
             )
-        source = pad_sequence(sources, batch_first=True)
-    else:
-        sources = [ids or [PAD] for ids in sources]
-        source = pad(sources)
+    source, source_lengths = _pad_sources("sources", [example.source for example in examples])
     return Batch(
         source=source,
-        source_lengths=torch.tensor([len(s) for s in sources]),
+        source_lengths=source_lengths,
         target=pad([[BOS, *example.target, EOS] for example in examples]),
+        others={
+            name: _pad_sources(f"sources {name!r}", [example.others[name] for example in examples])
+            for name in names
+        },
     )
 
 
-class BucketedBatches:
-    """Batches of similar lengths, in another order in each epoch, the same for the same seed.
+def _pad_sources(name: str, sources: list[Source]) -> Padded:
+    tensors = [source for source in sources if isinstance(source, Tensor)]
+    if not tensors:
+        texts = [cast(list[int], ids) or [PAD] for ids in sources]
+        return Padded(pad(texts), torch.tensor([len(ids) for ids in texts]))
+    if len(tensors) < len(sources):
+        raise ValueError(
+            f"{name} of one batch are either all ids or all tensors; got {len(tensors)} tensors "
+            f"among {len(sources)}"
+        )
+    if len({tensor.shape[1:] for tensor in tensors}) > 1 or not all(map(len, tensors)):
+        raise ValueError(
+            f"{name} of one batch differ only in their first dimension, which is at least 1; got "
+            f"{[tuple(tensor.shape) for tensor in tensors[:8]]}"
+        )
+    lengths = torch.tensor([len(tensor) for tensor in tensors])
+    return Padded(pad_sequence(tensors, batch_first=True), lengths)
 
-    The examples are shuffled, cut into pools, sorted by length inside a pool and packed into
-    batches of at most ``tokens`` target positions (padding counts). So little padding is computed
-    and still no two epochs see the same batches. ``size(example)`` counts something else than
-    target positions, the words of a text to classify for instance; it is at least 1.
+
+class BucketedBatches:
+    """Batches of similar lengths, in a new order in each epoch, the same for the same seed.
+
+    The examples are shuffled, cut into pools, sorted by length within each pool and packed into
+    batches of at most ``tokens`` target positions (padding counts). This keeps padding low, and
+    still no two epochs have the same batches. ``size(example)``, at least 1, counts something other
+    than target positions: the words of a text to be classified, for instance. Examples with other
+    sources are treated alike; among those of one size and source length, these lengths decide.
     """
 
     def __init__(
         self,
-        examples: list,
+        examples: Sequence[Example],
         tokens: int,
         seed: int = 0,
         pool: int = 2000,
-        collate: Callable[[list], Batch] = make_batch,
+        collate: Callable[[list[Example]], Batch] = make_batch,
         size: Callable[[Example], int] = lambda example: len(example.target) + 1,
     ):
         if not examples:
@@ -131,7 +196,7 @@ class BucketedBatches:
         generator = random.Random(f"{self.seed}-{number}")
         order = list(range(len(self.examples)))
         generator.shuffle(order)
-        batches = []
+        batches: list[list[int]] = []
         for start in range(0, len(order), self.pool):
             pool = sorted(order[start : start + self.pool], key=self._length)
             batches.extend(self._cut(pool))
@@ -139,7 +204,7 @@ class BucketedBatches:
         return batches
 
     def forever(self, skip: int = 0) -> Iterator[Batch]:
-        """Batches epoch after epoch; ``skip`` leaves out the first ones (to resume a training)."""
+        """Batches, epoch after epoch; ``skip`` omits the first ones (to resume a training)."""
         number = 0
         while True:
             batches = self.epoch(number)
@@ -148,9 +213,10 @@ class BucketedBatches:
             skip = max(0, skip - len(batches))
             number += 1
 
-    def _length(self, index: int) -> tuple[int, int]:
+    def _length(self, index: int) -> tuple[int, ...]:
         example = self.examples[index]
-        return self.size(example), len(example.source)
+        others = (len(example.others[name]) for name in sorted(example.others))
+        return self.size(example), len(example.source), *others
 
     def _cut(self, pool: list[int]) -> Iterator[list[int]]:
         batch: list[int] = []
