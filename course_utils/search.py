@@ -1,25 +1,74 @@
-"""Search: from a memory to token sequences. One greedy and one beam search serve all tasks.
+"""Search: from a decoder to token sequences. One greedy and one beam search serve all tasks.
 
-Both ask the decoder for nothing but ``start(memory)`` and ``step(state, tokens)``.
+Search does not know what a model is made of. It asks the decoder for two calls (`SearchDecoder`):
+
+``start(memory)``        → the state before the first token
+``step(state, tokens)``  → logits (B, V) of the next token, the next state, the weights of attention
+
+With a memory, the decoder describes it: a translation, a caption. Without one (``memory`` None),
+the decoder is a language model: it invents ``batch_size`` texts, or continues ``prompts``.
+
+A decoder whose `step` returns log probabilities instead of logits has an attribute ``normalised``
+that is True. Their number may exceed the size of its vocabulary: a pointer-generator also copies
+words that have an id in one input only (See et al. 2017, section 2.2). Search feeds such an id back
+like any other, and the decoder's `step` replaces it with one that it can embed, such as UNK.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol, Self, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from course_utils.memory import Memory
-from course_utils.models.decoders import Decoder
 from course_utils.vocabulary import BOS, EOS, PAD
 
 __all__ = [
     "Hypothesis",
+    "SearchDecoder",
     "SearchSettings",
+    "SearchState",
     "beam_search",
     "greedy_search",
     "length_penalty",
     "search",
 ]
+
+
+class SearchState(Protocol):
+    """What a decoder carries from token to token. `course_utils.memory.Rows` implements it."""
+
+    def select(self, rows: Tensor) -> Self:
+        """The state of some rows of the batch, in that order; a row may be repeated."""
+        ...
+
+
+State = TypeVar("State", bound=SearchState)
+
+
+class SearchDecoder(Protocol[State]):
+    """What search asks of a decoder. Greedy search never calls ``select`` of its state.
+
+    An attribute ``normalised = True`` says that `step` returns log probabilities, not logits.
+    """
+
+    def start(self, memory: Any, /) -> State:
+        """The state before the first token, with one row for each of the B inputs.
+
+        ``memory`` is what the caller gave to the search, anything whose ``len()`` is B. Without a
+        memory, it is the number B itself.
+        """
+        ...
+
+    def step(self, state: State, tokens: Tensor, /) -> tuple[Tensor, State, Tensor | None]:
+        """Read one token each, (B,): scores of the next one, the next state, weights.
+
+        scores   (B, V) logits, or log probabilities if the decoder is ``normalised``; -inf where
+                 a token is impossible
+        weights  of attention: (B, Tk), with several heads (B, H, Tk), or None. Tk may grow from
+                 step to step, as in self-attention.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -34,79 +83,83 @@ class SearchSettings:
 class Hypothesis:
     """One output.
 
-    tokens       ids without BOS and EOS
-    log_prob     log probability of the tokens and, when finished, of EOS
-    score        log_prob divided by the length penalty: what beam search ranks by
-    attention    (Tt, Tk) weights on the CPU, one row a token; the row of EOS is the last when
-                 finished
-    finished     False when the search ran into ``max_length`` before EOS
+    tokens     ids without BOS, EOS and prompt
+    log_prob   log probability of the tokens and, if finished, of EOS
+    score      log_prob divided by the length penalty: beam search ranks by it
+    attention  (Tt, Tk) weights on the CPU, one row per token; the last row is that of EOS if
+               finished. With several heads (Tt, H, Tk); None if the decoder reports no weights.
+               If Tk grows from step to step, zeros fill up the shorter rows.
+    finished   False if the search reached ``max_length`` before EOS
     """
 
     tokens: list[int]
     log_prob: float
     score: float
-    attention: Tensor
+    attention: Tensor | None
     finished: bool
 
 
 def length_penalty(length: int, alpha: float) -> float:
-    """((5 + length) / 6)^α (Wu et al. 2016, eq. 14): without it a beam prefers short outputs."""
+    """((5 + length) / 6)^α (Wu et al. 2016, eq. 14): without it, a beam prefers short outputs."""
     return ((5 + length) / 6) ** alpha
-
-
-def _limits(max_length: int | list[int], memory: Memory) -> list[int]:
-    """One limit for each input of the memory."""
-    B = memory.keys.shape[0]
-    limits = [max_length] * B if isinstance(max_length, int) else list(max_length)
-    if B < 1:
-        raise ValueError("the memory holds no input at all")
-    if len(limits) != B or min(limits) < 1:
-        raise ValueError(f"max_length must be at least 1, one number or {B} of them; got {limits}")
-    return limits
-
-
-def _log_probs(logits: Tensor) -> Tensor:
-    """Log probabilities of the tokens a search may choose: PAD and BOS are no outputs."""
-    logits = logits.clone()
-    logits[:, [PAD, BOS]] = float("-inf")
-    return logits.log_softmax(dim=-1)
 
 
 @torch.no_grad()
 def greedy_search(
-    decoder: Decoder, memory: Memory, max_length: int | list[int] = 100, alpha: float = 1.0
+    decoder: SearchDecoder[State],
+    memory: Any = None,
+    max_length: int | Sequence[int] = 100,
+    alpha: float = 1.0,
+    *,
+    batch_size: int | None = None,
+    prompts: Sequence[Sequence[int]] | None = None,
 ) -> list[Hypothesis]:
-    """Take the most probable token at each step, for all B inputs of the memory at once."""
-    limits = _limits(max_length, memory)
-    B = memory.keys.shape[0]
-    state = decoder.start(memory)
-    token = torch.full((B,), BOS, device=memory.keys.device)
-    tokens, log_probs, weights = [], [], []
-    running = torch.ones(B, dtype=torch.bool, device=token.device)
-    limit = torch.tensor(limits, device=token.device)
-    for length in range(1, max(limits) + 1):
-        logits, state, attention = decoder.step(state, token)
-        log_prob, token = _log_probs(logits).max(dim=-1)
-        tokens.append(token)
-        log_probs.append(log_prob)
-        weights.append(attention)
-        running = running & (token != EOS) & (length < limit)
+    """Take the most probable token at each step, for all inputs at once.
+
+    ``max_length`` limits the new tokens, EOS included: one number, or one for each input.
+    ``prompts`` are beginnings, one list of ids for each input, which the outputs continue.
+    ``batch_size`` is needed only if neither memory nor prompts say how many inputs there are.
+    Raises ValueError if these numbers disagree, or if an input has no possible continuation.
+    """
+    B, limits, prompts = _check_inputs(memory, max_length, batch_size, prompts)
+    device = _device(decoder)
+    state = decoder.start(B if memory is None else memory)
+    token = torch.full((B,), BOS, device=device)
+    chosen, gained, looks = [], [], []
+    running = torch.ones(B, dtype=torch.bool, device=device)
+    begins = torch.tensor([len(prompt) for prompt in prompts], device=device)
+    ends = begins + torch.tensor(limits, device=device)
+    for length in range(1, int(ends.max()) + 1):
+        scores, state, weights = decoder.step(state, token)
+        log_prob, token = _log_probs(decoder, scores).max(dim=-1)
+        given = length <= begins  # still inside the prompt
+        if any(length <= len(prompt) for prompt in prompts):
+            forced = [prompt[length - 1] if length <= len(prompt) else 0 for prompt in prompts]
+            token = torch.where(given, torch.tensor(forced, device=device), token)
+        chosen.append(token)
+        gained.append(log_prob)
+        looks.append(weights)
+        running = running & (given | (token != EOS)) & (length < ends)
         if not bool(running.any()):
             break
-    tokens, log_probs = torch.stack(tokens, dim=1).cpu(), torch.stack(log_probs, dim=1).cpu()
-    weights = torch.stack(weights, dim=1).cpu()
+    tokens, log_probs = torch.stack(chosen, dim=1).cpu(), torch.stack(gained, dim=1).cpu()
+    attention = _stack(looks, dim=1)
+    attention = None if attention is None else attention.cpu()
     found = []
-    for row in range(B):
-        ends = (tokens[row, : limits[row]] == EOS).nonzero()
-        finished = len(ends) > 0
-        length = int(ends[0]) + 1 if finished else limits[row]
-        total = float(log_probs[row, :length].sum())
+    for row, (limit, prompt) in enumerate(zip(limits, prompts, strict=True)):
+        first, stop = len(prompt), len(prompt) + limit
+        at_end = (tokens[row, first:stop] == EOS).nonzero()
+        finished = len(at_end) > 0
+        length = int(at_end[0]) + 1 if finished else limit
+        total = float(log_probs[row, first : first + length].sum())
+        if not total > float("-inf"):
+            raise _no_continuation(row)
         found.append(
             Hypothesis(
-                tokens=tokens[row, : length - finished].tolist(),
+                tokens=tokens[row, first : first + length - finished].tolist(),
                 log_prob=total,
                 score=total / length_penalty(length, alpha),
-                attention=weights[row, :length],
+                attention=None if attention is None else attention[row, first : first + length],
                 finished=finished,
             )
         )
@@ -115,40 +168,50 @@ def greedy_search(
 
 @torch.no_grad()
 def beam_search(
-    decoder: Decoder,
-    memory: Memory,
+    decoder: SearchDecoder[State],
+    memory: Any = None,
     width: int = 5,
-    max_length: int | list[int] = 100,
+    max_length: int | Sequence[int] = 100,
     alpha: float = 1.0,
     best: int = 1,
+    *,
+    batch_size: int | None = None,
+    prompts: Sequence[Sequence[int]] | None = None,
 ) -> list[list[Hypothesis]]:
     """Keep the ``width`` best beginnings of each input; return its ``best`` hypotheses, best first.
 
-    A hypothesis that takes EOS leaves the beam and its place stays empty, so a beam of width 1 is
+    A hypothesis that takes EOS leaves the beam, and its place stays empty. So a beam of width 1 is
     greedy search, and a beam as wide as the number of all sequences is exhaustive search. An input
-    is done when its beam is empty or when no continuation can beat the finished hypotheses any
-    more. When nothing has finished at ``max_length``, the best beginning is returned, unfinished.
+    is done when its beam is empty, or when no continuation can beat the finished hypotheses any
+    more. If nothing has finished at ``max_length``, the best beginning is returned, unfinished.
+
+    The other parameters and errors are those of `greedy_search`.
     """
-    limits = _limits(max_length, memory)
+    B, limits, prompts = _check_inputs(memory, max_length, batch_size, prompts)
     if width < 1 or not 1 <= best <= width:
         raise ValueError(f"needs 1 ≤ best ≤ width, got best={best} and width={width}")
-    B, device = memory.keys.shape[0], memory.keys.device
+    device = _device(decoder)
     finished: list[list[Hypothesis]] = [[] for _ in range(B)]
-    # The living beginnings, all inputs together: row r of the state belongs to input owner[r].
-    state = decoder.start(memory)
+    # The unfinished beginnings of all inputs together: row r of the state is one of owner[r].
+    state = decoder.start(B if memory is None else memory)
     owner = list(range(B))
     tokens: list[list[int]] = [[] for _ in range(B)]
-    weights: list[list[Tensor]] = [[] for _ in range(B)]
+    looks: list[list[Tensor | None]] = [[] for _ in range(B)]
     log_prob = torch.zeros(B, device=device)
     last = torch.full((B,), BOS, device=device)
-    for length in range(1, max(limits) + 1):
-        logits, state, attention = decoder.step(state, last)
-        total = log_prob[:, None] + _log_probs(logits)  # (rows, V)
-        # Among the children of one row only the best `width` can enter the beam of its input.
+    longest = max(limit + len(prompt) for limit, prompt in zip(limits, prompts, strict=True))
+    for step in range(1, longest + 1):
+        scores, state, weights = decoder.step(state, last)
+        total = log_prob[:, None] + _log_probs(decoder, scores)  # (rows, V)
+        # Among the children of one row, only the best `width` can enter the beam of its input.
         top, choice = total.topk(min(width, total.shape[1]), dim=1)
-        top_list, choice_list, attention = top.tolist(), choice.tolist(), attention.cpu()
+        top_list, choice_list = top.tolist(), choice.tolist()
+        rows_of_weights = [None] * len(owner) if weights is None else list(weights.cpu())
         children: list[list[tuple[float, int, int]]] = [[] for _ in range(B)]
         for row, of in enumerate(owner):
+            if step <= len(prompts[of]):
+                children[of].append((0.0, row, prompts[of][step - 1]))
+                continue
             children[of] += [
                 (score, row, token)
                 for score, token in zip(top_list[row], choice_list[row], strict=True)
@@ -157,6 +220,10 @@ def beam_search(
         survivors: list[tuple[float, int, int]] = []
         for of, candidates in enumerate(children):
             if not candidates:
+                continue
+            length = step - len(prompts[of])
+            if length <= 0:
+                survivors += candidates
                 continue
             candidates.sort(key=lambda child: (-child[0], child[1], child[2]))
             room = width - len(finished[of])
@@ -170,7 +237,7 @@ def beam_search(
                         tokens=tokens[row] + ([] if token == EOS else [token]),
                         log_prob=score,
                         score=score / length_penalty(length, alpha),
-                        attention=torch.stack(weights[row] + [attention[row]]),
+                        attention=_stack(looks[row] + [rows_of_weights[row]], dim=0),
                         finished=token == EOS,
                     )
                 )
@@ -178,12 +245,22 @@ def beam_search(
         if not survivors:
             break
         rows = [row for _, row, _ in survivors]
+        new = [step > len(prompts[owner[row]]) for row in rows]  # prompts are not part of outputs
+        tokens = [
+            tokens[row] + [token] * is_new
+            for (_, row, token), is_new in zip(survivors, new, strict=True)
+        ]
+        looks = [
+            looks[row] + [rows_of_weights[row]] * is_new
+            for row, is_new in zip(rows, new, strict=True)
+        ]
         owner = [owner[row] for row in rows]
-        tokens = [tokens[row] + [token] for _, row, token in survivors]
-        weights = [weights[row] + [attention[row]] for row in rows]
         log_prob = torch.tensor([score for score, _, _ in survivors], device=device)
         last = torch.tensor([token for _, _, token in survivors], device=device)
         state = state.select(torch.tensor(rows, device=device))
+    for row, hypotheses in enumerate(finished):
+        if not hypotheses:
+            raise _no_continuation(row)
     return [
         sorted(hypotheses, key=lambda h: (not h.finished, -h.score))[:best]
         for hypotheses in finished
@@ -191,16 +268,97 @@ def beam_search(
 
 
 def search(
-    decoder: Decoder,
-    memory: Memory,
+    decoder: SearchDecoder[State],
+    memory: Any = None,
     beam: int = 1,
-    max_length: int | list[int] = 100,
+    max_length: int | Sequence[int] = 100,
     alpha: float = 1.0,
+    *,
+    batch_size: int | None = None,
+    prompts: Sequence[Sequence[int]] | None = None,
 ) -> list[Hypothesis]:
     """The output for each input: greedy for ``beam`` 1, otherwise the best of a beam search."""
     if beam == 1:
-        return greedy_search(decoder, memory, max_length, alpha)
-    return [best[0] for best in beam_search(decoder, memory, beam, max_length, alpha)]
+        return greedy_search(
+            decoder, memory, max_length, alpha, batch_size=batch_size, prompts=prompts
+        )
+    found = beam_search(
+        decoder, memory, beam, max_length, alpha, batch_size=batch_size, prompts=prompts
+    )
+    return [hypotheses[0] for hypotheses in found]
+
+
+def _check_inputs(
+    memory: Any,
+    max_length: int | Sequence[int],
+    batch_size: int | None,
+    prompts: Sequence[Sequence[int]] | None,
+) -> tuple[int, list[int], Sequence[Sequence[int]]]:
+    """The number B of inputs, and a limit and a prompt for each of them."""
+    sizes = {
+        "memory": None if memory is None else len(memory),
+        "batch_size": batch_size,
+        "prompts": None if prompts is None else len(prompts),
+    }
+    given = {name: size for name, size in sizes.items() if size is not None}
+    if not given:
+        raise ValueError("search needs a memory, prompts or a batch_size")
+    if len(set(given.values())) > 1:
+        raise ValueError(
+            "these disagree about the number of inputs: "
+            + ", ".join(f"{name} {size}" for name, size in given.items())
+        )
+    B = next(iter(given.values()))
+    if B < 1:
+        raise ValueError("search needs at least one input, got none")
+    limits = [max_length] * B if isinstance(max_length, int) else list(max_length)
+    if len(limits) != B or min(limits) < 1:
+        raise ValueError(f"max_length must be at least 1, one number or {B} of them; got {limits}")
+    prompts = [[]] * B if prompts is None else prompts
+    for prompt in prompts:
+        if {PAD, BOS} & set(prompt):
+            raise ValueError(
+                f"a prompt contains neither PAD ({PAD}) nor BOS ({BOS}), which search itself puts "
+                f"first; got {list(prompt)[:8]}"
+            )
+    return B, limits, prompts
+
+
+def _device(decoder: Any) -> torch.device:
+    """Where the decoder's weights are; the CPU for one that is no module or has none."""
+    if isinstance(decoder, nn.Module):
+        for tensor in (*decoder.parameters(), *decoder.buffers()):
+            return tensor.device
+    return torch.device("cpu")
+
+
+def _log_probs(decoder: Any, scores: Tensor) -> Tensor:
+    """Log probabilities of the tokens a search may choose: never PAD or BOS.
+
+    Logits are normalised over the other tokens. Log probabilities stay what they are: without PAD
+    and BOS, they may sum to less than one.
+    """
+    scores = scores.clone()
+    scores[:, [PAD, BOS]] = float("-inf")
+    return scores if getattr(decoder, "normalised", False) else scores.log_softmax(dim=-1)
+
+
+def _stack(looks: Sequence[Tensor | None], dim: int) -> Tensor | None:
+    """The weights of all steps along a new dimension ``dim``, filled up with zeros to one width."""
+    weights = [look for look in looks if look is not None]
+    if not weights:
+        return None
+    width = max(look.shape[-1] for look in weights)
+    return torch.stack(
+        [nn.functional.pad(look, (0, width - look.shape[-1])) for look in weights], dim=dim
+    )
+
+
+def _no_continuation(row: int) -> ValueError:
+    return ValueError(
+        f"input {row} has no possible continuation: the decoder gives every token that may be "
+        "written the probability 0, or its scores are not numbers"
+    )
 
 
 def _worth_continuing(
@@ -212,8 +370,8 @@ def _worth_continuing(
 ) -> list[tuple[float, int, int]]:
     """Drop beginnings whose best possible score cannot reach the ``best`` finished hypotheses.
 
-    A log probability only falls while the penalty only grows (α ≥ 0), so ``log_prob`` divided by
-    the largest penalty bounds every continuation.
+    A log probability can only fall while the penalty can only grow (α ≥ 0), so ``log_prob`` divided
+    by the largest penalty is a bound for every continuation.
     """
     if len(finished) < best or alpha < 0:
         return living

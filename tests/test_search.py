@@ -316,5 +316,5 @@ def test_errors():
             beam_search(model.decoder, memory, width, best=best)
     nothing = memory.select(torch.tensor([], dtype=torch.long))
     for function in (greedy_search, beam_search):
-        with pytest.raises(ValueError, match="no input at all"):
+        with pytest.raises(ValueError, match="at least one input, got none"):
             function(model.decoder, nothing)

@@ -75,6 +75,8 @@ class Decoder(nn.Module):
     another size.
     """
 
+    normalised = False  # step and forward return logits, not log probabilities
+
     def __init__(
         self,
         vocabulary_size: int,
