@@ -9,6 +9,7 @@ from torch import nn
 
 from course_utils.callbacks import Callback, ResumeFile
 from course_utils.checkpoints import Checkpoint, load_checkpoint
+from course_utils.messages import _
 from course_utils.metrics import TextScore
 from course_utils.runtime import default_device
 from course_utils.search import SearchSettings
@@ -170,7 +171,8 @@ def final_scores(recipe: Recipe, model: nn.Module, data: TaskData) -> dict:
                 try:
                     found = metric(outputs, references, lowercase=data.lowercase)
                 except ImportError as error:
-                    print(f"{name} is left out: {error}", file=sys.stderr)
+                    text = _("{name} is left out: {error}").format(name=name, error=error)
+                    print(text, file=sys.stderr)
                     continue
                 scores[f"{split}_{name}{way}"] = {
                     "score": round(found.score, 2 if found.score > 1 else 4),
