@@ -508,10 +508,8 @@ class MultiHeadAttention(nn.Module):
             layer.in_proj_bias is not None,
             layer.dropout,
         ).train(layer.training)
-        if layer.in_proj_weight is not None:
-            weights = layer.in_proj_weight.chunk(3)
-        else:
-            weights = (layer.q_proj_weight, layer.k_proj_weight, layer.v_proj_weight)
+        apart = (layer.q_proj_weight, layer.k_proj_weight, layer.v_proj_weight)
+        weights = apart if layer.in_proj_weight is None else layer.in_proj_weight.chunk(3)
         with torch.no_grad():
             for linear, weight in zip((ours.W_q, ours.W_k, ours.W_v), weights, strict=True):
                 linear.weight.copy_(weight)

@@ -1,8 +1,9 @@
-"""Vocabulary: text ↔ pieces ↔ ids, with the `tokenizers` library doing the work.
+"""Vocabulary: text ↔ pieces ↔ ids. The `tokenizers` library does the work.
 
-Two kinds share one interface. `Vocabulary.words` has one piece for each word (spaces separate) and
-serves the generated corpus. `Vocabulary.bpe` learns subwords by byte-pair encoding (Sennrich et
-al. 2016, section 3.2) and serves real text: frequent words are one piece, rare ones several.
+Two kinds share one interface. `Vocabulary.words` has one piece for each space-separated word; it is
+for generated data and for classification. `Vocabulary.bpe` learns subwords by byte-pair encoding
+(Sennrich et al. 2016, section 3.2); it is for real text: frequent words are one piece, rare ones
+several.
 
 The first four ids are the same everywhere: PAD 0, BOS 1, EOS 2, UNK 3.
 """
@@ -44,9 +45,9 @@ class Vocabulary:
     ) -> "Vocabulary":
         """Every space-separated word that occurs in ``texts`` is a piece.
 
-        ``size``: only the most frequent ones, so that there are ``size`` pieces with the special
-        ones. ``punctuation``: for real text, in which marks stick to the words: every mark becomes
-        a piece of its own, an apostrophe inside a word (don't) stays.
+        size         limits the number of pieces, special ones included, to the most frequent words
+        punctuation  for real text, where marks are attached to words: True makes every mark a piece
+                     of its own, except an apostrophe inside a word (don't)
         """
         tokenizer = Tokenizer(models.WordLevel(unk_token=SPECIAL[UNK]))
         if lowercase:
@@ -63,14 +64,14 @@ class Vocabulary:
         trainer = trainers.WordLevelTrainer(
             vocab_size=size or 10**9, special_tokens=SPECIAL, show_progress=False
         )
-        # A text that contains "<pad>" as a word must not give this piece a second id.
+        # A text that contains the word "<pad>" must not give this piece a second id.
         words = (" ".join(w for w in t.split() if w.lower() not in SPECIAL) for t in texts)
         tokenizer.train_from_iterator(words, trainer)
         return cls(tokenizer, "words")
 
     @classmethod
     def bpe(cls, texts: Iterable[str], size: int, lowercase: bool = True) -> "Vocabulary":
-        """``size`` subwords learnt from ``texts``; punctuation is never merged with letters."""
+        """``size`` pieces learnt from ``texts``; punctuation is never merged with letters."""
         tokenizer = Tokenizer(models.BPE(unk_token=SPECIAL[UNK], fuse_unk=True))
         steps = [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
         tokenizer.normalizer = normalizers.Sequence(
@@ -95,7 +96,7 @@ class Vocabulary:
     def encode(self, text: str) -> list[int]:
         """Ids of the pieces of ``text``, without BOS and EOS. An empty text gives an empty list.
 
-        A special piece that stands in the text itself ("<eos>") is an unknown word, no end mark.
+        A special piece that occurs in the text itself ("<eos>") is an unknown word, not an end.
         """
         return [max(i, UNK) for i in self.tokenizer.encode(text).ids]
 
@@ -105,28 +106,38 @@ class Vocabulary:
         return [[max(i, UNK) for i in encoding.ids] for encoding in encodings]
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where in ``text`` each piece of `encode` stands: (first character, behind the last)."""
+        """Where in ``text`` each piece of `encode` is: (first character, one past the last)."""
         return self.tokenizer.encode(text).offsets
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Text of ids; PAD, BOS and EOS disappear, an unknown piece shows as <unk>."""
+        """Text of ids; PAD, BOS and EOS are left out, an unknown piece appears as <unk>."""
         kept = [int(i) for i in ids if int(i) not in (PAD, BOS, EOS)]
         return self.tokenizer.decode(kept, skip_special_tokens=False)
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
-        """The pieces behind ids, special ones included: the labels of an attention matrix."""
-        return [self.tokenizer.id_to_token(int(i)) for i in ids]
+        """The pieces of ids, special ones included: the labels of an attention matrix.
+
+        Raises ValueError for an id outside the vocabulary.
+        """
+        found = []
+        for i in map(int, ids):
+            piece = self.tokenizer.id_to_token(i) if i >= 0 else None
+            if piece is None:
+                raise ValueError(f"the vocabulary has {len(self)} pieces, so none has the id {i}")
+            found.append(piece)
+        return found
 
     def words_of_pieces(self, ids: Iterable[int]) -> list[int]:
-        """For each piece the index of the word it belongs to: [0, 0, 1, …].
+        """For each piece, the index of the word that it belongs to: [0, 0, 1, …].
 
-        In a word vocabulary every piece is a word. In a BPE vocabulary a word starts at a piece
+        In a word vocabulary, every piece is a word. In a BPE vocabulary, a word starts at a piece
         with the mark "▁" and at every punctuation mark.
         """
         ids = list(ids)
         if self.kind == "words":
             return list(range(len(ids)))
-        words, current, previous = [], -1, ""
+        words: list[int] = []
+        current, previous = -1, ""
         for piece in self.pieces(ids):
             starts = piece.startswith(WORD_START) or _is_punctuation(piece)
             starts = starts or _is_punctuation(previous) or not words
@@ -143,7 +154,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
-        """Read what `save` wrote; a damaged file gives a ValueError that names it."""
+        """Read what `save` wrote. Raises ValueError, naming the file, if it is damaged."""
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
             return cls(Tokenizer.from_str(json.dumps(content["tokenizer"])), content["kind"])
@@ -151,7 +162,7 @@ class Vocabulary:
             raise
         except Exception as error:  # tokenizers raises plain Exception
             raise ValueError(
-                f"{path} is no vocabulary of this course or is damaged: {error}"
+                f"{path} is not a vocabulary of this course, or it is damaged: {error}"
             ) from error
 
 

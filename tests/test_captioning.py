@@ -127,7 +127,7 @@ def test_encoders_refuse_what_they_cannot_read():
         ImageEncoder(10)(make_batch([Example(torch.zeros(64, 64, 3, dtype=torch.uint8), [5])]))
     with pytest.raises(ValueError, match="bytes"):
         PhotoEncoder(10)(make_batch([Example(torch.zeros(49, 320), [5])]))
-    with pytest.raises(ValueError, match="50 places"):
+    with pytest.raises(ValueError, match="50 grid cells"):
         PhotoEncoder(10)(make_batch([Example(torch.zeros(50, 320, dtype=torch.uint8), [5])]))
     with pytest.raises(ValueError, match="multiple of 8"):
         ImageEncoder(10, side=60)

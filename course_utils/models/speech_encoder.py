@@ -13,21 +13,28 @@ __all__ = ["SpeechEncoder"]
 
 
 class SpeechEncoder(nn.Module):
-    """Log-mel frames → a memory with a quarter of their number of positions.
+    """Log-mel frames → a memory with a quarter as many positions.
 
-    Two convolutions over time and pitch, each halving both, then a linear layer and a bidirectional
-    LSTM over what is left: a hundred frames a second become twenty-five positions, which attention
-    can tell apart. (Chan et al. 2016, section 3.1, halve in a pyramid of LSTMs instead.)
+    Two convolutions over time and frequency, each of which halves both, then a linear layer and a
+    bidirectional LSTM: a hundred frames a second become twenty-five positions, few enough for
+    attention to tell apart. (Chan et al. 2016, section 3.1, halve in a pyramid of LSTMs instead.)
 
-    Nothing depends on the padding of a batch: what lies behind the end of a sound is set to zero
-    before each convolution, normalisation is over the features of *one* moment (Ba et al. 2016)
-    and never over moments or sounds, and the backward LSTM starts at the end of each sound.
+    The result does not depend on the padding of the batch: everything after the end of a sound is
+    set to zero before each convolution, normalisation is over the features of *one* position (Ba et
+    al. 2016), never over positions or sounds, and the backward LSTM starts at the end of each
+    sound.
 
-    ``memory_dim`` is the width of keys, values and summary. `sample_rate` and `mels` say what the
-    frames have to be made of; the encoder only keeps them.
+    memory_dim   width of keys, values and summary, half of it for each direction
+    mels         number of mel bands in a frame
+    sample_rate  of the sounds that frames are made of, in Hz; kept for the predictor
+    channels     of the second convolution; the first has half as many
+    features     width of what enters the LSTM
+    dropout      on that and on the memory, in training only
+
+    Raises ValueError if ``memory_dim`` is odd or ``mels`` is not a multiple of 4.
     """
 
-    reduction = 4  # frames a position
+    reduction = 4  # frames per position
 
     def __init__(
         self,
@@ -64,7 +71,10 @@ class SpeechEncoder(nn.Module):
         return self.encode(batch.source, batch.source_lengths)
 
     def encode(self, frames: Tensor, lengths: Tensor) -> Memory:
-        """The same for bare tensors: frames (B, T, mels) and lengths (B,), each at least 1."""
+        """The same for tensors: frames (B, T, mels) and lengths (B,), each from 1 to T.
+
+        Raises ValueError for other shapes and lengths.
+        """
         B, T, mels = frames.shape if frames.dim() == 3 else (0, 0, 0)
         if mels != self.mels:
             raise ValueError(
@@ -83,7 +93,7 @@ class SpeechEncoder(nn.Module):
             x = F.relu(norm(x)).transpose(1, 2)
             lengths = (lengths + 1) // 2
         x = self.dropout(F.relu(self.project(x.transpose(1, 2).flatten(2))))  # (B, Tk, features)
-        ahead, _ = self.ahead(x)  # reads the padding last: it spoils nothing before
+        ahead, _ = self.ahead(x)  # meets the padding last, where it does no harm
         back = turned(self.back(turned(x, lengths))[0], lengths)
         mask = length_mask(lengths, x.shape[1])
         states = torch.cat([ahead, back], dim=-1) * mask[:, :, None]

@@ -15,12 +15,21 @@ __all__ = ["TextEncoder"]
 class TextEncoder(nn.Module):
     """Bidirectional LSTM over token ids (Bahdanau et al. 2015, section 3.2, with LSTM cells).
 
-    Position i of the memory is the concatenation of what the forward recurrence knows after word i
-    and of what the backward recurrence knows before it: a *contextual* view of word i, not the
-    word alone. `read_both_ways` keeps the backward recurrence, which reads from the right, from
-    meeting the padding first: an attention mask alone would not be enough.
+    Position i of the memory is the concatenation of two states: that of the forward recurrence
+    after word i, and that of the backward recurrence, which comes from the end of the sentence. It
+    is a *contextual* view of word i, not the word alone. `read_both_ways` keeps the backward
+    recurrence from meeting the padding first: an attention mask alone would not be enough.
 
-    ``memory_dim`` is the width of keys, values and summary, half of it for each direction.
+    vocabulary_size  number of ids; PAD is 0
+    embedding_dim    width of the embeddings
+    memory_dim       width of keys, values and summary, half of it for each direction
+    dropout          on embeddings, between layers and on the memory, in training only
+    layers           number of recurrences on top of each other
+    reads_padding    True makes the mistake that notebook 03 measures: the encoder takes every text
+                     to be as long as the longest of its batch. Can be set on a trained encoder:
+                     ``encoder.reads_padding = True``
+
+    Raises ValueError if ``memory_dim`` is odd.
     """
 
     def __init__(
@@ -30,11 +39,13 @@ class TextEncoder(nn.Module):
         memory_dim: int,
         dropout: float = 0.0,
         layers: int = 1,
+        *,
+        reads_padding: bool = False,
     ):
         super().__init__()
         if memory_dim % 2:
             raise ValueError(f"memory_dim={memory_dim} must be even: half for each direction")
-        self.memory_dim = memory_dim
+        self.memory_dim, self.reads_padding = memory_dim, reads_padding
         self.embedding = nn.Embedding(vocabulary_size, embedding_dim, padding_idx=PAD)
         nn.init.normal_(self.embedding.weight, std=embedding_dim**-0.5)
         with torch.no_grad():
@@ -54,13 +65,18 @@ class TextEncoder(nn.Module):
         return self.encode(batch.source, batch.source_lengths)
 
     def encode(self, source: Tensor, lengths: Tensor) -> Memory:
-        """The same for bare tensors: ids (B, Ts) and lengths (B,), each at least 1."""
+        """The same for tensors: ids (B, Ts) and lengths (B,), each from 1 to Ts.
+
+        Raises ValueError for other lengths.
+        """
         B, Ts = source.shape
         if len(lengths) != B or int(lengths.min()) < 1 or int(lengths.max()) > Ts:
             raise ValueError(
                 f"source is {(B, Ts)}, so {B} lengths from 1 to {Ts} are expected; "
                 f"got {lengths.tolist()[:8]}{' …' if len(lengths) > 8 else ''}"
             )
+        if self.reads_padding:
+            lengths = torch.full_like(lengths, Ts)
         embedded = self.dropout(self.embedding(source) * self.embedding.embedding_dim**0.5)
         lengths = lengths.to(source.device)
         states = read_both_ways(self.recurrence, embedded, lengths)
