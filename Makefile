@@ -7,16 +7,19 @@ PORT ?= 8888
 ARGS ?=
 NB ?=
 CPU ?=
+UPGRADE ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-# A copy of pyproject.toml, taken after its pins were installed.
-STAMP := $(VENV)/installed.toml
+# What was installed: the dependencies of pyproject.toml (all that stands before its tools) and the
+# lock, copied after the installation.
+STAMP := $(VENV)/installed.txt
+WANTED = { sed '/^\[tool\./,$$d' pyproject.toml; cat constraints.txt; }
 LAB_SETTINGS := $(VENV)/share/jupyter/lab/settings
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup course test lint unit notebooks outputs format clean
+.PHONY: help setup course test lint types unit notebooks outputs format hooks lock api mutants clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,37 +27,47 @@ help:
 	@echo "make test               lint, unit tests, every notebook"
 	@echo "make setup              only the set-up in .venv (CPU=1: PyTorch's small builds without GPU)"
 	@echo "make lint | unit | notebooks    one part of make test (NB=01 for one notebook)"
+	@echo "make types              only the type hints of the core, a part of make lint"
 	@echo "make outputs            execute the notebooks in place (NB=01 for one)"
 	@echo "make format             bring Python files into the project's format"
-	@echo "make clean              remove .venv and caches"
+	@echo "make hooks              what a commit checks, on every file; make hooks ARGS=install switches it on"
+	@echo "make lock               write constraints.txt anew (UPGRADE=1: everything; UPGRADE=numpy: one)"
+	@echo "make api                the reference of the package, in site/api"
+	@echo "make mutants            do the tests notice small faults? (takes hours)"
+	@echo "make clean              remove .venv, caches and site"
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c '$(NEW_ENOUGH)' || { \
 	    echo; \
 	    echo "The course needs Python 3.11 or newer; '$(PYTHON)' is" \
 	         "$$($(PYTHON) --version 2>/dev/null || echo 'not installed')."; \
 	    echo "Install one from python.org or your system, then name it: make $(MAKECMDGOALS) PYTHON=python3.12"; \
 	    exit 1; }
-	@if cmp -s pyproject.toml $(STAMP); then touch $(STAMP); else $(MAKE) --no-print-directory install; fi
+	@if [ -f $(STAMP) ] && $(WANTED) | cmp -s - $(STAMP); then touch $(STAMP); \
+	    else $(MAKE) --no-print-directory install; fi
 
-.PHONY: install
-install:
+.PHONY: venv install
+venv:
 	@$(BIN)/python -c '$(NEW_ENOUGH)' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || { \
 	    echo; \
 	    echo "No virtual environment could be made. Debian and Ubuntu: sudo apt install python3-venv"; \
 	    exit 1; }
+
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
+
+install: venv
 	@echo "Installing into $(VENV): a few minutes, and with PyTorch's GPU builds 5.5 GB."
 ifneq ($(CPU),)
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
-	    --index-url $(TORCH_CPU_INDEX) $$(grep -oE '"torch(vision|audio)?==[0-9.]+' pyproject.toml | tr -d '"')
+	$(PIP_INSTALL) --no-deps --index-url $(TORCH_CPU_INDEX) \
+	    $$(grep -oE '^torch(vision|audio)?==[0-9.]+' constraints.txt)
 endif
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[dev]'
+	$(PIP_INSTALL) --constraint constraints.txt --editable '.[dev]'
 	@mkdir -p $(LAB_SETTINGS)
 	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}' \
 	    > $(LAB_SETTINGS)/overrides.json
-	@cp pyproject.toml $(STAMP)
+	@$(WANTED) > $(STAMP)
 
 course: setup
 	$(BIN)/python -m jupyterlab --port=$(PORT) $(ARGS) \
@@ -66,6 +79,10 @@ test: setup lint
 lint: setup
 	$(BIN)/python -m ruff check --quiet --output-format concise .
 	$(BIN)/python -m ruff format --check --quiet .
+	$(BIN)/python -m mypy
+
+types: setup
+	$(BIN)/python -m mypy
 
 unit: setup
 	$(BIN)/python -m pytest tests
@@ -80,5 +97,26 @@ format: setup
 	$(BIN)/python -m ruff check --quiet --fix-only .
 	$(BIN)/python -m ruff format --quiet .
 
+hooks: setup
+	$(BIN)/python -m pre_commit $(if $(ARGS),$(ARGS),run --all-files)
+
+# Versions in constraints.txt stay as they are while pyproject.toml allows them, unless UPGRADE is given.
+lock: venv
+	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(PIP_INSTALL) --constraint constraints.txt uv
+	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 \
+	    --extra dev --extra mutants --custom-compile-command "make lock" \
+	    $(if $(filter 1,$(UPGRADE)),--upgrade,$(addprefix --upgrade-package=,$(UPGRADE))) \
+	    --output-file constraints.txt pyproject.toml
+
+# Both kinds of backticks in the docstrings are Markdown, and pdoc links the names in them.
+api: setup
+	$(BIN)/python -m pdoc --docformat markdown --output-directory site/api course_utils
+	@echo "Open site/api/index.html."
+
+mutants: setup
+	@$(BIN)/python -m pip show --quiet mutmut 2>/dev/null || \
+	    $(PIP_INSTALL) --constraint constraints.txt --editable '.[dev,mutants]'
+	$(BIN)/python tests/tools/mutants.py $(ARGS)
+
 clean:
-	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis mutants site

@@ -3,11 +3,13 @@
 """
 
 import os
-import re
 import sys
 import tomllib
+from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 
+from course_utils.messages import _, ngettext
 from course_utils.paths import REPO
 
 __all__ = ["check_installation"]
@@ -15,94 +17,143 @@ __all__ = ["check_installation"]
 GOOD, OPTIONAL, BAD = "✔", "–", "✘"
 OLDEST_PYTHON = (3, 11)
 
+Row = tuple[str, str, str]  # mark, name, what was found
 
-def check_installation():
+
+def check_installation() -> bool:
     """Print one line for each thing that the course needs; ✘ says what to do about it.
 
-    ✔ in place, – optional and not there. Returns True when nothing is missing.
+    ✔ in place; – optional and not there, or another version than the one that is tested most.
+    Returns True when nothing is missing.
     """
-    rows = [_python(), *_pins(), *_computing(), *_data()]
-    width = max(len(name) for _, name, _ in rows)
+    rows = [_python(), *_packages(), *_computing(), *_data()]
+    width = max(len(name) for _mark, name, _found in rows)
     for mark, name, found in rows:
         print(f"{mark} {name:<{width}}  {found}")
-    faults = sum(mark == BAD for mark, _, _ in rows)
+    faults = sum(mark == BAD for mark, _name, _found in rows)
     print()
     if faults:
-        print(f"{faults} to mend, marked {BAD}. After a change, restart the kernel (Kernel menu).")
+        print(
+            ngettext(
+                "{count} to mend, marked {mark}. After a change, restart the kernel (Kernel menu).",
+                "{count} to mend, marked {mark}. After a change, restart the kernel (Kernel menu).",
+                faults,
+            ).format(count=faults, mark=BAD)
+        )
     else:
-        print("Everything is in place.")
+        print(_("Everything is in place."))
     return faults == 0
 
 
-def _python():
+def _python() -> Row:
     found = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < OLDEST_PYTHON:
         needed = ".".join(map(str, OLDEST_PYTHON))
-        return BAD, "Python", f"{found}; the course needs {needed} or newer"
+        text = _("{found}; the course needs {needed} or newer")
+        return BAD, "Python", text.format(found=found, needed=needed)
     return GOOD, "Python", found
 
 
-def _pins(project=REPO / "pyproject.toml"):
-    """One row for each package that pyproject.toml pins."""
+def _packages(folder: Path = REPO) -> Iterator[Row]:
+    """One row for each package of pyproject.toml: is its version that of the lock?"""
+    from packaging.requirements import Requirement
+
+    project = folder / "pyproject.toml"
     if not project.exists():
-        yield OPTIONAL, "pinned versions", "pyproject.toml is not here: nothing to compare with"
+        yield OPTIONAL, _("versions"), _("pyproject.toml is not here: nothing to compare with")
         return
+    locked = _locked(folder / "constraints.txt")
     for line in tomllib.loads(project.read_text("utf-8"))["project"]["dependencies"]:
-        name, _, wanted = (part.strip() for part in re.split(r"(==)", line, maxsplit=1))
+        wanted = Requirement(line)
+        tested = locked.get(_canonical(wanted.name), "")
         try:
-            found = metadata.version(name)
+            found = metadata.version(wanted.name)
         except metadata.PackageNotFoundError:
-            yield BAD, name, f"missing; run `make setup`, or choose the kernel of {_place()}"
+            advice = _("missing; run `make setup`, or choose the kernel of {place}")
+            yield BAD, wanted.name, advice.format(place=_place())
             continue
-        if found.split("+")[0] == wanted:  # torch 2.14.1+cpu is torch 2.14.1
-            yield GOOD, name, found
+        if found.split("+")[0] == tested or (not tested and found in wanted.specifier):
+            yield GOOD, wanted.name, found  # torch 2.14.1+cpu is torch 2.14.1
+        elif wanted.specifier.contains(found, prereleases=True):
+            text = _("{found}; should work, tested with {tested}")
+            yield OPTIONAL, wanted.name, text.format(found=found, tested=tested)
         else:
-            yield BAD, name, f"{found}, tested with {wanted}; run `make setup`"
+            text = _("{found}; the course needs {needed}: run `make setup`")
+            yield BAD, wanted.name, text.format(found=found, needed=wanted.specifier)
 
 
-def _place():
-    return ".venv" if (REPO / ".venv").exists() else "the environment with the course in it"
+def _locked(lock: Path) -> dict[str, str]:
+    """Versions in the lock that hold for this Python and this system, by canonical name."""
+    from packaging.requirements import Requirement
+
+    if not lock.exists():
+        return {}
+    lines = (line.partition("#")[0].strip() for line in lock.read_text("utf-8").splitlines())
+    pins = [Requirement(line) for line in lines if line]
+    return {
+        _canonical(pin.name): next(iter(pin.specifier)).version
+        for pin in pins
+        if pin.marker is None or pin.marker.evaluate()
+    }
 
 
-def _computing():
+def _canonical(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)
+
+
+def _place() -> str:
+    return ".venv" if (REPO / ".venv").exists() else _("the environment with the course in it")
+
+
+def _computing() -> Iterator[Row]:
     """Does PyTorch compute, with gradients, and on what?"""
     cores = os.cpu_count() or 1
-    yield GOOD, "processor cores", f"{cores}" + ("; the stated minutes are for 2" * (cores < 2))
+    few = _("{count}; the stated minutes are for 2") if cores < 2 else "{count}"
+    yield GOOD, _("processor cores"), few.format(count=cores)
     try:
         import torch
 
         x = torch.tensor([3.0, 4.0], requires_grad=True)
         x.norm().backward()
-        right = torch.allclose(x.grad, torch.tensor([0.6, 0.8]))
+        gradient = [] if x.grad is None else x.grad.tolist()
     except Exception as error:  # whatever a broken installation raises
-        yield BAD, "PyTorch computes", f"{type(error).__name__}: {error}"
+        yield BAD, _("PyTorch computes"), f"{type(error).__name__}: {error}"
         return
-    yield (GOOD, "PyTorch computes", "yes, gradients too") if right else (
-        BAD, "PyTorch computes", f"the gradient of |x| at (3, 4) came out as {x.grad.tolist()}",
-    )  # fmt: skip
+    if [round(value, 4) for value in gradient] == [0.6, 0.8]:
+        yield GOOD, _("PyTorch computes"), _("yes, gradients too")
+    else:
+        text = _("the gradient of |x| at (3, 4) came out as {gradient}")
+        yield BAD, _("PyTorch computes"), text.format(gradient=gradient)
     if torch.cuda.is_available():
         yield GOOD, "GPU", torch.cuda.get_device_name()
     else:
-        yield OPTIONAL, "GPU", "none; every notebook is made for the processor"
+        yield OPTIONAL, "GPU", _("none; every notebook is made for the processor")
 
 
-def _data():
+def _data() -> Iterator[Row]:
     """Optional: public data on this machine, and a mirror to get them from."""
     from course_utils.datasets.download import locate
     from course_utils.datasets.registry import REGISTRY, DataError
 
     for name in sorted(REGISTRY):
+        row = _("data: {name}").format(name=name)
         try:
             here = locate(name) is not None
         except (DataError, OSError) as error:
-            yield BAD, f"data: {name}", str(error)
+            yield BAD, row, str(error)
             continue
-        get = f"optional; python -m course_utils data get {name}"
-        yield (GOOD, f"data: {name}", "on this machine") if here else (
-            OPTIONAL, f"data: {name}", get,
-        )  # fmt: skip
+        if here:
+            yield GOOD, row, _("on this machine")
+        else:
+            command = f"python -m course_utils data get {name}"
+            yield OPTIONAL, row, _("optional; {command}").format(command=command)
     mirror = os.environ.get("COURSE_MIRROR", "").strip()
-    yield GOOD if mirror else OPTIONAL, "mirror", "set" if mirror else "none set (optional)"
+    if mirror:
+        yield GOOD, _("mirror"), _("set")
+    else:
+        yield OPTIONAL, _("mirror"), _("none set (optional)")
 
 
 if __name__ == "__main__":

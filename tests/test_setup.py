@@ -1,4 +1,4 @@
-"""Set-up: one place of the pins, a set-up that is quick the second time, the right kernel."""
+"""Set-up: ranges and a lock that fit, a set-up that is quick the second time, the right kernel."""
 
 import os
 import re
@@ -6,26 +6,95 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
 from jupyter_client.kernelspec import KernelSpecManager
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+import course_utils
 from course_utils.commands import results
 from tools.notebooks import CELL_TIMEOUT, ROOT, kernel_environment
 from tools.rules import broken, link_targets
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-PINS = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+EXTRAS = PROJECT["optional-dependencies"]
+LOCK = (ROOT / "constraints.txt").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")
 needs_make = pytest.mark.skipif(
     shutil.which("make") is None, reason="make is not installed: README.md has the plain commands"
 )
 
 
-def test_every_dependency_is_pinned():
-    assert [pin for pin in PINS if not re.fullmatch(r"[A-Za-z0-9._-]+==\d+(\.\d+)*", pin)] == []
+def requirements():
+    """Every package that the course names itself, with its range."""
+    lines = [*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)]
+    parsed = [Requirement(line) for line in lines]
+    return [one for one in parsed if one.name != PROJECT["name"]]  # an extra may contain another
+
+
+def locked():
+    """Every line of the lock that names a package."""
+    lines = (line.partition("#")[0].strip() for line in LOCK.splitlines())
+    return [Requirement(line) for line in lines if line]
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=lambda requirement: requirement.name)
+def test_every_dependency_has_a_lower_and_an_upper_bound(requirement):
+    operators = sorted(one.operator for one in requirement.specifier)
+    assert operators == ["<", ">="]
+
+
+def test_the_lock_pins_every_dependency_inside_its_range():
+    pins = {}
+    for pin in locked():
+        pins.setdefault(canonicalize_name(pin.name), []).append(pin)
+    for requirement in requirements():
+        (pin,) = pins[canonicalize_name(requirement.name)]  # the same version on every system
+        assert pin.marker is None
+        (version,) = pin.specifier
+        assert version.version in requirement.specifier, str(pin)
+
+
+def test_the_lock_has_exact_versions_and_nothing_else():
+    """pip takes no extras in constraints, and an index named here would bind everyone to it."""
+    for pin in locked():
+        (version,) = pin.specifier
+        assert version.operator == "==" and not pin.extras and not pin.url, str(pin)
+    assert "://" not in LOCK and "--" not in LOCK
+
+
+def test_the_lock_names_the_command_that_writes_it():
+    assert "#    make lock\n" in LOCK
+
+
+def test_every_installed_package_is_in_the_lock():
+    """What the dependencies need in turn is pinned too: two set-ups install the same."""
+    pins = {canonicalize_name(pin.name) for pin in locked()}
+    missing, todo = set(), [Requirement(f"{PROJECT['name']}[dev]")]
+    seen = set()
+    while todo:
+        one = todo.pop()
+        name = canonicalize_name(one.name)
+        if (name, *sorted(one.extras)) in seen:
+            continue
+        seen.add((name, *sorted(one.extras)))
+        if name not in pins and name != PROJECT["name"]:
+            missing.add(name)
+        for line in metadata.requires(name) or []:
+            needed = Requirement(line)
+            environments = [{"extra": extra} for extra in one.extras] or [{"extra": ""}]
+            if needed.marker is None or any(map(needed.marker.evaluate, environments)):
+                todo.append(needed)
+    assert missing == set()
+
+
+def test_the_version_has_one_place():
+    assert "version" in PROJECT["dynamic"] and "version" not in PROJECT
+    assert re.fullmatch(r"\d+\.\d+\.\d+", course_utils.__version__)
 
 
 def test_both_ways_to_run_a_notebook_have_the_same_timeout():
@@ -33,19 +102,30 @@ def test_both_ways_to_run_a_notebook_have_the_same_timeout():
     assert f"--nbmake-timeout={CELL_TIMEOUT}" in options["ini_options"]["addopts"].split()
 
 
-def test_environment_yml_has_the_same_pins():
+def test_environment_yml_installs_the_same_from_the_lock():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
     (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
-    assert pip[-1] == "--editable ."
-    assert sorted(pip[:-1]) == sorted(PINS)
+    assert pip == ["-c constraints.txt", "-e .[dev]"]
     (python,) = [e for e in environment["dependencies"] if str(e).startswith("python=")]
     major, minor = map(int, python.removeprefix("python=").split("."))
     assert (major, minor) >= (3, 11) and PROJECT["requires-python"] == ">=3.11"
 
 
-def test_readme_has_the_same_torch():
-    (pin,) = [pin for pin in PINS if pin.startswith("torch==")]
-    assert set(re.findall(r"torch==[\d.]+\d", README)) == {pin}
+def test_every_set_up_uses_the_lock():
+    """Makefile, README and workflows: whoever installs the course with pip names the lock."""
+    files = [ROOT / "Makefile", ROOT / "README.md", *(ROOT / ".github").rglob("*.yml")]
+    for path in files:
+        text = path.read_text("utf-8").replace("\\\n", " ")
+        installs = [line for line in text.splitlines() if re.search(r"-e(ditable)? '?\"?\.", line)]
+        assert installs or path.parent.name != "workflows" or path.name == "nightly.yml", path
+        for line in installs:
+            assert "constraints.txt" in line or "--resolution" in line, f"{path.name}: {line}"
+
+
+def test_readme_has_the_torch_of_the_lock():
+    for name in ("torch", "torchvision", "torchaudio"):
+        (pin,) = [str(pin) for pin in locked() if pin.name == name]
+        assert set(re.findall(rf"\b{name}==[\d.]+\d", README)) == {pin}
 
 
 def test_readme_starts_with_the_two_commands():
@@ -86,8 +166,8 @@ def run_make(folder, *arguments):
 
 @pytest.fixture
 def project(tmp_path):
-    """A folder with the Makefile and the pins, and a stand-in for Python 3.10."""
-    for name in ("Makefile", "pyproject.toml"):
+    """A folder with what `make setup` reads, and a stand-in for Python 3.10."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     old = tmp_path / "old-python"
     old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.10.9 && exit 0\nexit 1\n')
@@ -103,19 +183,74 @@ def test_old_python_is_refused(project):
     assert not (project / ".venv").exists()
 
 
-@needs_make
-def test_second_setup_does_nothing_until_the_pins_change(project):
-    stamp = project / ".venv" / "installed.toml"
+def installed(project):
+    """As if `make setup` had been called in this folder."""
+    stamp = project / ".venv" / "installed.txt"
     stamp.parent.mkdir()
-    shutil.copy(project / "pyproject.toml", stamp)
+    needs = (project / "pyproject.toml").read_text("utf-8").partition("\n[tool.")[0] + "\n"
+    stamp.write_text(needs + (project / "constraints.txt").read_text("utf-8"), "utf-8")
+    return stamp
+
+
+def change(path, text, later):
+    path.write_text(text, "utf-8")
+    os.utime(path, (later, later))
+
+
+@needs_make
+@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
+def test_second_setup_does_nothing_until_the_versions_change(name, project):
+    stamp = installed(project)
     assert run_make(project, "--question", "setup").returncode == 0
     later = stamp.stat().st_mtime + 10
-    os.utime(project / "pyproject.toml", (later, later))
-    touched = run_make(project, "setup", f"PYTHON={sys.executable}")  # a new date, the same text
+    text = (project / name).read_text("utf-8")
+    change(project / name, text, later)  # a new date, the same text
+    touched = run_make(project, "setup", f"PYTHON={sys.executable}")
     assert touched.returncode == 0 and "Installing" not in touched.stdout
-    (project / "pyproject.toml").write_text("[project]\n")
-    os.utime(project / "pyproject.toml", (later + 10, later + 10))
+    assert run_make(project, "--question", "setup").returncode == 1  # the date lies in the future
+    change(project / name, "[project]\n", later)
     assert "install" in run_make(project, "--dry-run", "setup").stdout
+    assert installs(project)
+
+
+@needs_make
+def test_settings_of_tools_install_nothing(project):
+    stamp = installed(project)
+    text = (project / "pyproject.toml").read_text("utf-8")
+    change(project / "pyproject.toml", text + "\n[tool.x]\n", stamp.stat().st_mtime + 10)
+    assert not installs(project)
+
+
+def installs(project):
+    """Whether `make setup` goes on to install, with a stand-in for the environment's Python."""
+    python = project / ".venv" / "bin" / "python"
+    python.parent.mkdir(exist_ok=True)
+    python.write_text('#!/bin/sh\necho "called: $*"\n')
+    python.chmod(0o755)
+    return "pip install" in run_make(project, "setup", f"PYTHON={sys.executable}").stdout
+
+
+@needs_make
+@pytest.mark.parametrize("cpu", ["", "1"])
+def test_set_up_installs_the_lock(cpu, project):
+    shown = run_make(project, "--dry-run", "install", f"CPU={cpu}").stdout
+    assert "--constraint constraints.txt --editable '.[dev]'" in shown
+    assert ("download.pytorch.org/whl/cpu" in shown) == bool(cpu)
+    if cpu:
+        (command,) = re.findall(r"grep -oE .* constraints\.txt", shown)
+        found = subprocess.run(command, shell=True, cwd=project, capture_output=True, text=True)
+        names = [line.split("==")[0] for line in found.stdout.split()]
+        assert names == ["torch", "torchaudio", "torchvision"]
+
+
+@needs_make
+def test_lock_keeps_versions_unless_told_otherwise(project):
+    def command(*arguments):
+        return run_make(project, "--dry-run", "lock", *arguments).stdout
+
+    assert "--universal" in command() and "--upgrade" not in command()
+    assert "--upgrade " in command("UPGRADE=1")
+    assert "--upgrade-package=numpy" in command("UPGRADE=numpy")
 
 
 @needs_make
