@@ -14,7 +14,8 @@ How a text is marked and looked up:
 Values are filled in after the lookup: ``_("{count} words").format(count=3)``, or, where a function
 takes the text, ``claim("network {seed}: …", value, at_least=2, seed=seed)``. Code cells of a
 notebook hold English literals, which `claim` and `show` look up themselves, so that an edition in
-another language has the same code cells.
+another language has the same code cells. Exercises hold literals too: titles, statements, hints,
+labels of cases and problems are looked up when they are shown.
 
 A catalogue is a file ``LANGUAGE/LC_MESSAGES/course_utils.mo`` in ``course_utils/locale``, or in the
 folder that COURSE_LOCALE names. COURSE_LANGUAGE selects the language; if it is not set, LANGUAGE,

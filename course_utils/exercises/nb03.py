@@ -4,6 +4,7 @@ import torch
 
 from course_utils.exercises.cases import case
 from course_utils.exercises.judging import exercise
+from course_utils.messages import localised
 
 
 @exercise(
@@ -303,7 +304,8 @@ def _():
     )
     for width, vocabulary in ((2, 5), (3, 11), (5, 7), (4, 2)):
         log_probs = torch.log_softmax(2 * torch.randn(width, vocabulary), dim=-1)
-        yield case(log_probs, -2 * torch.rand(width), label=f"K = {width}, V = {vocabulary}")
+        start = -2 * torch.rand(width)
+        yield case(log_probs, start, label=localised("K = {K}, V = {V}", K=width, V=vocabulary))
 
 
 def _split(candidates, beam_of, token_of):

@@ -72,6 +72,7 @@ class Callee:
 CALLEES: dict[str, Callee] = {
     "_": Callee((Argument(0, "text"),)),
     "marked": Callee((Argument(0, "text"),)),
+    "localised": Callee((Argument(0, "text"),), values=frozenset()),
     "ngettext": Callee((Argument(0, "singular"), Argument(1, "plural")), plural=True),
     "claim": Callee((Argument(0, "text"),), values=frozenset({"at_least", "at_most"})),
     "show": Callee((Argument(1, "alt"),), values=frozenset({"alt"})),
@@ -190,6 +191,8 @@ def _given(node: ast.Call, callee: Callee) -> Iterator[tuple[Argument, ast.expr]
 
 def _is_opaque(node: ast.expr, callee: str) -> bool:
     """Whether a text that is not a literal has been looked up elsewhere."""
+    if callee == "localised":  # its text may be a literal elsewhere
+        return True
     if callee in LOOKUPS | {"marked"}:
         return False
     if isinstance(node, ast.Constant):  # None, for example
