@@ -19,7 +19,7 @@ LAB_SETTINGS := $(VENV)/share/jupyter/lab/settings
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup course test lint types unit notebooks outputs format hooks lock api mutants clean
+.PHONY: help setup course test lint types unit notebooks outputs format hooks lock api mutants accessibility clean
 .DEFAULT_GOAL := help
 
 help:
@@ -34,6 +34,7 @@ help:
 	@echo "make lock               write constraints.txt anew (UPGRADE=1: everything; UPGRADE=numpy: one)"
 	@echo "make api                the reference of the package, in site/api"
 	@echo "make mutants            do the tests notice small faults? (takes hours)"
+	@echo "make accessibility      can a screen reader read the notebooks? (needs Chromium and npm)"
 	@echo "make clean              remove .venv, caches and site"
 
 setup: $(STAMP)
@@ -118,5 +119,10 @@ mutants: setup
 	    $(PIP_INSTALL) --constraint constraints.txt --editable '.[dev,mutants]'
 	$(BIN)/python tests/tools/mutants.py $(ARGS)
 
+accessibility: setup
+	@if command -v npm >/dev/null; then \
+	    cd tests/accessibility && npm ci --ignore-scripts --no-audit --no-fund; fi
+	$(BIN)/python -m pytest -rs tests/accessibility
+
 clean:
-	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis mutants site
+	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis mutants site tests/accessibility/node_modules
