@@ -83,13 +83,17 @@ PAGE = """<!doctype html>
 body {{ font: 17px/1.9 Georgia, serif; max-width: 46em; margin: 2em auto; padding: 0 1em;
   color: #1a1a1a; background: #fff; }}
 section {{ border-top: 1px solid #d9d9d9; padding: .6em 0; }}
+h1 {{ font: bold 22px/1.3 sans-serif; margin: .4em 0; }}
 h2 {{ font: bold 15px/1.4 sans-serif; margin: .4em 0; }}
 mark {{ color: inherit; padding: .1em .15em; border-radius: .2em; }}
 </style>
 </head>
 <body>
+<main>
+<h1>{title}</h1>
 <p>{explanation}</p>
 {sections}
+</main>
 </body>
 </html>
 """
