@@ -30,7 +30,7 @@ def encode(image: Image.Image) -> tuple[str, bytes]:
         if _largest_error(image, palette) <= LARGEST_ERROR:
             return "image/png", _file(palette, "PNG")
     png = _file(image, "PNG")
-    jpeg = _file(image, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    jpeg = _file(image, "JPEG", quality=JPEG_QUALITY, subsampling=0, progressive=True)
     return ("image/jpeg", jpeg) if len(jpeg) < len(png) else ("image/png", png)
 
 
