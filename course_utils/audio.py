@@ -1,10 +1,10 @@
-"""Sound: reading files, log-mel spectrograms, cutting at pauses, and augmentation.
+"""Sound: reading and writing files, log-mel spectrograms, and cutting at pauses.
 
-A sound is a float32 tensor (N,) of samples between -1 and 1, one channel, at the sample rate of the
-model that hears it. `read_audio` and `audio_blocks` bring any file into this form; `FrontEnd` turns
-it into frames, the input of `course_utils.models.speech_encoder.SpeechEncoder`.
+A sound is a float32 tensor (N,) of samples between -1 and 1, with one channel, at the sample rate
+of the model that receives it. `read_audio` and `audio_blocks` convert any file to this form;
+`FrontEnd` turns it into frames, the input of `course_utils.models.speech_encoder.SpeechEncoder`.
 
-Built by hand in notebook 05, imported from there on.
+Notebook 05 builds the front end by hand and imports it afterwards.
 """
 
 import io
@@ -28,18 +28,21 @@ __all__ = [
     "write_audio",
 ]
 
-QUIET = 0.01  # share of the loudest 10 ms (-40 dB) below which a place counts as quiet
-SILENCE = 1e-3  # root mean square of 10 ms below which nothing was said: -60 dB of full scale
+QUIET = 0.01  # fraction of the loudest 10 ms (-40 dB) below which 10 ms count as quiet
+SILENCE = 1e-3  # root mean square below which 10 ms count as silent: -60 dB of full scale
 PAUSE = 0.5  # seconds of quiet that separate two pieces
-MARGIN = 0.15  # seconds of quiet that a piece keeps on either side
+MARGIN = 0.15  # seconds of quiet that a piece keeps at either end
 
 
 class AudioError(Exception):
-    """A file that is no sound, or whose sound cannot be read; one line says which and why."""
+    """A file is not a sound or cannot be read; the message, one line, says which and why."""
 
 
 def resample(samples: Tensor, rate: int, wanted: int) -> Tensor:
-    """Sound (N,) at ``rate`` samples a second → (⌈N·wanted/rate⌉,) at ``wanted``, band-limited."""
+    """Sound (N,) at ``rate`` Hz → (⌈N·wanted/rate⌉,) at ``wanted`` Hz, band-limited.
+
+    Raises ValueError for a sample rate below 1 Hz.
+    """
     if rate < 1 or wanted < 1:
         raise ValueError(f"a sample rate is at least 1 Hz, got {rate} and {wanted}")
     if rate == wanted:
@@ -52,19 +55,21 @@ def resample(samples: Tensor, rate: int, wanted: int) -> Tensor:
 def audio_blocks(
     file: Path | str | bytes, sample_rate: int, seconds: int = 20, context: int = 1
 ) -> Iterator[Tensor]:
-    """The sound of a file in blocks of ``seconds``, mono, at ``sample_rate``: bounded memory.
+    """The sound of a file in blocks of ``seconds``, mono, at ``sample_rate``; needs little memory.
 
-    Any rate and number of channels, WAV, FLAC, OGG and what else libsndfile reads. ``context``
-    seconds on either side are read along with each block, so that resampling in blocks gives what
-    resampling in one piece would give. A file without any sample yields nothing. Raises
-    `AudioError` when the file cannot be read as sound.
+    file: its path, or its content as bytes; WAV, FLAC, OGG or any other format that libsndfile
+    reads, at any rate and with any number of channels.
+    context: seconds that are read on either side of each block, so that resampling block by block
+    gives the same result as resampling the whole sound.
+
+    A file without samples yields nothing. Raises AudioError if the file cannot be read as sound.
     """
     import soundfile
 
     name = file if not isinstance(file, bytes) else "the sound"
     if not isinstance(file, bytes):
         if Path(file).is_dir():
-            raise AudioError(f"{name}: is a folder, not a sound")
+            raise AudioError(f"{name}: this is a folder, not a sound")
         if not Path(file).exists():
             raise AudioError(f"{name}: there is no such file")
     try:
@@ -76,7 +81,7 @@ def audio_blocks(
                 after = _mono(sound, seconds * rate)
                 whole = torch.cat([before, block, after[: context * rate]])
                 done = resample(whole, rate, sample_rate)
-                skip = len(before) // rate * sample_rate  # `before` is whole seconds, or nothing
+                skip = len(before) // rate * sample_rate  # whole seconds, or 0
                 length = math.ceil(len(block) * sample_rate / rate)
                 yield done[skip : skip + length]
                 before, block = block[-context * rate :] if len(after) else block[:0], after
@@ -86,18 +91,18 @@ def audio_blocks(
 
 
 def _mono(sound, frames: int) -> Tensor:
-    """The next frames of an open file, channels averaged, (≤ frames,)."""
+    """The next ``frames`` samples of an open file, or fewer at its end, averaged over channels."""
     block = torch.from_numpy(sound.read(frames, dtype="float32", always_2d=True))
     return block.mean(dim=1).nan_to_num(0.0, 0.0, 0.0)
 
 
 def read_audio(file: Path | str | bytes, sample_rate: int) -> Tensor:
-    """The whole sound of a file (its path, or its bytes), (N,), mono, at ``sample_rate``."""
+    """The whole sound of a file, (N,), mono, at ``sample_rate``: see `audio_blocks`."""
     return torch.cat([torch.zeros(0), *audio_blocks(file, sample_rate)])
 
 
 def write_audio(path: Path | str, samples: Tensor, sample_rate: int) -> None:
-    """Write a sound (N,) as 16-bit WAV, FLAC or OGG, by the ending of ``path``."""
+    """Write a sound (N,) as 16-bit WAV, FLAC or OGG; the suffix of ``path`` decides which."""
     import soundfile
 
     soundfile.write(path, samples.clamp(-1, 1).numpy(), sample_rate)
@@ -105,13 +110,13 @@ def write_audio(path: Path | str, samples: Tensor, sample_rate: int) -> None:
 
 @dataclass(frozen=True)
 class FrontEnd:
-    """Sound → log-mel frames: how loud each band of pitch is, a hundred times a second.
+    """Sound → log-mel frames: the energy in each band of frequencies, a hundred times a second.
 
-    sample_rate     samples a second that it expects
-    mels            bands, equally wide on the mel scale (Stevens et al. 1937)
-    lowest, highest hertz that the bands cover: those of a telephone, which suffice for words
-    window, hop     seconds that a frame looks at, and from one frame to the next
-    depth           nats below the loudest place at which everything counts as equally silent
+    sample_rate: of the sounds, in Hz.
+    mels: number of bands, equally wide on the mel scale (Stevens et al. 1937).
+    window, hop: length of a frame, and time from one frame to the next, in seconds.
+    lowest, highest: range of the bands in Hz; the default is that of a telephone.
+    depth: nats below the maximum at which the energy is clipped.
     """
 
     sample_rate: int = 8000
@@ -124,26 +129,32 @@ class FrontEnd:
 
     @property
     def window_samples(self) -> int:
+        """Length of a frame in samples."""
         return round(self.window * self.sample_rate)
 
     @property
     def hop_samples(self) -> int:
+        """Samples from one frame to the next."""
         return round(self.hop * self.sample_rate)
 
     def frames(self, samples: int) -> int:
-        """How many frames a sound of that many samples gives: at least one."""
+        """Number of frames of a sound with this many samples: at least one."""
         return 1 + max(0, samples - self.window_samples) // self.hop_samples
 
     def times(self, frames: Tensor) -> Tensor:
-        """The middle of frames, in seconds; frames may be fractional."""
+        """Times of the middle of frames in seconds; ``frames`` may be fractional."""
         return (frames * self.hop_samples + self.window_samples / 2) / self.sample_rate
 
     def power(self, samples: Tensor, hop: int | None = None) -> Tensor:
-        """Power spectrum of each frame, (T, F): squared lengths of the Fourier transform."""
+        """Power spectrum of each frame, (T, F): squared magnitudes of the Fourier transform.
+
+        hop: samples from one frame to the next, `hop_samples` by default. Raises ValueError unless
+        the sound has one dimension.
+        """
         hop = self.hop_samples if hop is None else hop
         if samples.dim() != 1:
             raise ValueError(
-                f"a sound has shape (N,), got {tuple(samples.shape)}; average channels"
+                f"a sound has shape (N,), got {tuple(samples.shape)}; average its channels"
             )
         if len(samples) < self.window_samples:
             samples = F.pad(samples, (0, self.window_samples - len(samples)))
@@ -153,14 +164,15 @@ class FrontEnd:
 
     @property
     def fft_size(self) -> int:
+        """Length of the Fourier transform: a power of two, at least `window_samples`."""
         return 2 ** math.ceil(math.log2(self.window_samples))
 
     def log_mel(self, samples: Tensor, pitch: float = 1.0) -> Tensor:
-        """Frames (T, mels) of a sound (N,): log of the energy in each band, about -1 to 1.
+        """Frames (T, mels) of a sound (N,): log energy in each band, scaled to between -1 and 1.
 
-        Everything more than ``depth`` below the loudest place is raised to that floor, and the
-        loudest place becomes 1: how near the microphone was makes no difference. ``pitch`` scales
-        the hop: for a sound that plays `pitch` times too fast, the frames come as often as before.
+        The maximum becomes 1, and everything more than ``depth`` below it becomes -1, so the
+        distance from the microphone does not matter. pitch: divides the hop, so that a sound that
+        is played ``pitch`` times too fast gives as many frames as the original.
         """
         power = self.power(samples, max(1, round(self.hop_samples / pitch)))
         highest = min(self.highest, self.sample_rate / 2)
@@ -174,38 +186,39 @@ class FrontEnd:
 
 @lru_cache
 def _filters(bins: int, lowest: float, highest: float, mels: int, sample_rate: int) -> Tensor:
-    """Triangles (bins, mels) that add up the power inside each band."""
+    """Triangular filters (bins, mels) that sum the power in each band."""
     from torchaudio.functional import melscale_fbanks
 
     return melscale_fbanks(bins, lowest, highest, mels, sample_rate)
 
 
 def loudness(samples: Tensor, sample_rate: int) -> Tensor:
-    """Root mean square of each 10 ms, (⌈N/(rate/100)⌉,)."""
+    """Root mean square of each 10 ms of a sound (N,), (⌈N/(sample_rate/100)⌉,)."""
     width = max(1, sample_rate // 100)
     padded = F.pad(samples, (0, -len(samples) % width))
     return padded.reshape(-1, width).square().mean(dim=1).sqrt()
 
 
 def silent(samples: Tensor, sample_rate: int) -> bool:
-    """Is there nothing to hear: no 10 ms louder than `SILENCE`?"""
+    """Whether no 10 ms of a sound (N,) are louder than `SILENCE`."""
     return not len(samples) or float(loudness(samples, sample_rate).max()) < SILENCE
 
 
 def pieces_of_speech(
     blocks: Iterable[Tensor], sample_rate: int, longest: float = 8.0
 ) -> Iterator[tuple[float, Tensor]]:
-    """Cut a long sound at its pauses: (start in seconds, piece (N,)), one after the other.
+    """Cut a long sound at its pauses; yields (start in seconds, piece (N,)) in order.
 
-    ``blocks`` are consecutive parts of the sound, as `audio_blocks` yields them; no more than two
-    blocks are held at a time. A piece ends where it is quiet for `PAUSE` seconds or, when it would
-    get longer than ``longest`` seconds, at the quietest place of its second half. Quiet is what
-    lies 40 dB below the loudest place nearby, or below `SILENCE` in any case. Pieces in which
-    nothing is said are left out.
+    blocks: consecutive parts of the sound, as `audio_blocks` yields them; at most two of them are
+    in memory at a time. longest: maximum length of a piece in seconds.
+
+    A piece ends where it is quiet for `PAUSE` seconds or, if it would become too long, at the
+    quietest point of its second half. Quiet means 40 dB below the loudest point nearby, or below
+    `SILENCE`. Silent pieces are left out.
     """
     width = max(1, sample_rate // 100)
     most = max(4, round(longest * sample_rate / width))  # in units of 10 ms
-    rest, offset = torch.zeros(0), 0  # what is not cut yet, and where it starts (samples)
+    rest, offset = torch.zeros(0), 0  # what is not cut yet, and its first sample
     source = iter(blocks)
     block = next(source, None)
     while block is not None:
@@ -213,10 +226,10 @@ def pieces_of_speech(
         rest = torch.cat([rest, block])
         last = following is None
         level = loudness(rest if last else rest[: len(rest) // width * width], sample_rate)
-        position = max(0, len(level) - round(100 * MARGIN))  # when nothing is open at the end
+        position = max(0, len(level) - round(100 * MARGIN))  # if no piece is open at the end
         for start, end, closed in _cut(level, most):
             if not (closed or last):
-                position = start  # it may go on in the next block
+                position = start  # it may continue in the next block
                 break
             piece = rest[start * width : end * width]
             if not silent(piece, sample_rate):
@@ -227,7 +240,7 @@ def pieces_of_speech(
 
 
 def _cut(level: Tensor, most: int) -> list[tuple[int, int, bool]]:
-    """Pieces (start, end, closed) of a row of loudnesses; an open one may still go on."""
+    """Pieces (start, end, closed) of a sequence of loudnesses; an open one may continue."""
     pause, margin = round(100 * PAUSE), round(100 * MARGIN)
     threshold = max(SILENCE, float(level.max()) * QUIET) if len(level) else SILENCE
     loud = (level >= threshold).nonzero().flatten().tolist()

@@ -1,4 +1,4 @@
-"""Images: any picture file → 224 × 224 pixels."""
+"""Images: a picture file of any kind → 224 × 224 pixels."""
 
 import io
 import warnings
@@ -13,38 +13,41 @@ SIDE = 224  # pixels of the squashed photo
 
 
 class PhotoError(Exception):
-    """A file is no picture, is damaged or cannot be read; the message says which and why."""
+    """A file is not a picture, is damaged or cannot be read; the message says which and why."""
 
 
 def read_photo(file: str | Path | bytes) -> np.ndarray:
-    """A picture of any kind as (224, 224, 3) bytes.
+    """A picture of any kind as (224, 224, 3) bytes in RGB.
 
-    ``file`` is a path or the content of a file. Turned as its EXIF note says; grey, palette, CMYK
-    and 16-bit pictures become RGB; what is transparent becomes white; of an animation the first
-    picture counts. Raises PhotoError, with the name, for anything that is no picture.
+    file: its path, or its content as bytes.
+
+    The picture is rotated according to its EXIF data and squashed to a square. Grey, palette, CMYK
+    and 16-bit pictures are converted, transparent pixels become white, and of an animation the
+    first frame is used. Raises PhotoError, which names the file, for anything that is not a
+    picture.
     """
     from PIL import Image, ImageOps
 
     name = "the file" if isinstance(file, bytes) else str(file)
     try:
         with warnings.catch_warnings():
-            # Pillow warns of large pictures before it refuses huge ones.
+            # Pillow warns about large pictures before it refuses huge ones.
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
-                # A JPEG is decoded at a fraction of its size where that is enough.
+                # A JPEG is decoded at a fraction of its size if that is enough.
                 image.draft("RGB", (2 * SIDE, 2 * SIDE))
                 image.load()
                 image = _to_rgb(ImageOps.exif_transpose(image))
     except FileNotFoundError:
         raise PhotoError(f"{name}: there is no such file") from None
     except IsADirectoryError:
-        raise PhotoError(f"{name}: is a folder, not a picture") from None
+        raise PhotoError(f"{name}: this is a folder, not a picture") from None
     except PermissionError:
-        raise PhotoError(f"{name}: may not be read") from None
+        raise PhotoError(f"{name}: no permission to read it") from None
     except Exception as error:  # a damaged file can make any decoder fail in any way
         reason = " ".join(str(error).split()) or type(error).__name__
         if type(error).__name__ == "UnidentifiedImageError":
-            reason = "is no picture that can be read"
+            reason = "not a picture, or of an unknown kind"
         raise PhotoError(f"{name}: {reason}") from None
     return np.asarray(_squash()(image))
 
@@ -57,10 +60,10 @@ def _squash():
 
 
 def _to_rgb(image):
-    """Any mode of Pillow as RGB."""
+    """A picture in any of Pillow's modes as RGB."""
     from PIL import Image
 
-    if image.mode.startswith("I") or image.mode == "F":  # more than 8 bits a pixel
+    if image.mode.startswith("I") or image.mode == "F":  # more than 8 bits per pixel
         values = np.asarray(image).astype(np.float64)
         top = 65535.0 if image.mode.startswith("I") else max(float(np.nanmax(values)), 1e-9)
         if image.mode == "F" and top > 1 and top <= 255:

@@ -11,11 +11,11 @@ CHECKPOINTS = DATA / "checkpoints"
 STUDIES = DATA / "studies"
 
 
-def cache_folder():
-    """The folder for downloaded data: the environment's COURSE_DATA, else the platform's cache.
+def cache_folder() -> Path:
+    """The folder for downloaded data: COURSE_DATA of the environment, or the system's cache folder.
 
     A relative COURSE_DATA counts from the root of the checkout, so that the command line and the
-    notebooks, which run in a folder of their own, agree. The folder need not exist yet.
+    notebooks, which run in a folder of their own, use the same folder. It may not exist yet.
     """
     chosen = os.environ.get("COURSE_DATA", "").strip()
     if chosen:

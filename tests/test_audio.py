@@ -71,7 +71,7 @@ def test_resampling_keeps_a_tone():
     torch.testing.assert_close(found[400:-400], tone(1.0, 440)[400:-400], atol=2e-3, rtol=0)
 
 
-def test_what_is_no_sound(tmp_path):
+def test_files_that_are_not_a_sound(tmp_path):
     text, nothing = tmp_path / "notes.wav", tmp_path / "nothing.flac"
     text.write_text("no sound at all\n" * 50)
     nothing.write_bytes(b"")
@@ -175,7 +175,7 @@ def pieces(sound, **more):
     return list(pieces_of_speech([sound], RATE, **more))
 
 
-def test_silence_and_a_single_sample_hold_nothing():
+def test_silence_and_a_single_sample_give_no_piece():
     faint = 1e-4 * torch.randn(8000, generator=torch.Generator().manual_seed(0))
     for sound in (quiet(0), quiet(3), torch.zeros(1), faint):
         assert pieces(sound) == [] and silent(sound, RATE)

@@ -1,4 +1,4 @@
-"""The loader of Flickr8k, on archives made here: quirks of the published files included."""
+"""The reader of Flickr8k, on archives made here that have the quirks of the published ones."""
 
 import io
 import zipfile
@@ -53,7 +53,7 @@ def archives(request, tmp_path, monkeypatch):
     return folder
 
 
-def test_splits_in_the_published_order_without_what_has_no_photo(archives):
+def test_splits_in_the_published_order_without_missing_photos(archives):
     train = flickr8k.flickr8k("train")
     assert [photo.name for photo in train] == ["b.jpg", "a.jpg"]
     assert train[1].captions == ("A dog .", "Two dogs run", "a dog runs .")

@@ -116,7 +116,7 @@ def test_an_animation_gives_its_first_picture():
     assert corners(read_photo(file)) == [WHITE] * 4
 
 
-def test_what_is_no_picture_has_one_clear_line(tmp_path):
+def test_a_file_that_is_not_a_picture_has_one_clear_line(tmp_path):
     text = tmp_path / "notes.jpg"
     text.write_text("no picture at all\n")
     cut = tmp_path / "cut.png"
@@ -125,9 +125,9 @@ def test_what_is_no_picture_has_one_clear_line(tmp_path):
     empty = tmp_path / "empty.png"
     empty.touch()
     for path, reason in (
-        (text, "no picture"),
+        (text, "not a picture"),
         (cut, "truncated|broken|damaged|corrupt"),
-        (empty, "no picture"),
+        (empty, "not a picture"),
         (tmp_path / "missing.jpg", "no such file"),
         (tmp_path, "folder"),
     ):

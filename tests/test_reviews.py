@@ -63,7 +63,7 @@ def test_negation_intensifiers_and_hearsay_matter():
     words = {w for r in given for w, mark in zip(r.words, r.rationale, strict=True) if mark}
     assert words == set(GOOD + BAD + INTENSIFIERS + NEGATIONS)
     unmarked = [w for r in given for w, m in zip(r.words, r.rationale, strict=True) if not m]
-    assert set(GOOD + BAD) <= set(unmarked), "the same words stand in what does not count"
+    assert set(GOOD + BAD) <= set(unmarked), "the same words also occur where they do not count"
 
     def by_list(review, only):
         words = zip(review.words, review.rationale, strict=True)
@@ -119,12 +119,12 @@ def test_unknown_names(wrong):
         reviews(*wrong)
 
 
-# --- public reviews, from archives of our own -------------------------------------------------
+# --- public reviews, from archives made here -------------------------------------------------
 
 
 @pytest.fixture
 def packed(tmp_path, monkeypatch):
-    """pack(data set, archive, {member: text}): an archive of one's own as that data set."""
+    """pack(data set, archive, {member: text}): a made-up archive in place of that data set."""
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     monkeypatch.delenv("COURSE_MIRROR", raising=False)
     _read.cache_clear()
@@ -224,7 +224,7 @@ def test_eraser_marks_words(packed):
         {"evidences": 3},
     ],
 )
-def test_an_eraser_that_is_laid_out_otherwise(packed, change):
+def test_an_eraser_with_another_layout(packed, change):
     packed("eraser_movies", "movies.tar.gz", eraser_members(ENTRY | change))
     with pytest.raises(
         DataError, match="does not have the expected layout.*data get eraser_movies"
@@ -252,7 +252,7 @@ def test_the_real_reviews():
     assert 0.2 < np.mean([np.mean(r.rationale) for r in test]) < 0.4
 
 
-def test_the_entries_are_recognised_by_what_they_hold():
+def test_the_entries_say_what_the_archives_contain():
     for name, members in (("imdb", 5), ("eraser_movies", 4)):
         (file,) = registry_module.dataset(name).files
         assert len(file.manifest) == members

@@ -134,8 +134,8 @@ def test_every_caption_names_every_thing_with_all_its_attributes(scene):
             wanted = {thing.size, thing.colour} | ({thing.texture} - {"plain"})
             assert wanted <= set(said[i])
             (shape,) = [w for w in said[i] if w.startswith(thing.shape)]
-            several = len(scene.find(**{k: getattr(thing, k) for k in
-                                        ("size", "colour", "shape", "texture")})) > 1  # fmt: skip
+            kind = {name: getattr(thing, name) for name in ("size", "colour", "shape", "texture")}
+            several = len(scene.find(**kind)) > 1
             assert (shape == thing.shape) == (not several)
 
 
@@ -156,8 +156,8 @@ def test_the_relation_in_a_caption_is_true(scene):
 @given(any_scene)
 def test_a_list_goes_from_left_to_right_and_counts(scene):
     listed = scene.captions[0]
-    groups = [names for word, names in zip(listed.words, listed.names, strict=True)
-              if names and word in SIZES]  # fmt: skip
+    words = zip(listed.words, listed.names, strict=True)
+    groups = [names for word, names in words if names and word in SIZES]
     assert groups == scene.groups
     for word, names in zip(listed.words, listed.names, strict=True):
         if word in ("two", "three", "four"):
@@ -166,7 +166,7 @@ def test_a_list_goes_from_left_to_right_and_counts(scene):
 
 @quick
 @given(any_scene)
-def test_captions_to_train_with_are_true_ones(scene):
+def test_captions_for_training_are_true(scene):
     assert {c.text for c in scene.some_captions(5)} <= {c.text for c in scene.captions}
 
 
@@ -194,5 +194,5 @@ def test_find_and_mask():
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="train, valid, test"):
         scenes("dev")
-    with pytest.raises(ValueError, match="count=0"):
+    with pytest.raises(ValueError, match="count = 0"):
         scenes("train", 0)

@@ -86,7 +86,7 @@ def pairs_of_the_grammar():
 
 def test_every_word_of_the_whole_grammar_has_exactly_one_start(synthesiser):
     texts, seen = pairs_of_the_grammar()
-    assert ("on", "the") in seen and ("off", "the") in seen  # espeak-ng runs these into one
+    assert ("on", "the") in seen and ("off", "the") in seen  # espeak-ng merges these
     # In a slow and in a fast voice, of an American and of a Scot.
     for text, (voice, speed) in zip(
         texts, itertools.cycle([("en-us", 130), ("en-gb-scotland+m2", 210)]), strict=False
@@ -216,10 +216,10 @@ def test_strings_are_of_one_speaker_and_their_own_recordings(digits):
 def test_no_recording_is_in_two_parts(digits):
     parts = [set(indices) for indices in digits.SPLITS.values()]
     assert set.union(*parts) == set(range(50)) and sum(map(len, parts)) == 50
-    assert set(digits.SPLITS["test"]) == set(range(5))  # the official ones
+    assert set(digits.SPLITS["test"]) == set(range(5))  # the official test part
 
 
-def test_a_string_is_put_together(digits):
+def test_a_string_joins_its_recordings(digits):
     string = DigitString("theo", (7, 0), (torch.ones(800), torch.ones(400)), (0.1,))
     assert string.text == "seven zero"
     assert len(string) == len(string.samples) == 2000
@@ -227,7 +227,7 @@ def test_a_string_is_put_together(digits):
     assert string.samples.nonzero().flatten().tolist() == [*range(800), *range(1600, 2000)]
 
 
-def test_left_out_speakers_and_wrong_arguments(digits):
+def test_excluded_speakers_and_wrong_arguments(digits):
     others = tuple(s for s in SPEAKERS if s != "theo")
     assert {s.speaker for s in digit_strings("train", 100, speakers=others)} == set(others)
     for arguments, message in (
@@ -239,7 +239,7 @@ def test_left_out_speakers_and_wrong_arguments(digits):
             digit_strings(*arguments)
 
 
-def test_an_incomplete_or_damaged_archive_is_told(tmp_path, monkeypatch):
+def test_an_incomplete_or_damaged_archive_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(digits_module, "fetch", lambda name: tmp_path)
     digits_module.recordings.cache_clear()
     try:
@@ -253,7 +253,7 @@ def test_an_incomplete_or_damaged_archive_is_told(tmp_path, monkeypatch):
         digits_module.recordings.cache_clear()
 
 
-def test_the_registry_tells_what_the_archive_holds():
+def test_the_registry_says_what_the_archive_contains():
     entry = REGISTRY["spoken_digits"]
     assert entry.licence == "CC BY-SA 4.0" and entry.files[0].checksum is None
     assert sum(c.files for c in entry.files[0].manifest[1:]) == entry.files[0].manifest[0].files

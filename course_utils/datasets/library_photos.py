@@ -1,4 +1,4 @@
-"""Photos that come with the libraries of the course: no download is needed."""
+"""Photos that come with the libraries of the course, so they need no download."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ PHOTOS = {
 
 
 def shipped_photo(name: str) -> np.ndarray:
-    """A photo that comes with a library of the course, squashed to (224, 224, 3) bytes."""
+    """A photo of `PHOTOS`, squashed to (224, 224, 3) bytes. Raises ValueError for another name."""
     from io import BytesIO
 
     from PIL import Image
@@ -28,7 +28,7 @@ def shipped_photo(name: str) -> np.ndarray:
     from course_utils.images import read_photo
 
     if name not in PHOTOS:
-        raise ValueError(f"unknown photo {name!r}; choose from {', '.join(PHOTOS)}")
+        raise ValueError(f"unknown photo {name!r}: choose one of {', '.join(PHOTOS)}")
     package, file = PHOTOS[name]
     if package == "sklearn":
         from sklearn.datasets import load_sample_image

@@ -1,1 +1,1 @@
-"""Generated data sets, whose right answers and right alignments are known, one module each."""
+"""Generated data sets, one module each; their right answers are known."""

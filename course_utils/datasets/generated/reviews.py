@@ -1,26 +1,26 @@
-"""Restaurant reviews that a grammar writes: which words decide is known, word by word.
+"""Generated restaurant reviews: for each word it is known whether it decides the label.
 
     the soup was not very good . my sister finds the music awful . the waiter was friendly .
 
-A review speaks about several *aspects* (food, service, price, music, room). Each opinion of the
-writer has a polarity: that of its opinion word, turned round by a negation. An intensifier doubles
-it, but not under a negation: "not very good" is as bad as "not good". The *label* of the review is
-the sign of the sum over its opinions, which is never zero. The *rationale* of a review are the
-words that this sum is made of: negations, intensifiers, opinion words.
+A review is about several *aspects* (food, service, price, music, room). Each opinion of the writer
+has a polarity: that of its opinion word, reversed by a negation. An intensifier doubles it, but not
+after a negation: "not very good" is as bad as "not good". The *label* of the review is the sign of
+the sum over its opinions. The *rationale* of a review consists of the words that determine this
+sum: negations, intensifiers, opinion words.
 
-Two kinds of clauses are in the way. *Filler* has no opinion. *Hearsay* has one, with the same
-words, that is not the writer's, or not about this place: it does not count. So neither a list of
-good and bad words nor their number is enough: somebody has to read.
+Two kinds of clauses distract from them. *Filler* contains no opinion. *Hearsay* contains one, in
+the same words, but it is not the writer's or not about this place, so it does not count. Therefore
+it is not enough to count good and bad words.
 
 `reviews` has four styles:
 
     short    2 to 4 opinions, about 50 words; for comparing ways of pooling
     aspects  1 to 4 opinions, about 30 words; `questions` asks about each of them
-    mixed    2 or 4 opinions, as many good as bad ones: asked about one of them, a coin is right in
-             half of all cases, and so is anybody who does not know what was asked
+    mixed    2 or 4 opinions, half of them good, half bad: whoever does not know which of them is
+             asked for is right in half of all cases
     long     12 to 20 sentences, about 150 words, with 2 to 4 opinions; for two levels of attention
 
-In "aspects" and "mixed" the sum may be zero; the label of such a review is drawn by lot.
+In "aspects" and "mixed", the sum may be zero; the label of such a review is random.
 """
 
 import random
@@ -39,14 +39,14 @@ ASPECTS = {
     "music": ("music", "band", "pianist", "playlist", "singer"),
     "room": ("room", "terrace", "garden", "table", "bar", "window", "hall"),
 }
-GOOD = (
-    "good", "great", "lovely", "wonderful", "excellent", "pleasant", "nice", "superb", "fine",
-    "delightful", "perfect", "charming", "remarkable", "convincing", "enjoyable", "fantastic",
-)  # fmt: skip
-BAD = (
-    "bad", "poor", "awful", "terrible", "horrible", "disappointing", "dreadful", "mediocre",
-    "unpleasant", "annoying", "weak", "dull", "lousy", "miserable", "boring", "sad",
-)  # fmt: skip
+GOOD = tuple(
+    "good great lovely wonderful excellent pleasant nice superb"
+    " fine delightful perfect charming remarkable convincing enjoyable fantastic".split()
+)
+BAD = tuple(
+    "bad poor awful terrible horrible disappointing dreadful mediocre"
+    " unpleasant annoying weak dull lousy miserable boring sad".split()
+)
 INTENSIFIERS = ("very", "really", "extremely", "incredibly", "truly")
 NEGATIONS = ("not", "never", "hardly")
 PEOPLE = ("sister", "brother", "neighbour", "boss", "aunt", "colleague", "friend", "father")
@@ -58,11 +58,11 @@ TIMES = ("on monday", "in may", "at noon", "after the concert", "last week", "on
 class Review:
     """A generated review.
 
-    words      with marks; joined by spaces they are the text
-    label      "negative" or "positive"
-    rationale  one bool a word: does it decide the label?
-    opinions   aspect → (label, positions of its rationale), of the writer's own opinions
-    sentences  for each word, the number of its sentence
+    words: words and punctuation marks; joined by spaces, they are the text.
+    label: "negative" or "positive".
+    rationale: one bool for each word, True if it decides the label.
+    opinions: aspect → (label, positions of its rationale), for the writer's own opinions.
+    sentences: for each word, the number of its sentence.
     """
 
     words: tuple[str, ...]
@@ -73,20 +73,26 @@ class Review:
 
     @property
     def text(self) -> str:
+        """The words, joined by spaces."""
         return " ".join(self.words)
 
 
-def reviews(split: str, style: str = "short", count: int | None = None, seed: int = 0):
-    """Generated reviews: a list of `Review`, the same for the same arguments on every machine.
+def reviews(
+    split: str, style: str = "short", count: int | None = None, seed: int = 0
+) -> list[Review]:
+    """Generated reviews; equal arguments give equal reviews on every machine.
 
-    split: "train" (4,000), "valid" (500) or "test" (1,000 unless ``count`` says otherwise). No text
-    of a later split stands in an earlier one. style: see the description of this module. Labels
-    are balanced: negative and positive in turn. Raises ValueError for unknown names.
+    split: "train" (4,000 reviews), "valid" (500) or "test" (1,000). No text is in two splits.
+    style: "short", "aspects", "mixed" or "long": see the description of this module.
+    count: another number of reviews.
+
+    Negative and positive reviews alternate. Raises ValueError for unknown names and a negative
+    count.
     """
     if split not in SPLITS:
-        raise ValueError(f"split {split!r} is none of {', '.join(SPLITS)}")
+        raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
     if style not in STYLES:
-        raise ValueError(f"style {style!r} is none of {', '.join(STYLES)}")
+        raise ValueError(f"unknown style {style!r}: choose one of {', '.join(STYLES)}")
     if count is not None and count < 0:
         raise ValueError(f"count must not be negative, got {count}")
     generator = random.Random(f"reviews-{style}-{split}-{seed}")
@@ -94,7 +100,7 @@ def reviews(split: str, style: str = "short", count: int | None = None, seed: in
     wanted = SPLITS[split] if count is None else count
     while len(made) < wanted:
         review = _write(generator, style)
-        # Which split a text may stand in is a property of the text: so no two splits share one.
+        # The split is a property of the text, so no two splits share a text.
         if _split_of(review.words) != split or review.words in seen:
             continue
         if review.label == LABELS[len(made) % 2]:
@@ -106,7 +112,7 @@ def reviews(split: str, style: str = "short", count: int | None = None, seed: in
 def questions(given: list[Review]) -> list[tuple[str, str]]:
     """For each opinion of each review ("service the soup was …", label of that opinion).
 
-    The first word asks. Of a "mixed" review half of the answers are positive.
+    The first word is the question. Half of the answers for a "mixed" review are positive.
     """
     return [
         (f"{aspect} {review.text}", label)
@@ -115,12 +121,12 @@ def questions(given: list[Review]) -> list[tuple[str, str]]:
     ]
 
 
-def _split_of(words):
+def _split_of(words: tuple[str, ...]) -> str:
     letters = sum(i * ord(letter) for i, letter in enumerate(" ".join(words), start=1))
     return ("test", "valid", "train", "train", "train", "train")[letters % 6]
 
 
-def _write(generator, style):
+def _write(generator: random.Random, style: str) -> Review:
     aspects = list(ASPECTS)
     generator.shuffle(aspects)
     if style == "mixed":
@@ -159,18 +165,18 @@ class _Clause:
     aspect: str | None = None
 
 
-def _clause(words, decides="", score=0, aspect=None):
-    """Words that decide are marked by a * at their end."""
-    words = words.split()
+def _clause(words: str, score: int = 0, aspect: str | None = None) -> _Clause:
+    """A clause from a text in which a final * marks the words that decide the label."""
+    marked = words.split()
     return _Clause(
-        [word.removesuffix("*") for word in words],
-        [word.endswith("*") for word in words],
+        [word.removesuffix("*") for word in marked],
+        [word.endswith("*") for word in marked],
         score,
         aspect,
     )
 
 
-def _verdict(generator, sign, star="*"):
+def _verdict(generator: random.Random, sign: int, star: str = "*") -> tuple[str, int]:
     """Words of an opinion with this sign, and its score: ("not* very* good*", -1)."""
     negated = generator.random() < 0.4
     strong = generator.random() < 0.4
@@ -181,7 +187,7 @@ def _verdict(generator, sign, star="*"):
     return " ".join(part + star for part in parts), sign * (2 if strong and not negated else 1)
 
 
-def _opinion(generator, aspect, sign):
+def _opinion(generator: random.Random, aspect: str, sign: int) -> _Clause:
     verdict, score = _verdict(generator, sign)
     noun = generator.choice(ASPECTS[aspect])
     when = generator.choice(TIMES)
@@ -194,7 +200,7 @@ def _opinion(generator, aspect, sign):
     return _clause(generator.choice(shapes), score=score, aspect=aspect)
 
 
-def _filler(generator):
+def _filler(generator: random.Random) -> _Clause:
     noun, other = (generator.choice(ASPECTS[a]) for a in generator.sample(list(ASPECTS), 2))
     when, place = generator.choice(TIMES), generator.choice(PLACES)
     who = generator.choice(PEOPLE)
@@ -208,7 +214,7 @@ def _filler(generator):
     return _clause(generator.choice(shapes))
 
 
-def _hearsay(generator):
+def _hearsay(generator: random.Random) -> _Clause:
     verdict, _ = _verdict(generator, generator.choice((1, -1)), star="")
     noun = generator.choice(ASPECTS[generator.choice(list(ASPECTS))])
     who, place = generator.choice(PEOPLE), generator.choice(PLACES)

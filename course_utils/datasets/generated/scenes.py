@@ -1,19 +1,20 @@
-"""Scenes: small generated pictures of things whose place, attributes and relations are known.
+"""Scenes: small generated pictures of things whose positions, attributes and relations are known.
 
-A scene has 1 to 4 things on a noisy ground. A thing has a shape (7), a colour (6), a size (2) and a
-texture (3); no two things touch. For each scene there are captions in several phrasings, with
-counts and spatial relations, and **for every word that names something the pixels it names**: a
-heat map over such a picture can be scored, not only admired. Attributes and relations of the
-things are there as well: they are what questions about a picture ask for.
+A scene has 1 to 4 things on a noisy background. A thing has a shape (7), a colour (6), a size (2)
+and a texture (3); no two things touch. Each scene has captions in several phrasings, with counts
+and spatial relations, and **for each word the pixels that it refers to**, so a heat map over such a
+picture can be scored. Attributes and relations of the things are known, too: questions about a
+picture ask for them.
 
 The same split, count and seed always give the same scenes; thousands take a few seconds.
 
-    from course_utils.datasets.scenes import scenes
+    from course_utils.datasets.generated.scenes import scenes
     scene = scenes("valid", count=1)[0]
     scene.image          # (64, 64, 3) bytes
-    scene.captions[0]    # words, and for each word the things it names
+    scene.captions[0]    # words, and for each word the things that it names
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import permutations
@@ -46,21 +47,21 @@ COLOURS = {
     "purple": (140, 60, 180),
     "orange": (245, 130, 30),
 }
-SIZES = {"small": (6.0, 7.0), "large": (10.0, 11.5)}  # radius in pixels, from … to
+SIZES = {"small": (6.0, 7.0), "large": (10.0, 11.5)}  # range of the radius in pixels
 TEXTURES = ("plain", "striped", "dotted")
 RELATIONS = {"left of": (-1, 0), "right of": (1, 0), "above": (0, -1), "below": (0, 1)}
 OPENINGS = ("", "there is", "we see", "a picture of")
 NUMBERS = ("no", "a", "two", "three", "four")
-GAP = 2.0  # pixels that stay free between two things
+GAP = 2.0  # pixels between two things, at least
 
 _REACH = 13  # half the side of the square patch on which a thing is drawn
-_FINE = 2  # samples a pixel and direction
+_FINE = 2  # samples per pixel in each direction
 _DARK = 0.35  # brightness of stripes and dots
 
 
 @dataclass(frozen=True)
 class Thing:
-    """One thing of a scene; ``x`` runs to the right and ``y`` down, in pixels."""
+    """One thing of a scene; ``x`` points to the right and ``y`` down, in pixels."""
 
     shape: str
     colour: str
@@ -72,7 +73,7 @@ class Thing:
 
     @property
     def kind(self) -> tuple[str, str, str, str]:
-        """(size, texture, colour, shape): things of one kind are counted together."""
+        """(size, texture, colour, shape): captions count things of the same kind together."""
         return self.size, self.texture, self.colour, self.shape
 
 
@@ -80,8 +81,8 @@ class Thing:
 class Caption:
     """A true sentence about a scene.
 
-    words   the sentence
-    names   for each word the indices of the things it names; empty for "a", "and", "left", …
+    words: the sentence.
+    names: for each word the indices of the things that it names; empty for "a", "and", "left" …
     """
 
     words: tuple[str, ...]
@@ -89,6 +90,7 @@ class Caption:
 
     @property
     def text(self) -> str:
+        """The words, joined by spaces."""
         return " ".join(self.words)
 
 
@@ -96,10 +98,10 @@ class Caption:
 class Scene:
     """A picture and all that is known about it.
 
-    image   (64, 64, 3) uint8
-    owner   (64, 64) uint8: 0 for the ground, i + 1 where thing i is
-    things  from left to right
-    seed    of the choice among its captions
+    image: (64, 64, 3) uint8.
+    owner: (64, 64) uint8, 0 for the background and i + 1 where thing i is.
+    things: from left to right.
+    seed: of the choice among its captions.
     """
 
     image: np.ndarray
@@ -107,18 +109,22 @@ class Scene:
     things: tuple[Thing, ...]
     seed: tuple[int, ...] = field(default=(0,), repr=False)
 
-    def mask(self, names) -> np.ndarray:
-        """(64, 64) bool: the pixels of one thing or of several."""
+    def mask(self, names: int | Iterable[int]) -> np.ndarray:
+        """The pixels of one or several things, (64, 64) bool.
+
+        Raises ValueError for an index that does not exist.
+        """
         chosen = np.asarray([names] if np.isscalar(names) else list(names), dtype=int)
         if chosen.size and not (0 <= chosen.min() and chosen.max() < len(self.things)):
-            raise ValueError(f"the scene has things 0 to {len(self.things) - 1}, asked for {names}")
+            raise ValueError(f"the scene has things 0 to {len(self.things) - 1}, got {names}")
         return np.isin(self.owner, chosen + 1)
 
-    def relation(self, one, other) -> list[str]:
-        """The relations of ``one`` to ``other`` (things, or groups of things): "left of", …
+    def relation(self, one: int | Iterable[int], other: int | Iterable[int]) -> list[str]:
+        """The relations of ``one`` to ``other`` (things or groups of things): "left of" …
 
-        True when a straight line parts the two: everything of the one lies on that side of
-        everything of the other. Two things may be both left of and above, or neither.
+        "left of" holds if a vertical line separates the two, so that all of ``one`` is to the left
+        of all of ``other``; the same goes for the other relations. Two things may have two
+        relations, such as "left of" and "above", or none.
         """
         one, other = (
             [self.things[i] for i in ([x] if np.isscalar(x) else x)] for x in (one, other)
@@ -132,10 +138,13 @@ class Scene:
         return found
 
     def find(self, **attributes: str) -> list[int]:
-        """Things with these attributes: ``scene.find(colour="red", shape="star")``."""
+        """Indices of the things with these attributes: ``scene.find(colour="red", shape="star")``.
+
+        Raises ValueError for an unknown attribute.
+        """
         for name in attributes:
             if name not in ("shape", "colour", "size", "texture"):
-                raise ValueError(f"a thing has shape, colour, size and texture, no {name!r}")
+                raise ValueError(f"a thing has shape, colour, size and texture, but no {name!r}")
         return [
             i
             for i, thing in enumerate(self.things)
@@ -144,7 +153,7 @@ class Scene:
 
     @cached_property
     def groups(self) -> list[tuple[int, ...]]:
-        """Things of one kind together, the groups from left to right (by their mean)."""
+        """Things of the same kind in groups, from left to right (by the mean of their x)."""
         kinds: dict[tuple, list[int]] = {}
         for i, thing in enumerate(self.things):
             kinds.setdefault(thing.kind, []).append(i)
@@ -155,7 +164,7 @@ class Scene:
 
     @cached_property
     def _cores(self) -> tuple[list, list]:
-        """What follows the opening: (lists from left to right, sentences with a relation)."""
+        """What may follow the opening: (lists from left to right, sentences with a relation)."""
         groups = self.groups
         phrases = [self._phrase(group) for group in groups]
         related = []
@@ -175,7 +184,7 @@ class Scene:
 
     @cached_property
     def captions(self) -> list[Caption]:
-        """Every true caption of this grammar; each names all things with all attributes.
+        """All true captions of the grammar; each names all things with all their attributes.
 
         "[opening] G1 , G2 and G3" lists the groups from left to right; "[opening] G1 above G2 ,
         and G3" relates two of them and then lists the rest from left to right.
@@ -184,7 +193,7 @@ class Scene:
         return [_open(opening, *core) for core in listed + related for opening in OPENINGS]
 
     def some_captions(self, count: int) -> list[Caption]:
-        """Captions to train with: half of them lists, half with a relation where there is one."""
+        """Captions for training: lists and, if there are any, sentences with a relation, 1 : 1."""
         generator = np.random.default_rng(self.seed)
         listed, related = self._cores
         found = []
@@ -195,7 +204,7 @@ class Scene:
         return found
 
     def _phrase(self, group: tuple[int, ...]) -> list[tuple[str, tuple[int, ...]]]:
-        """(word, what it names) of a group: "two large striped red stars"."""
+        """(word, things that it names) for a group: "two large striped red stars"."""
         size, texture, colour, shape = self.things[group[0]].kind
         several = len(group) > 1
         plural = ("es" if shape.endswith("s") else "s") if several else ""
@@ -207,13 +216,13 @@ class Scene:
 def scenes(split: str = "train", count: int | None = None, seed: int = 0) -> list[Scene]:
     """Scenes of a split: "train" (20,000), "valid" (400), "test" (1,000), or the first ``count``.
 
-    Raises ValueError for an unknown split or a count below 1. The splits share no random numbers.
+    The splits share no random numbers. Raises ValueError for an unknown split or a count below 1.
     """
     if split not in SPLITS:
-        raise ValueError(f"split {split!r} is none of {', '.join(SPLITS)}")
+        raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
     count = SPLITS[split] if count is None else count
     if count < 1:
-        raise ValueError(f"at least one scene, got count={count}")
+        raise ValueError(f"count = {count}: choose at least one scene")
     number = list(SPLITS).index(split)
     generators = [np.random.default_rng((seed, number, i)) for i in range(count)]
     layouts = [_layout(generator) for generator in generators]
@@ -243,7 +252,7 @@ def _open(opening: str, first: tuple[int, ...], core: list) -> Caption:
 
 
 def _layout(generator: np.random.Generator) -> list[Thing]:
-    """Things of one scene, from left to right, apart from each other."""
+    """Things of one scene, from left to right, none of which touch."""
     while True:
         count = 1 + int(generator.choice(4, p=(0.25, 0.3, 0.25, 0.2)))
         kinds: list[tuple[str, str, str, str]] = []
@@ -263,7 +272,7 @@ def _layout(generator: np.random.Generator) -> list[Thing]:
 
 
 def _places(kinds, generator) -> list[Thing] | None:
-    """A place for each kind; None when one did not fit (the layout is then drawn anew)."""
+    """A position for each kind; None if one does not fit, and the layout must be drawn again."""
     things: list[Thing] = []
     for size, texture, colour, shape in kinds:
         radius = generator.uniform(*SIZES[size])
@@ -278,7 +287,7 @@ def _places(kinds, generator) -> list[Thing] | None:
 
 
 def _inside(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Is the point inside the shape? ``u`` to the right, ``v`` down, the shape reaches 1."""
+    """Which points are inside a shape of radius 1; ``u`` points to the right, ``v`` down."""
     r = np.hypot(u, v)
     if shape == "circle":
         return r < 0.95
@@ -292,7 +301,7 @@ def _inside(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         return (v < 0.7) & (v > 1.9 * abs(u) - 1)
     if shape == "cross":
         return (np.minimum(abs(u), abs(v)) < 0.3) & (np.maximum(abs(u), abs(v)) < 0.92)
-    # A star of five points: the radius of its edge falls and rises five times around.
+    # A five-pointed star: the radius of its edge falls and rises five times.
     angle = np.mod(np.arctan2(u, -v), 2 * np.pi / 5)
     angle = np.minimum(angle, 2 * np.pi / 5 - angle)  # 0 at a point, π/5 in a notch
     inner = 0.45
@@ -308,9 +317,9 @@ def _inside(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _draw(layouts: list[list[Thing]]) -> tuple[np.ndarray, np.ndarray]:
-    """(scenes, 64, 64) each: who owns a pixel, and how much of the pixel is covered and how light.
+    """Owner of each pixel, (scenes, 64, 64), and its coverage and brightness, (scenes, 2, 64, 64).
 
-    All things of one shape are drawn at once, each on a patch around its place.
+    All things of the same shape are drawn at once, each on a patch around its centre.
     """
     owners = np.zeros((len(layouts), SIDE, SIDE), np.uint8)
     shades = np.zeros((len(layouts), 2, SIDE, SIDE), np.float32)  # cover, brightness
@@ -349,13 +358,13 @@ def _draw(layouts: list[list[Thing]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _average(samples: np.ndarray) -> np.ndarray:
-    """(n, 2·reach·fine, …) samples → (n, 2·reach, 2·reach), the mean of each pixel."""
+    """Samples (n, 2·reach·fine, 2·reach·fine) → means of the pixels (n, 2·reach, 2·reach)."""
     n, side = len(samples), 2 * _REACH
     return samples.reshape(n, side, _FINE, side, _FINE).mean(axis=(2, 4), dtype=np.float32)
 
 
 def _paint(owner, shade, things, generator) -> np.ndarray:
-    """Colours, each a little different in each thing, over a ground with coarse and fine noise."""
+    """Colours, with a small random change for each thing, on a background with two noises."""
     ground = generator.uniform(70, 190) + generator.normal(0, 8, 3)
     coarse = generator.normal(0, 14, (8, 8)).repeat(8, axis=0).repeat(8, axis=1)
     image = ground + coarse[..., None] * np.ones(3)
@@ -363,14 +372,14 @@ def _paint(owner, shade, things, generator) -> np.ndarray:
         [(0, 0, 0)] + [np.array(COLOURS[t.colour]) + generator.normal(0, 10, 3) for t in things]
     )
     cover, light = shade[0][..., None], shade[1][..., None]
-    # A half-covered pixel at an edge has no owner: its colour is that of the nearest thing.
+    # A partly covered pixel at an edge may have no owner: it takes the nearest thing's colour.
     image = image * (1 - cover) + light * palette[_nearest(cover[..., 0] > 0, things)]
     image += generator.normal(0, 9, image.shape)
     return image.clip(0, 255).astype(np.uint8)
 
 
 def _nearest(covered: np.ndarray, things: list[Thing]) -> np.ndarray:
-    """For covered pixels the thing whose edge is nearest, counted from 1; elsewhere 0."""
+    """For covered pixels the number, from 1, of the thing whose edge is nearest; elsewhere 0."""
     rows, columns = np.mgrid[:SIDE, :SIDE] + 0.5
     far = np.stack([np.hypot(columns - t.x, rows - t.y) - t.radius for t in things])
     return np.where(covered, far.argmin(axis=0) + 1, 0)

@@ -1,13 +1,14 @@
-"""Spoken commands, generated: sentences of our own grammar, read aloud by espeak-ng.
+"""Generated spoken commands: sentences written by a small grammar and read aloud by espeak-ng.
 
-Every sound comes with what no recording has: the true start and end of each word, from the events
-of the synthesiser. Twelve voices read the training part, two others the validation part, and four
-more the test parts. The corpus is made at first use, in about a minute, and cached.
+Each sound comes with information that recordings lack: the true start and end of each word, from
+the events of the synthesiser. Twelve voices read the training part, two others the validation part,
+and another four the test parts. The corpus is synthesised at first use, in about a minute, and
+cached.
 
-The synthesiser comes with the package `espeakng-loader` (espeak-ng, GPL 3; its output is free of
-that licence) and is called through ctypes, in a process of its own: espeak-ng carries tiny
-remainders from one sentence to the next, so that only a fresh one always says the same. Where the
-package is missing, ``spoken_commands("sample")`` still works: it is part of the course.
+The synthesiser comes with the package `espeakng-loader` (espeak-ng is under GPL 3, its output is
+not) and is called through ctypes. It runs in a process of its own: espeak-ng carries tiny
+remainders over from one sentence to the next, so only a fresh process always gives the same sound.
+Without the package, ``spoken_commands("sample")`` still works: that split comes with the course.
 """
 
 import ctypes
@@ -25,6 +26,7 @@ import torch
 from torch import Tensor
 
 from course_utils.paths import DATA, REPO, cache_folder
+from course_utils.runtime import progress_bar, replacing, write_text
 
 __all__ = [
     "RATE",
@@ -39,7 +41,7 @@ __all__ = [
 ]
 
 RATE = 16_000
-VERSION = 1  # of the corpus: a change of grammar, voices or synthesis asks for another number
+VERSION = 1  # of the corpus: increase it if grammar, voices or synthesis change
 FOLDER = f"spoken-commands-{VERSION}"
 SAMPLE = DATA / "spoken_commands"
 
@@ -56,7 +58,7 @@ DIRECTIONS = ("left", "right", "up", "down")
 def spelled(number: int) -> str:
     """A number from 1 to 99 in words: 42 → "forty two"."""
     if not 1 <= number <= 99:
-        raise ValueError(f"only numbers from 1 to 99 are spelled, got {number}")
+        raise ValueError(f"only numbers from 1 to 99 can be spelled, got {number}")
     if number < 10:
         return UNITS[number - 1]
     if number < 20:
@@ -66,7 +68,7 @@ def spelled(number: int) -> str:
 
 
 def command(choose: random.Random) -> str:
-    """One command drawn from the grammar: six kinds, equally often."""
+    """One random command of the grammar: six kinds with equal probability."""
     kind = choose.randrange(6)
     number = spelled(choose.randint(1, 99))
     if kind == 0:
@@ -83,16 +85,17 @@ def command(choose: random.Random) -> str:
 
 
 def place(choose: random.Random) -> str:
+    """A room and a device in it: "kitchen light"."""
     return f"{choose.choice(ROOMS)} {choose.choice(DEVICES)}"
 
 
 def commands(choose: random.Random, numbers: Sequence[int]) -> str:
-    """Several commands in a row, "… then … then …"; how many is drawn from ``numbers``."""
+    """Several commands in a row, "… then … then …"; their number is drawn from ``numbers``."""
     return " then ".join(command(choose) for _ in range(choose.choice(numbers)))
 
 
 def words() -> list[str]:
-    """Every word that the grammar can say, in alphabetical order."""
+    """All words of the grammar, in alphabetical order."""
     fixed = (
         "turn on off the set to percent call start a timer for minutes wake me at move steps then"
     )
@@ -123,7 +126,10 @@ TEST_VOICES = ("gmw/en+m7", "en-us+anika", "en-gb-scotland+belinda", "gmw/en-GB-
 
 @dataclass(frozen=True)
 class Split:
-    """Who speaks; how many sounds; numbers of commands in one sound, each equally often."""
+    """A split: its voices, its number of sounds, and the numbers of commands in one sound.
+
+    A number of commands that is listed twice is twice as likely.
+    """
 
     voices: tuple[str, ...]
     count: int
@@ -144,9 +150,10 @@ SPLITS = {
 class SpokenCommand:
     """One sound, what is said in it, and when.
 
-    text    the words;  voice, speed (words a minute), pitch (0 to 99)  how it was read
-    times   start and end of each word in seconds
-    stored  16-bit samples (N,) at 16 kHz; `samples` gives them as numbers from -1 to 1
+    text: the words, separated by spaces.
+    voice, speed, pitch: how it was read; speed in words per minute, pitch from 0 to 99.
+    times: start and end of each word in seconds.
+    stored: 16-bit samples (N,) at 16 kHz.
     """
 
     text: str
@@ -158,9 +165,11 @@ class SpokenCommand:
 
     @property
     def samples(self) -> Tensor:
+        """The sound (N,) as numbers between -1 and 1."""
         return self.stored.float() / 32768
 
     def __len__(self) -> int:
+        """Number of samples."""
         return len(self.stored)
 
 
@@ -168,11 +177,11 @@ class SpokenCommand:
 def spoken_commands(split: str, progress: bool = True) -> tuple[SpokenCommand, ...]:
     """The sounds of a split: "train", "valid", "test", "long" (3 to 6 commands) or "sample".
 
-    Made at first use and cached; "sample" comes with the course. Raises ValueError for an unknown
-    split, RuntimeError when espeak-ng is needed and not there.
+    Synthesised at first use and cached; "sample" comes with the course. Raises ValueError for an
+    unknown split, RuntimeError if espeak-ng is needed but not installed.
     """
     if split not in SPLITS:
-        raise ValueError(f"split {split!r} is none of {', '.join(SPLITS)}")
+        raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
     folder = SAMPLE if split == "sample" else cache_folder() / FOLDER
     if not (folder / f"{split}.json").exists():
         make(split, folder, progress)
@@ -180,43 +189,38 @@ def spoken_commands(split: str, progress: bool = True) -> tuple[SpokenCommand, .
 
 
 def make(split: str, folder: Path, progress: bool = True) -> None:
-    """Synthesise a split in a fresh process and write it to ``folder``: all of it, or nothing."""
+    """Synthesise a split in a fresh process and write it to ``folder``, whole or not at all.
+
+    Raises RuntimeError, with the last line of the process's messages, if that fails.
+    """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(REPO), *sys.path])}
     arguments = [sys.executable, "-m", __name__, split, str(folder)]
     done = subprocess.Popen(
         arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    from tqdm import tqdm
-
-    bar = tqdm(
-        total=SPLITS[split].count,
-        desc=f"reading aloud: {split}",
-        unit="sound",
-        disable=not progress,
-        leave=False,
-        file=sys.stdout if "ipykernel" in sys.modules else sys.stderr,
-    )
-    for _ in done.stdout:  # one line for each sound
-        bar.update()
-    error = done.stderr.read()
-    bar.close()
+    with progress_bar(
+        SPLITS[split].count, "sound", progress, desc=f"reading aloud: {split}", leave=False
+    ) as bar:
+        for _ in done.stdout:  # one line for each sound
+            bar.update()
+        error = done.stderr.read()
     if done.wait():
-        last = error.strip().splitlines()[-1:] or ["it ended without a message"]
+        last = error.strip().splitlines()[-1:] or ["the process ended without a message"]
         raise RuntimeError(
-            f"the spoken commands ({split}) could not be made: {last[0]}. espeak-ng comes with the "
-            'package espeakng-loader; "sample" works without it.'
+            f"the spoken commands ({split}) could not be synthesised: {last[0]}. espeak-ng comes"
+            ' with the package espeakng-loader; "sample" works without it.'
         )
 
 
 def read(split: str, folder: Path) -> tuple[SpokenCommand, ...]:
-    """What `make` has written; ValueError when the two files do not belong together."""
+    """The sounds that `make` has written. Raises ValueError if its two files do not match."""
     import soundfile
 
     index = json.loads((folder / f"{split}.json").read_text(encoding="utf-8"))
     samples, rate = soundfile.read(folder / f"{split}.flac", dtype="int16")
     if rate != RATE or len(samples) != sum(entry["samples"] for entry in index):
         raise ValueError(
-            f"{folder / split}.flac holds {len(samples):,} samples at {rate} Hz, its index "
+            f"{folder / split}.flac has {len(samples):,} samples at {rate} Hz, but its index lists "
             f"{sum(entry['samples'] for entry in index):,} at {RATE} Hz: remove both files"
         )
     parts = torch.from_numpy(samples).split([entry["samples"] for entry in index])
@@ -264,7 +268,10 @@ Callback = ctypes.CFUNCTYPE(
 
 
 class Synthesiser:
-    """espeak-ng: text → sound and the time of each word. There is one in a process."""
+    """espeak-ng: text → sound and the time of each word. A process has at most one.
+
+    Raises RuntimeError if espeak-ng is not installed or does not start.
+    """
 
     def __init__(self):
         try:
@@ -274,14 +281,14 @@ class Synthesiser:
             folder = espeakng_loader.get_data_path()
         except (ImportError, OSError) as error:
             raise RuntimeError(
-                f"espeak-ng is not there ({error}): pip install espeakng-loader"
+                f"espeak-ng is not installed ({error}): pip install espeakng-loader"
             ) from error
         self.rate = self.library.espeak_Initialize(SYNCHRONOUS, 0, folder.encode(), PHONEME_EVENTS)
         if self.rate <= 0:
             raise RuntimeError(f"espeak-ng does not start with its data in {folder}")
         self._blocks: list[Tensor] = []
         self._events: list[tuple[int, int, str]] = []
-        self._callback = Callback(self._receive)  # kept: the library does not
+        self._callback = Callback(self._receive)  # a reference: the library keeps none
         self.library.espeak_SetSynthCallback(self._callback)
 
     def _receive(self, samples, count, events) -> int:
@@ -299,17 +306,21 @@ class Synthesiser:
     def say(
         self, text: str, voice: str = "en-us", speed: int = 160, pitch: int = 50
     ) -> SpokenCommand:
-        """Read ``text`` aloud (words and spaces); 16 kHz, with start and end of each word."""
+        """Read ``text`` (words and spaces) aloud, at 16 kHz, with start and end of each word.
+
+        speed: words per minute. pitch: 0 to 99. Raises ValueError for an empty text, for an unknown
+        voice, and if espeak-ng does not report one start for each word.
+        """
         spoken = text.split()
         if not spoken:
-            raise ValueError("there is no word to say")
+            raise ValueError("the text has no words")
         if self.library.espeak_SetVoiceByName(voice.encode()):
             raise ValueError(f"espeak-ng has no voice {voice!r}")
         self.library.espeak_SetParameter(SPEED, speed, 0)
         self.library.espeak_SetParameter(PITCH, pitch, 0)
         self._blocks, self._events = [], []
-        # Left alone, espeak-ng runs words such as "on the" into one, with one event for the two. A
-        # space without width before each word keeps them apart, for the eye and for the events.
+        # espeak-ng merges words such as "on the" and reports one event for both. A zero-width space
+        # before each word keeps them apart.
         written = " ".join("\u200b" + word for word in spoken).encode()
         self.library.espeak_Synth(
             ctypes.c_char_p(written), ctypes.c_size_t(len(written) + 1), 0, 1, 0, UTF8, None, None
@@ -325,9 +336,9 @@ def word_times(
 ) -> tuple[tuple[float, float], ...]:
     """Start and end of each word in seconds, from events (type, sample, phoneme).
 
-    A word starts at its word event, and ends where the next begins or at a pause before that (a
-    phoneme whose name begins with "_"). Raises ValueError when the events are not one for each
-    word, in order.
+    A word starts at its word event. It ends where the next one starts, or at a pause before that (a
+    phoneme whose name begins with "_"). Raises ValueError unless there is one event for each word,
+    in order.
     """
     starts = [sample for kind, sample, _ in events if kind == WORD]
     if len(starts) != count or starts != sorted(set(starts)):
@@ -353,7 +364,7 @@ def _resample(sound: Tensor, rate: int) -> Tensor:
 
 
 def synthesise(split: str) -> Iterator[SpokenCommand]:
-    """All sounds of a split, in order. The same in each fresh process."""
+    """All sounds of a split, in order; the same in each fresh process."""
     choose, settings, voice = random.Random(f"{split}-{VERSION}"), SPLITS[split], Synthesiser()
     for number in range(settings.count):
         yield voice.say(
@@ -365,25 +376,20 @@ def synthesise(split: str) -> Iterator[SpokenCommand]:
 
 
 def main(split: str, folder: Path) -> None:
-    """Write a split as one FLAC and its index; the index comes last and tells that all is there."""
+    """Write a split as one FLAC and its index. The index comes last, so it marks completion."""
     import soundfile
 
     torch.set_num_threads(1)
-    folder.mkdir(parents=True, exist_ok=True)
     index, sounds = [], []
     for sound in synthesise(split):
         sounds.append(sound.stored)
         entry = {"text": sound.text, "voice": sound.voice, "speed": sound.speed}
         index.append(entry | {"pitch": sound.pitch, "samples": len(sound), "times": sound.times})
         print(len(index), flush=True)
-    mark = f".{os.getpid()}.part"
-    partial = folder / f"{split}.flac{mark}"
-    soundfile.write(partial, torch.cat(sounds).numpy(), RATE, format="FLAC", subtype="PCM_16")
-    os.replace(partial, folder / f"{split}.flac")
+    with replacing(folder / f"{split}.flac") as partial:
+        soundfile.write(partial, torch.cat(sounds).numpy(), RATE, format="FLAC", subtype="PCM_16")
     lines = ",\n".join(json.dumps(entry) for entry in index)
-    partial = folder / f"{split}.json{mark}"
-    partial.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    os.replace(partial, folder / f"{split}.json")
+    write_text(folder / f"{split}.json", f"[\n{lines}\n]\n")
 
 
 if __name__ == "__main__":
