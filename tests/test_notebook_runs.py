@@ -9,8 +9,9 @@ import time
 import nbformat
 import pytest
 
-from tools.notebooks import ROOT, Notebook
+from tools.notebooks import ROOT, Notebook, all_notebooks
 from tools.outputs import main, normalise
+from tools.rules import plain_metadata
 from tools.runs import MEMORY_LIMIT_MB, Cost, NotebookRuns, PeakMemory, RealDataCell
 from tools.runs import real_data_cells as hold_against_log
 
@@ -173,6 +174,20 @@ def test_widget_state_is_kept_only_where_it_is_shown():
         node.cells[0].outputs = [nbformat.v4.new_output("display_data", data=data)]
         node.metadata["widgets"] = {"state": {}}
         assert ("widgets" in normalise(node).metadata) == kept
+
+
+@pytest.mark.parametrize("path", all_notebooks(), ids=lambda path: path.stem)
+def test_a_reader_may_save(path, tmp_path):
+    """JupyterLab adds the version of Python; the rules accept it, and make outputs removes it."""
+    clean, saved = tmp_path / "clean.ipynb", tmp_path / path.name
+    nbformat.write(normalise(nbformat.read(path, 4)), clean)
+    node = nbformat.read(clean, 4)
+    node.metadata = {key: node.metadata[key] for key in sorted(node.metadata, reverse=True)}
+    node.metadata["language_info"]["version"] = "3.12.1"
+    saved.write_text(json.dumps(node, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert plain_metadata(Notebook.read(saved)) == []
+    nbformat.write(normalise(nbformat.read(saved, 4)), saved)
+    assert saved.read_bytes() == clean.read_bytes()
 
 
 def test_stand_in_logs_like_the_package(tmp_path, monkeypatch):
