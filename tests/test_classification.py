@@ -402,6 +402,8 @@ class Marks(HTMLParser):
             "title",
             "style",
             "body",
+            "main",
+            "h1",
             "p",
             "section",
             "h2",
