@@ -12,7 +12,7 @@ from .phrases import NOTHING, Phrase, Word, an_before_vowels, before_vowels, bot
 
 @dataclass(frozen=True)
 class Nominal:
-    """A noun phrase or pronoun in both languages, and what others must know to agree with it."""
+    """A noun phrase or pronoun in both languages, with everything that agreement depends on."""
 
     phrase: Phrase
     gender: str  # "m" | "f"
@@ -23,13 +23,13 @@ class Nominal:
     closed: bool = False  # it ends in a relative clause, which would swallow what follows
 
     @property
-    def agreement(self):
-        """Gender and number, as adjectives want them: "fs"."""
+    def agreement(self) -> str:
+        """Gender and number, as adjectives need them: "fs"."""
         return self.gender + self.number
 
     @property
-    def verb_person(self):
-        """Person and number, as verbs want them: "3s"."""
+    def verb_person(self) -> str:
+        """Person and number, as verbs need them: "3s"."""
         return f"{self.person}{self.number}"
 
 
@@ -38,8 +38,8 @@ POSSESSIVES = ("my", "your", "his", "her", "our", "their")
 NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "ten")
 
 
-def determiner(english, agreement, negated=False):
-    """A determiner in both languages; behind a negation "a" and "any" are both "de"."""
+def determiner(english: str, agreement: str, negated: bool = False) -> Phrase:
+    """A determiner in both languages; after a negation, "a" and "any" are both "de"."""
     french = "de" if negated and english == "a" else lexicon.DETERMINERS[english][agreement]
     partitive = english in ("some", "any") or french == "de"
     note = "possessive" if english in POSSESSIVES else "partitive" if partitive else ""
@@ -54,19 +54,19 @@ def combine(chosen, noun, number, adjectives=()):
     """
     name = both(noun.english[number], noun.french[number])
     agreement = noun.gender + number
-    front, behind = NOTHING, NOTHING
+    front, after = NOTHING, NOTHING
     for adjective in adjectives:
         if adjective.before:
             front += both(adjective.english, adjective.french[agreement], note="adjective-before")
         else:
-            behind += both(adjective.english, adjective.french[agreement], note="adjective-after")
+            after += both(adjective.english, adjective.french[agreement], note="adjective-after")
     opening = chosen.fr
     if front.fr and opening and opening[0].text == "des":
         opening = (opening[0]._replace(text="de"),)
     group = opening + front.fr + name.fr
     return Phrase(
-        en=an_before_vowels(chosen.en + front.en + behind.en + name.en),
-        fr=(before_vowels(group) if number == "s" else group) + behind.fr,
+        en=an_before_vowels(chosen.en + front.en + after.en + name.en),
+        fr=(before_vowels(group) if number == "s" else group) + after.fr,
     )
 
 
@@ -76,7 +76,7 @@ PRONOUNS = {
 }
 
 
-def pronoun(english, gender=""):
+def pronoun(english: str, gender: str = "") -> Nominal:
     """A personal pronoun as subject. A plural of women is "elles"."""
     _, french, possessive, (usual_gender, number, person) = PRONOUNS[english]
     gender = gender or usual_gender
@@ -93,7 +93,7 @@ def pronoun(english, gender=""):
 
 @dataclass(frozen=True)
 class Predicate:
-    """A verb with all that belongs to it, still without subject and tense.
+    """A verb with all that belongs to it except subject and tense.
 
     after: what follows the verb, in both orders (particles, objects, places …).
     clitic: French object pronouns, which stand in front of the verb.
@@ -112,7 +112,7 @@ class Predicate:
 
 @dataclass(frozen=True)
 class Setting:
-    """When, and in which polarity, a clause is said."""
+    """Tense, polarity and aspect of a clause."""
 
     tense: str = "present"  # "present" | "past" | "future"
     negation: str = ""  # "" | "not" | "never" | "no longer"
@@ -132,7 +132,9 @@ NEGATIONS = {"not": "pas", "never": "jamais", "no longer": "plus"}
 MODALS_AS_OPERATOR = ("can", "must")
 
 
-def english_finite(verb, mark, setting, person, needs_operator):
+def english_finite(
+    verb: lexicon.Verb, mark: object, setting: Setting, person: str, needs_operator: bool
+) -> tuple[tuple[Word, ...], tuple[Word, ...], tuple]:
     """Operator and main verb in English, and the marks that the French verb form takes over.
 
     "will eat" → (will, eat), "is eating" → (is, eating), "ate" → ((), ate), "did eat" → (did, eat).
@@ -154,8 +156,10 @@ def english_finite(verb, mark, setting, person, needs_operator):
     return (), words(form, mark), (mark,)
 
 
-def french_finite(verb, marks, tense, subject, preceding):
-    """Conjugated verb in French, and the participle where there is one."""
+def french_finite(
+    verb: lexicon.Verb, marks: tuple, tense: str, subject: Nominal, preceding: str
+) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
+    """Conjugated verb in French, and its participle if there is one."""
     forms, person = lexicon.conjugation(verb.infinitive), subject.verb_person
     note = "" if tense == "present" else tense
     if tense != "past" or "state" in verb.remarks:
@@ -169,8 +173,14 @@ def french_finite(verb, marks, tense, subject, preceding):
     return words(auxiliary, *marks, note=note), words(participle, *marks, note=agrees)
 
 
-def conjugate(predicate, subject, setting, asked=False, english_person=None):
-    """The predicate in person, tense and polarity.
+def conjugate(
+    predicate: Predicate,
+    subject: Nominal,
+    setting: Setting,
+    asked: bool = False,
+    english_person: str | None = None,
+) -> VerbPhrase:
+    """The predicate, conjugated for person, tense and polarity.
 
     English: operator – negation or adverb – main verb – rest.
     French:  ne – clitic – conjugated verb – pas or adverb – participle – rest;
@@ -209,7 +219,7 @@ def conjugate(predicate, subject, setting, asked=False, english_person=None):
     )
 
 
-def statement(subject, verb_phrase):
+def statement(subject: Nominal, verb_phrase: VerbPhrase) -> Phrase:
     """She – does – not sleep; elle – ne dort pas."""
     return Phrase(
         en=subject.phrase.en + verb_phrase.operator + verb_phrase.phrase.en,
@@ -217,7 +227,7 @@ def statement(subject, verb_phrase):
     )
 
 
-def question(subject, verb_phrase, opening=NOTHING):
+def question(subject: Nominal, verb_phrase: VerbPhrase, opening: Phrase = NOTHING) -> Phrase:
     """Where – did – she – sleep; où – est-ce que – elle – a dormi."""
     asks = object()
     moved = tuple(one._replace(marks=(*one.marks, asks)) for one in verb_phrase.operator)
@@ -230,7 +240,7 @@ def question(subject, verb_phrase, opening=NOTHING):
     )
 
 
-def particle_phrase(verb, mark):
+def particle_phrase(verb: lexicon.Verb, mark: object) -> Phrase:
     """The particles of a verb in both languages, paired from the right.
 
     "come back from" and "revenir de": from – de; "back" is left over and links with the verb.
@@ -246,13 +256,13 @@ def particle_phrase(verb, mark):
     return alone + both(" ".join(english[-paired:]), " ".join(french[-paired:]))
 
 
-def unlinked(one):
+def unlinked(one: Word) -> tuple[Word, ...]:
     """A word without its marks, as a tuple."""
     return (one._replace(marks=()),)
 
 
-def possessive_of(noun, number):
-    """The English possessive for what belongs to a noun; "" where only people can have things."""
+def possessive_of(noun: lexicon.Noun, number: str) -> str:
+    """The English possessive for what belongs to a noun; "" unless the noun is a person."""
     if "person" not in noun.classes:
         return ""
     return "their" if number == "p" else {"m": "his", "f": "her"}[noun.gender]

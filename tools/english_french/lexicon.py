@@ -1,9 +1,7 @@
-"""The words of the generated English→French corpus: tables, then how a word takes its forms.
+"""The words of the corpus: tables, and the rules that inflect them.
 
-Everything that has to be *known* about a word stands in a table (gender, irregular forms, which
-nouns a verb goes with); everything that follows from a *rule* is computed (plurals, feminines,
-regular conjugations). The grammar that puts the words together is in the module
-`course_utils.datasets.generated.english_french`.
+Tables contain what cannot be derived (gender, irregular forms, which nouns go with a verb).
+Plurals, feminines and regular conjugations are computed.
 
 How to read the tables:
 
@@ -13,6 +11,7 @@ How to read the tables:
 - nouns are named by their class (`person`, `food`, …) or one by one (`door`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -251,7 +250,7 @@ like to     | aimer   | person        |  | state
 """
 
 # infinitive: je il nous vous ils | future stem | participle. Verbs in -er, -ir (choisir) and -re
-# (vendre) that are not listed here follow their group.
+# (vendre) that are not listed are regular.
 CONJUGATION_TABLE = """
 être:      suis est sommes êtes sont                             | ser     | été
 avoir:     ai a avons avez ont                                   | aur     | eu
@@ -369,7 +368,7 @@ in the evening  | le soir              | 1-0 2-1     | habit
 in summer       | en été               |             | habit
 """
 
-# These stand before the verb in English and behind the conjugated one in French.
+# These precede the verb in English and follow the conjugated verb in French.
 ADVERB_TABLE = """
 often              | souvent    | present past future
 always             | toujours   | present past future
@@ -405,11 +404,11 @@ class Noun:
     gender: str  # "m" | "f"
     classes: frozenset[str]  # what it is, its own English name included
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.english["s"])
 
-    def is_one_of(self, wanted):
-        """True when a table that allows the nouns and classes in `wanted` allows this noun."""
+    def is_one_of(self, wanted: frozenset[str]) -> bool:
+        """Whether this noun is among the nouns and classes in `wanted`."""
         return not self.classes.isdisjoint(wanted)
 
 
@@ -418,12 +417,12 @@ class Adjective:
     """An adjective; `french["fp"]` is the feminine plural, `before` its place."""
 
     english: str
-    comparative: str  # "bigger", "more" (for "more modern"), or "" when it is not compared
+    comparative: str  # "bigger", "more" (for "more modern"), or "" if it has none
     french: dict[str, str]
     before: bool
     classes: frozenset[str]
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.english)
 
 
@@ -440,32 +439,32 @@ class Verb:
     objects: frozenset[str]
     remarks: frozenset[str] = frozenset()
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((self.base, self.particles, self.infinitive))
 
     @property
-    def preposition(self):
+    def preposition(self) -> str:
         """The French preposition in front of the object, "" for a direct object."""
         return self.french_particles[-1] if self.objects and self.french_particles else ""
 
 
-def rows(table):
-    """Non-empty lines of a table, cut at its bars."""
+def rows(table: str) -> list[list[str]]:
+    """The lines of a table, split at its bars."""
     return [[cell.strip() for cell in line.split("|")] for line in table.strip().splitlines()]
 
 
-def entries(text):
-    """The comma-separated entries of a table, cut at their spaces."""
+def entries(text: str) -> list[list[str]]:
+    """The comma-separated entries of a table, split at their spaces."""
     return [entry.split() for entry in text.split(",")]
 
 
-def two_forms(cell, plural_rule):
+def two_forms(cell: str, plural_rule: Callable[[str], str]) -> dict[str, str]:
     """`"man/men"` → both forms as written; `"boy"` → the plural follows the rule."""
     singular, _, plural = cell.partition("/")
     return {"s": singular, "p": plural or plural_rule(singular)}
 
 
-def add_s(word):
+def add_s(word: str) -> str:
     """English plural or third person by the rules: box → boxes, lady → ladies, boy → boys."""
     if word.endswith(("s", "x", "z", "ch", "sh")):
         return word + "es"
@@ -474,14 +473,14 @@ def add_s(word):
     return word + "s"
 
 
-def french_plural(word):
+def french_plural(word: str) -> str:
     """French plural by the rules: souris → souris, gâteau → gâteaux, chat → chats."""
     if word.endswith(("s", "x", "z")):
         return word
     return word + ("x" if word.endswith("eau") else "s")
 
 
-def french_feminine(word):
+def french_feminine(word: str) -> str:
     """Feminine of an adjective or participle by the rules: heureux → heureuse, cher → chère."""
     for ending, feminine in (("e", "e"), ("eux", "euse"), ("er", "ère"), ("ien", "ienne")):
         if word.endswith(ending):
@@ -489,7 +488,9 @@ def french_feminine(word):
     return word + "e"
 
 
-def four_forms(masculine, feminine=None, masculine_plural=None):
+def four_forms(
+    masculine: str, feminine: str | None = None, masculine_plural: str | None = None
+) -> dict[str, str]:
     """`{"ms": …, "fs": …, "mp": …, "fp": …}` of an adjective or a participle."""
     feminine = feminine or french_feminine(masculine)
     return {
@@ -518,7 +519,7 @@ IRREGULAR = {
 }
 
 
-def _attach(stem, endings):
+def _attach(stem: str, endings: str) -> dict[str, str]:
     """Stem and endings, keeping the sound of the stem: nous mangeons, nous commençons."""
     forms = {}
     for person, ending in zip(PERSONS, endings.split(), strict=True):
@@ -528,7 +529,7 @@ def _attach(stem, endings):
 
 
 @cache
-def conjugation(infinitive):
+def conjugation(infinitive: str) -> dict[str, dict[str, str]]:
     """All forms of a French verb.
 
     Returns `{"present": {person: form}, "future": …, "imperfect": …, "participle": {"ms": …}}`,
@@ -561,14 +562,14 @@ BE = {
 }
 
 
-def english_present(base, person):
+def english_present(base: str, person: str) -> str:
     """eat → eats for the third person singular; have → has."""
     if person != "3s":
         return base
     return {"have": "has", "go": "goes", "do": "does"}.get(base) or add_s(base)
 
 
-def english_past(base):
+def english_past(base: str) -> str:
     """Regular past: open → opened, love → loved, cry → cried, stay → stayed."""
     if base.endswith("e"):
         return base + "d"
@@ -577,7 +578,7 @@ def english_past(base):
     return base + "ed"
 
 
-def english_ing(base):
+def english_ing(base: str) -> str:
     """open → opening, write → writing, run → running."""
     if base in ("run", "swim", "forget"):
         return base + base[-1] + "ing"
@@ -590,19 +591,21 @@ def english_ing(base):
 # --------------------------------------------------------------------------------------------------
 
 
-def _noun(classes, english, french, gender):
+def _noun(classes: str, english: str, french: str, gender: str) -> Noun:
     english = two_forms(english, add_s)
     names = frozenset(classes.split()) | {english["s"]}
     return Noun(english, two_forms(french, french_plural), gender, names)
 
 
-def _adjective(english, french, place, classes):
+def _adjective(english: str, french: str, place: str, classes: str) -> Adjective:
     english, _, comparative = english.partition("/")
     words = frozenset(classes.split())
     return Adjective(english, comparative, four_forms(*french.split()), place == "before", words)
 
 
-def _verb(english, french, subjects="", objects="", remarks=""):
+def _verb(
+    english: str, french: str, subjects: str = "", objects: str = "", remarks: str = ""
+) -> Verb:
     base, *particles = english.split()
     base, _, past = base.partition("/")
     infinitive, *french_particles = french.split()

@@ -1,7 +1,9 @@
-"""Random noun phrases, and the choices that all random phrases are made of."""
+"""Random noun phrases, and the choices that all rules make."""
 
 import random
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 from . import lexicon
 from .clauses import (
@@ -18,8 +20,8 @@ from .clauses import (
 )
 from .phrases import Phrase, both
 
-# What a noun phrase begins with, by its place in the sentence; a word written twice is twice as
-# likely. "possessive" and "number" stand for the words of the two lists above.
+# The first word of a noun phrase, by the role of the phrase; a word that is listed twice is twice
+# as likely. "possessive" and "number" stand for the words of POSSESSIVES and NUMBERS.
 BEGINNINGS = {
     "subject": """the the the the the the the the the the the the a a a possessive possessive
         possessive this these that those number number all-the many several a-few every""",
@@ -51,13 +53,13 @@ OWNED = frozenset(("garden", "school", "shop"))
 
 
 @cache
-def nouns_among(wanted):
+def nouns_among(wanted: frozenset[str]) -> list[lexicon.Noun]:
     """All nouns that a set of classes and names allows."""
     return [noun for noun in lexicon.NOUNS if noun.is_one_of(wanted)]
 
 
 @cache
-def adjectives_for(classes):
+def adjectives_for(classes: frozenset[str]) -> list[lexicon.Adjective]:
     """All adjectives that go with a noun of these classes."""
     return [one for one in lexicon.ADJECTIVES if not one.classes.isdisjoint(classes)]
 
@@ -65,15 +67,15 @@ def adjectives_for(classes):
 class Rejected(Exception):
     """The choices made so far do not fit together: the sentence is rejected and drawn again.
 
-    This is rejection sampling. The exception leaves all rules that are being applied at once.
+    This is rejection sampling: the exception ends all rules that are being applied.
     """
 
 
 class Choices:
-    """Random choices, and what the rules know about the sentence under construction.
+    """Random choices, and the state of the sentence under construction.
 
     rng: the source of all choices.
-    richness: 0 … 1, how readily a phrase takes an adjective, a relative clause, a place …
+    richness: 0 … 1, how likely a phrase has an adjective, a relative clause, a place …
     """
 
     def __init__(self, rng: random.Random, richness: float):
@@ -81,30 +83,30 @@ class Choices:
         self.richness = richness
         self.tense = "present"  # of the clause under construction
         self.time = ""  # kind of the time that the clause names: "past", "habit" …
-        self.begun = False  # a clause stands in front of the one under construction
+        self.begun = False  # another clause precedes the one under construction
         self.depth = 0  # relative clauses around the phrase under construction
 
-    def chance(self, probability):
+    def chance(self, probability: float) -> bool:
         return self.rng.random() < probability
 
-    def rich(self, probability):
+    def rich(self, probability: float) -> bool:
         """A chance that grows with the sentence's richness and shrinks inside relative clauses."""
         return self.chance(probability * self.richness / (1 + 2 * self.depth))
 
-    def draw(self, options):
-        """One of the options, each as likely; Rejected when there is none."""
+    def draw(self, options: Sequence) -> Any:
+        """One of the options with equal probability. Raises Rejected if there are none."""
         if not options:
             raise Rejected
         return self.rng.choice(options)
 
-    def weighted(self, **weights):
+    def weighted(self, **weights: float) -> str:
         """One of the names, by weight."""
         place = self.rng.random() * sum(weights.values())
         for name, weight in weights.items():
             place -= weight
             if place < 0:
                 return name
-        return next(reversed(weights))  # rounding left nothing over
+        return next(reversed(weights))  # because of rounding errors
 
 
 class NounPhrases(Choices):
@@ -113,8 +115,15 @@ class NounPhrases(Choices):
     Relative clauses (`with_relative`) are a rule of `sentences.Grammar`.
     """
 
-    def noun_phrase(self, wanted, role, owner="", extend=True, name=0.15):
-        """A noun out of the classes `wanted`, with all that goes with it.
+    def noun_phrase(
+        self,
+        wanted: frozenset[str],
+        role: str,
+        owner: str = "",
+        extend: bool = True,
+        name: float = 0.15,
+    ) -> Nominal:
+        """A noun out of the classes `wanted`, with its determiner, adjectives and so on.
 
         role: a key of `BEGINNINGS`; owner: the possessive to use ("his"); extend: a relative clause
         may follow.
@@ -127,14 +136,14 @@ class NounPhrases(Choices):
             return self.genitive(noun, number)
         return self.described(noun, number, self.beginning(noun, number, role, owner), role, extend)
 
-    def number(self, noun, role):
-        """Singular or plural; there is one king, and one mostly goes to one station."""
+    def number(self, noun: lexicon.Noun, role: str) -> str:
+        """Singular or plural; there is one king, and people mostly go to one station."""
         if noun.classes & {"mass", "crown", "parent", "instrument"}:
             return "s"
         rare = role == "definite" and "place" in noun.classes
         return "p" if self.chance(0.04 if rare else 0.36) else "s"
 
-    def beginning(self, noun, number, role, owner=""):
+    def beginning(self, noun: lexicon.Noun, number: str, role: str, owner: str = "") -> str:
         """An English determiner that fits the noun."""
         if noun.classes & {"instrument", "crown"}:
             return "the"
@@ -153,15 +162,23 @@ class NounPhrases(Choices):
             if english in fitting and not (public and english in POSSESSIVES):
                 return english
 
-    def adjectives(self, noun):
-        """None, one, or two on different sides of the noun."""
+    def adjectives(self, noun: lexicon.Noun) -> list[lexicon.Adjective]:
+        """No adjective, one, or two on different sides of the noun."""
         fitting = adjectives_for(noun.classes)
         if not fitting or not self.rich(0.55):
             return []
         first, second = self.rng.choice(fitting), self.rng.choice(fitting)
         return [first, second] if first.before != second.before and self.rich(0.3) else [first]
 
-    def described(self, noun, number, english, role="definite", extend=False, adorned=True):
+    def described(
+        self,
+        noun: lexicon.Noun,
+        number: str,
+        english: str,
+        role: str = "definite",
+        extend: bool = False,
+        adorned: bool = True,
+    ) -> Nominal:
         """Determiner, adjectives, noun, relative clause."""
         adjectives = self.adjectives(noun) if adorned else []
         chosen = determiner(english, noun.gender + number, negated=role == "negated")
@@ -177,13 +194,13 @@ class NounPhrases(Choices):
             return self.with_relative(nominal, noun)
         return nominal
 
-    def name(self):
+    def name(self) -> Nominal:
         """A person's name."""
         text, gender = self.draw(lexicon.NAMES)
         possessive = "her" if gender == "f" else "his"
         return Nominal(both(text, text), gender, "s", PEOPLE, possessive=possessive)
 
-    def genitive(self, noun, number):
+    def genitive(self, noun: lexicon.Noun, number: str) -> Nominal:
         """The neighbor 's dog → le chien de le voisin: the two nouns change places.
 
         Parts have wholes instead: the door of the house → la porte de la maison.
@@ -213,8 +230,8 @@ class NounPhrases(Choices):
             possessive=possessive_of(noun, number),
         )
 
-    def people(self):
-        """Two people or groups: masculine as soon as one of them is."""
+    def people(self) -> Nominal:
+        """Two people or groups: masculine if one of them is."""
         self.depth += 1
         first, second = (self.noun_phrase(PEOPLE, "definite", extend=False) for _ in range(2))
         self.depth -= 1
@@ -226,8 +243,8 @@ class NounPhrases(Choices):
         phrase = first.phrase + both("and", "et", note="coordination") + second.phrase
         return Nominal(phrase, gender, "p", PEOPLE, possessive="their")
 
-    def subject(self, pronouns=9, extend=True):
-        """What a clause is about. "They" would be open after another clause, so it only begins."""
+    def subject(self, pronouns: int = 9, extend: bool = True) -> Nominal:
+        """The subject of a clause. "They" is ambiguous after another clause, so it comes first."""
         kind = self.weighted(noun=12, name=3, pronoun=pronouns, people=2, animal=3, thing=3)
         if kind == "name":
             return self.name()

@@ -21,24 +21,24 @@ class Phrase(NamedTuple):
     en: tuple[Word, ...] = ()
     fr: tuple[Word, ...] = ()
 
-    def __add__(self, other):
+    def __add__(self, other: "Phrase") -> "Phrase":
         return Phrase(self.en + other.en, self.fr + other.fr)
 
 
 NOTHING = Phrase()
 
 
-def words(text, *marks, note=""):
+def words(text: str, *marks: object, note: str = "") -> tuple[Word, ...]:
     """The words of a text, all with the same marks."""
     notes = (note,) if note else ()
     return tuple([Word(part, marks, notes) for part in text.split()])
 
 
-def both(english, french, links="", note=""):
+def both(english: str, french: str, links: str = "", note: str = "") -> Phrase:
     """A phrase from two texts.
 
-    links: "0-1 1-0", English index – French index. By default equally many words are linked one by
-    one, otherwise each with each.
+    links: "0-1 1-0", English index – French index. By default, if both texts have the same number
+    of words, these are linked one by one, otherwise each with each.
     """
     notes = (note,) if note else ()
     if " " not in english and " " not in french and not links:
@@ -53,8 +53,8 @@ def both(english, french, links="", note=""):
 
 
 @cache
-def _layout(english, french, links):
-    """For `both`: the words of each side with the numbers of their links, and how many links."""
+def _layout(english: str, french: str, links: str) -> tuple:
+    """For `both`: the words of each side with the numbers of their links; the number of links."""
     source, target = english.split(), french.split()
     if links:
         pairs = [tuple(map(int, link.split("-"))) for link in links.split()]
@@ -88,16 +88,16 @@ VOWELS = frozenset("aeiouyhâàéèêëîïôûùœ")
 ASPIRATED = ("hibou", "huit")  # le hibou, not l'hibou
 
 
-def starts_with_vowel(text):
-    """True for a word that makes its predecessor elide: "école", "homme", not "hibou"."""
+def starts_with_vowel(text: str) -> bool:
+    """Whether the word before this one elides: true for "école" and "homme", not for "hibou"."""
     return text[0] in VOWELS and not text.startswith(ASPIRATED)
 
 
-def spell(sentence):
+def spell(sentence: tuple[Word, ...]) -> tuple[Word, ...]:
     """French words with elision (le + homme → l' homme) and contraction (de + le → du).
 
-    The words are read from the right, because "de le homme" has to become "de l' homme" before
-    anyone may contract "de le". A contraction keeps the marks of both its words.
+    The words are read from the right, because "de le homme" must become "de l' homme" before "de
+    le" could be contracted. A contraction keeps the marks of both its words.
     """
     spelt = []  # from right to left
     for this in reversed(sentence):
@@ -115,8 +115,8 @@ def spell(sentence):
     return tuple(reversed(spelt))
 
 
-def before_vowels(group):
-    """Determiner, adjective and noun, singular, as they are before a vowel: bel homme, mon amie."""
+def before_vowels(group: tuple[Word, ...]) -> tuple[Word, ...]:
+    """Determiner, adjective and noun in the singular, adapted to vowels: bel homme, mon amie."""
     spelt = list(group)
     for i in range(len(spelt) - 1):
         if spelt[i].text in BEFORE_VOWEL and starts_with_vowel(spelt[i + 1].text):
@@ -124,7 +124,7 @@ def before_vowels(group):
     return tuple(spelt)
 
 
-def an_before_vowels(group):
+def an_before_vowels(group: tuple[Word, ...]) -> tuple[Word, ...]:
     """English a → an."""
     spelt = list(group)
     for i in range(len(spelt) - 1):
@@ -133,7 +133,7 @@ def an_before_vowels(group):
     return tuple(spelt)
 
 
-def finish(phrase, mark="."):
+def finish(phrase: Phrase, mark: str = ".") -> AlignedPair:
     """The phrase as an `AlignedPair`, with its final punctuation."""
     phrase = phrase + both(mark, mark)
     target = spell(phrase.fr)

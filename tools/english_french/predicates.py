@@ -7,6 +7,7 @@ from . import lexicon
 from .clauses import (
     PEOPLE,
     PRONOUNS,
+    Nominal,
     Predicate,
     Setting,
     VerbPhrase,
@@ -18,7 +19,12 @@ from .phrases import NOTHING, Phrase, both, words
 
 
 @cache
-def verbs_for(subject, noun=None, remark="", direct=False):
+def verbs_for(
+    subject: frozenset[str],
+    noun: lexicon.Noun | None = None,
+    remark: str = "",
+    direct: bool = False,
+) -> list[lexicon.Verb]:
     """All verbs that go with a subject of these classes.
 
     noun: it can be the object; remark: the lexicon has it; direct: with a direct object. Verbs that
@@ -35,7 +41,7 @@ def verbs_for(subject, noun=None, remark="", direct=False):
     ]
 
 
-def read_table(table):
+def read_table(table: str) -> list[tuple[str, str, frozenset[str]]]:
     """English, French and the set of words in the last column."""
     return [(row[0], row[1], frozenset(row[-1].split())) for row in lexicon.rows(table)]
 
@@ -53,7 +59,7 @@ UNPROGRESSIVE = frozenset(("state", "plain", "mishap"))
 class Predicates(NounPhrases):
     """Rules for predicates, with and without a conjugated verb."""
 
-    def predicate(self, subject, tense, negated=False):
+    def predicate(self, subject: Nominal, tense: str, negated: bool = False) -> Predicate:
         """Something that can be said of the subject."""
         if "person" in subject.classes:
             kind = self.weighted(action=72, quality=12, comparison=4, place=3, gift=9)
@@ -70,7 +76,7 @@ class Predicates(NounPhrases):
         made = (self.gift if kind == "gift" else self.action)(subject, tense, negated)
         return self.perhaps_modal(made, subject, tense)
 
-    def perhaps_modal(self, predicate, subject, tense):
+    def perhaps_modal(self, predicate: Predicate, subject: Nominal, tense: str) -> Predicate:
         """Wants to eat, can eat, must eat, is going to eat, likes to eat."""
         if predicate.verb.remarks & {"state", "mishap"}:
             return predicate
@@ -83,28 +89,32 @@ class Predicates(NounPhrases):
             return predicate
         return replace(predicate, modal=modal)
 
-    def action(self, subject, tense, negated=False, verb=None):
+    def action(
+        self, subject: Nominal, tense: str, negated: bool = False, verb: lexicon.Verb | None = None
+    ) -> Predicate:
         """A verb with its object, and perhaps a manner, a companion and a place."""
         verb = verb or self.draw(verbs_for(subject.classes))
         mark = object()
         if "person" in verb.objects and verb.preposition in ("", "à") and self.chance(0.3):
             predicate = self.with_pronoun(verb, mark, self.object_pronoun(subject, verb, tense))
         elif verb.objects:
-            thing = self.object(subject, verb, negated)
+            thing = self.object_phrase(subject, verb, negated)
             after = particle_phrase(verb, mark) + thing.phrase
             predicate = Predicate(verb, mark, after, closed=thing.closed)
         else:
             predicate = Predicate(verb, mark, particle_phrase(verb, mark))
         return self.with_circumstances(predicate, subject)
 
-    def object(self, subject, verb, negated, extend=True):
+    def object_phrase(
+        self, subject: Nominal, verb: lexicon.Verb, negated: bool, extend: bool = True
+    ) -> Nominal:
         """The object of a verb as a noun phrase."""
         role = "negated" if negated else "object"
         if verb.preposition:  # needs a key, lives in a house; but: goes to the school
             role = "prepositional" if "state" in verb.remarks else "definite"
         return self.noun_phrase(verb.objects, role, owner=subject.possessive, extend=extend)
 
-    def with_circumstances(self, predicate, subject):
+    def with_circumstances(self, predicate: Predicate, subject: Nominal) -> Predicate:
         """Slowly, with a friend, in the garden."""
         verb, after = predicate.verb, predicate.after
         if predicate.closed or "state" in verb.remarks:
@@ -122,30 +132,32 @@ class Predicates(NounPhrases):
             after += self.spot(SPOTS)
         return replace(predicate, after=after)
 
-    def spot(self, table):
+    def spot(self, table: list[tuple]) -> Phrase:
         """A preposition with a place."""
         english, french, nouns = self.draw(table)
         return both(english, french) + self.noun_phrase(nouns, "definite", extend=False).phrase
 
-    def with_gap(self, verb, agreement):
-        """A verb whose direct object stands in front of the clause."""
+    def with_gap(self, verb: lexicon.Verb, agreement: str) -> Predicate:
+        """A verb whose direct object precedes the clause."""
         mark = object()
         return Predicate(verb, mark, particle_phrase(verb, mark), preceding=agreement)
 
-    def object_pronoun(self, subject, verb, tense):
+    def object_pronoun(
+        self, subject: Nominal, verb: lexicon.Verb, tense: str
+    ) -> tuple[str, str, str, str]:
         """A pronoun that is not the subject's own, as (English, direct, indirect, agreement)."""
         ours = {"i", "we"}
         known = [name for name in PRONOUNS if not (name in ours and subject.person == 1)]
         if subject.verb_person == "2p":
             known.remove("you")
-        if (
-            tense == "past" and not verb.preposition
-        ):  # "m'a vu" or "m'a vue"? The sentence is silent
+        if tense == "past" and not verb.preposition:  # "m'a vu" or "m'a vue" would be open
             known = ["he", "she"]
         (_, english), (_, direct, indirect), _, agreement = PRONOUNS[self.draw(known)]
         return english, direct, indirect, "".join(agreement[:2])
 
-    def with_pronoun(self, verb, mark, row, note=""):
+    def with_pronoun(
+        self, verb: lexicon.Verb, mark: object, row: tuple[str, str, str, str], note: str = ""
+    ) -> Predicate:
         """Sees him → le voit; talks to him → lui parle."""
         english, direct, indirect, agreement = row
         meant = object()
@@ -158,11 +170,11 @@ class Predicates(NounPhrases):
         clitic = words(direct, meant, note="clitic")
         return Predicate(verb, mark, after, clitic, preceding=agreement)
 
-    def gift(self, subject, tense, negated=False):
+    def gift(self, subject: Nominal, tense: str, negated: bool = False) -> Predicate:
         """Gives the boy a book, gives a book to the boy, gives him a book."""
         verb = self.draw(verbs_for(subject.classes, remark="give"))
         mark = object()
-        given = self.object(subject, verb, negated, extend=False)
+        given = self.object_phrase(subject, verb, negated, extend=False)
         way = self.draw(("pronoun", "first", "last"))
         if way == "pronoun":
             row = self.object_pronoun(subject, replace(verb, french_particles=("à",)), tense)
@@ -185,8 +197,8 @@ class Predicates(NounPhrases):
             )
         return Predicate(verb, mark, after)
 
-    def quality(self, subject, mood=False):
-        """Is very tired. What has its time, or is yet to come, has to be something that passes."""
+    def quality(self, subject: Nominal, mood: bool = False) -> Predicate:
+        """Is very tired. In the future, or with a time, only qualities that pass are possible."""
         if subject.person != 3:
             raise Rejected
         fitting = adjectives_for(subject.classes)
@@ -201,7 +213,7 @@ class Predicates(NounPhrases):
         after += both(adjective.english, adjective.french[subject.agreement])
         return Predicate(lexicon.COPULA, object(), after)
 
-    def comparison(self, subject):
+    def comparison(self, subject: Nominal) -> Predicate:
         """Is older than the neighbor; is more patient than the neighbor."""
         if subject.person != 3 or self.time or self.tense == "future":
             raise Rejected
@@ -220,7 +232,7 @@ class Predicates(NounPhrases):
         other = self.described(noun, number, self.beginning(noun, number, "definite"))
         return Predicate(lexicon.COPULA, object(), after + other.phrase)
 
-    def whereabouts(self, subject):
+    def whereabouts(self, subject: Nominal) -> Predicate:
         """Is in the garden, is on the table."""
         if subject.classes & {"person", "animal"}:
             return Predicate(lexicon.COPULA, object(), self.spot(SPOTS))
@@ -228,7 +240,7 @@ class Predicates(NounPhrases):
             return Predicate(lexicon.COPULA, object(), self.spot(THING_SPOTS))
         raise Rejected
 
-    def said_of(self, subject, tense, asked=False):
+    def said_of(self, subject: Nominal, tense: str, asked: bool = False) -> VerbPhrase:
         """A conjugated predicate for a subject."""
         negation = ""
         everyone = subject.phrase.en[0].text in ("every", "all", "many", "several")
@@ -239,13 +251,27 @@ class Predicates(NounPhrases):
         predicate = self.predicate(subject, tense, bool(negation))
         return self.conjugated(predicate, subject, tense, negation, asked)
 
-    def conjugated(self, predicate, subject, tense, negation="", asked=False):
-        """The predicate with a progressive or an adverb where they fit."""
+    def conjugated(
+        self,
+        predicate: Predicate,
+        subject: Nominal,
+        tense: str,
+        negation: str = "",
+        asked: bool = False,
+    ) -> VerbPhrase:
+        """The conjugated predicate, progressive or with an adverb where these fit."""
         setting = self.setting(predicate, subject, tense, negation, asked)
         return conjugate(predicate, subject, setting, asked)
 
-    def setting(self, predicate, subject, tense, negation="", asked=False):
-        """How the predicate is said; Rejected when English would leave the French open."""
+    def setting(
+        self,
+        predicate: Predicate,
+        subject: Nominal,
+        tense: str,
+        negation: str = "",
+        asked: bool = False,
+    ) -> Setting:
+        """How the predicate is said. Raises Rejected if the English leaves the French open."""
         verb = predicate.verb
         if verb.infinitive in lexicon.WITH_ETRE and tense == "past" and subject.person != 3:
             if not predicate.modal:
@@ -268,7 +294,7 @@ class Predicates(NounPhrases):
                 adverb = both(english, french)
         return Setting(tense, negation, progressive, adverb)
 
-    def two_actions(self, subject, tense):
+    def two_actions(self, subject: Nominal, tense: str) -> VerbPhrase:
         """Buys the apple and eats it → achète la pomme et la mange; sings and dances."""
         if self.chance(0.65):
             first, second = self.chain(subject, tense)
@@ -286,7 +312,7 @@ class Predicates(NounPhrases):
         link = both("and", "et", note="coordination")
         return VerbPhrase(one.operator, one.phrase + link + two.phrase)
 
-    def chain(self, subject, tense):
+    def chain(self, subject: Nominal, tense: str) -> tuple[Predicate, Predicate]:
         """Two actions on the same thing; the second one names it by a pronoun."""
         first = self.draw(verbs_for(subject.classes, remark="first"))
         noun = self.draw(nouns_among(first.objects))

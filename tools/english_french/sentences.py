@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+from course_utils.datasets.generated.english_french import AlignedPair
+
 from . import lexicon
 from .clauses import (
     PEOPLE,
     Nominal,
     Predicate,
     Setting,
+    VerbPhrase,
     combine,
     conjugate,
     determiner,
@@ -32,7 +35,7 @@ REASONS = frozenset("buy sell want choose like love wash clean repair take".spli
 class Grammar(Predicates):
     """Rules for whole sentences, relative clauses among them."""
 
-    def with_relative(self, nominal, noun):
+    def with_relative(self, nominal: Nominal, noun: lexicon.Noun) -> Nominal:
         """The man who sleeps, the apple that she eats, the house where they live."""
         self.depth += 1
         tense, self.tense = self.tense, self.draw(RELATIVE_TENSES[self.tense])
@@ -53,7 +56,7 @@ class Grammar(Predicates):
         self.tense, self.time = tense, time
         return replace(nominal, phrase=nominal.phrase + clause, closed=True)
 
-    def relative_object(self, nominal, noun):
+    def relative_object(self, nominal: Nominal, noun: lexicon.Noun) -> Phrase:
         """(the apples) that she ate → (les pommes) qu'elle a mangées."""
         subject = self.someone()
         verb = self.draw(verbs_for(PEOPLE, noun, direct=True))
@@ -61,7 +64,7 @@ class Grammar(Predicates):
         verb_phrase = self.conjugated(predicate, subject, self.tense)
         return both("that", "que", note="relative") + statement(subject, verb_phrase)
 
-    def relative_place(self, noun):
+    def relative_place(self, noun: lexicon.Noun) -> Phrase:
         """(the house) where she lives → (la maison) où elle habite."""
         verbs = verbs_for(PEOPLE, noun)
         verb = self.draw([one for one in verbs if one.french_particles == ("dans",)])
@@ -72,14 +75,14 @@ class Grammar(Predicates):
         verb_phrase = self.conjugated(Predicate(bare, object()), subject, self.tense)
         return both("where", "où", note="relative") + statement(subject, verb_phrase)
 
-    def someone(self):
+    def someone(self) -> Nominal:
         """A short subject for a clause inside another one."""
         if self.chance(0.5):
             return pronoun(self.draw(("i", "you", "he", "she", "we", "they")))
         return self.noun_phrase(PEOPLE, "definite", extend=False)
 
-    def clause(self, tense):
-        """Subject and predicate, with a time in front or at the end."""
+    def clause(self, tense: str) -> Phrase:
+        """Subject and predicate, perhaps with a time before or after them."""
         time, self.time = NOTHING, ""
         if self.rich(0.4):
             time, self.time = self.some_time(tense)
@@ -96,13 +99,13 @@ class Grammar(Predicates):
             raise Rejected  # the time would belong to the relative clause
         return said + time
 
-    def some_time(self, tense):
+    def some_time(self, tense: str) -> tuple[Phrase, str]:
         """A time that fits the tense, and its kind."""
         fitting = {"present": ("present", "habit")}.get(tense, (tense,))
         english, french, links, kind = self.draw([row for row in TIMES if row[3] in fitting])
         return both(english, french, links), kind
 
-    def existence(self, tense, asked=False):
+    def existence(self, tense: str, asked: bool = False) -> Phrase:
         """There are three books on the table → il y a trois livres sur la table."""
         negated = self.chance(0.15)
         living = self.chance(0.5)
@@ -125,7 +128,7 @@ class Grammar(Predicates):
         verb_phrase = conjugate(predicate, dummy, setting, asked, english_person=f"3{number}")
         return (question if asked else statement)(dummy, verb_phrase)
 
-    def because(self, tense):
+    def because(self, tense: str) -> Phrase:
         """She is crying because she is tired; he buys the lamp because it is modern."""
         self.tense, self.time = tense, ""
         subject = self.subject()
@@ -137,7 +140,7 @@ class Grammar(Predicates):
             main, reason = self.reason_in_the_person(subject, tense)
         return statement(subject, main) + both("because", "parce que", note="because") + reason
 
-    def reason_in_the_thing(self, subject, tense):
+    def reason_in_the_thing(self, subject: Nominal, tense: str) -> tuple[VerbPhrase, Phrase]:
         """Buys the lamp – because – it is modern: "it" is the object of the first clause."""
         verb = self.draw([verb for verb in verbs_for(PEOPLE) if verb.base in REASONS])
         noun = self.draw(nouns_among(verb.objects - PEOPLE))
@@ -157,7 +160,7 @@ class Grammar(Predicates):
         is_so = conjugate(Predicate(lexicon.COPULA, object(), after), it, Setting(tense))
         return self.conjugated(action, subject, tense, negation), statement(it, is_so)
 
-    def reason_in_the_person(self, subject, tense):
+    def reason_in_the_person(self, subject: Nominal, tense: str) -> tuple[VerbPhrase, Phrase]:
         """Is crying – because – she is tired: the pronoun is the subject of the first clause."""
         self.depth += 1  # two short clauses
         doing = self.action(subject, tense)
@@ -173,7 +176,7 @@ class Grammar(Predicates):
         self.depth -= 1
         return main, statement(again, self.conjugated(predicate, again, tense))
 
-    def again(self, subject):
+    def again(self, subject: Nominal) -> Nominal:
         """The pronoun that stands for a subject mentioned before."""
         if subject.person != 3:
             name = {"1s": "i", "1p": "we", "2p": "you"}[subject.verb_person]
@@ -181,7 +184,7 @@ class Grammar(Predicates):
         name = {"ms": "he", "fs": "she"}.get(subject.agreement, "they")
         return pronoun(name, subject.gender)
 
-    def report(self, tense):
+    def report(self, tense: str) -> Phrase:
         """She says that …"""
         self.tense, self.time = "present", ""
         self.depth += 1
@@ -194,7 +197,7 @@ class Grammar(Predicates):
         self.begun = True
         return said + both("that", "que", note="report") + self.clause(tense)
 
-    def ask(self, tense):
+    def ask(self, tense: str) -> Phrase:
         """A question, with or without a question word."""
         self.tense, self.time = tense, ""
         kind = self.weighted(yes_no=10, where=2, why=2, when=2, who=2, what=3, which=3, there=2)
@@ -224,7 +227,7 @@ class Grammar(Predicates):
             raise Rejected
         return question(subject, self.conjugated(predicate, subject, tense, asked=True), opening)
 
-    def ask_for_object(self, tense, kind):
+    def ask_for_object(self, tense: str, kind: str) -> Phrase:
         """What did she eat? Which apples did she eat? How many apples …?"""
         subject = self.subject(pronouns=16, extend=False)
         if subject.verb_person == "1s" or "person" not in subject.classes:
@@ -241,8 +244,8 @@ class Grammar(Predicates):
         predicate = self.with_gap(verb, agreement)
         return question(subject, self.conjugated(predicate, subject, tense, asked=True), opening)
 
-    def part(self, tense):
-        """A statement; Rejecteds are drawn again."""
+    def part(self, tense: str) -> Phrase:
+        """A statement; what is rejected is drawn again."""
         while True:
             kind = self.weighted(clause=15, because=2.5, report=1.5, existence=1.2)
             try:
@@ -250,8 +253,11 @@ class Grammar(Predicates):
             except Rejected:
                 self.depth = 0
 
-    def sentence(self, shortest, longest, clauses):
-        """A pair of so many English tokens, out of at most so many coordinated statements."""
+    def sentence(self, shortest: int, longest: int, clauses: int) -> AlignedPair:
+        """A pair with `shortest` to `longest` English tokens, of at most `clauses` statements.
+
+        Raises Rejected if the length does not fit.
+        """
         tense = self.weighted(present=45, past=35, future=20)
         if clauses < 3 and self.chance(0.18):
             phrase, mark = self.ask(tense), "?"
