@@ -72,7 +72,7 @@ def new_figure(
 
 
 def show(fig: Figure | Axes | np.ndarray, /, alt: str, **values: object) -> None:
-    """Display the figure as an image with alternative text, and close it (so it is not shown twice).
+    """Display the figure as an image with alternative text; close it, so it is not shown twice.
 
     fig: a figure, axes in it, or an array of axes in it.
     alt: what a reader who cannot see the picture needs to know, in a sentence or two; looked up in
