@@ -109,10 +109,8 @@ lock: venv
 	    $(if $(filter 1,$(UPGRADE)),--upgrade,$(addprefix --upgrade-package=,$(UPGRADE))) \
 	    --output-file constraints.txt pyproject.toml
 
-# Both kinds of backticks in the docstrings are Markdown, and pdoc links the names in them.
 api: setup
-	$(BIN)/python -m pdoc --docformat markdown --output-directory site/api course_utils
-	@echo "Open site/api/index.html."
+	$(BIN)/python tests/tools/reference.py $(ARGS)
 
 mutants: setup
 	@$(BIN)/python -m pip show --quiet mutmut 2>/dev/null || \

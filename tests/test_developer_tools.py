@@ -1,22 +1,20 @@
 """What developers call: hooks, checks of documents, types, and the reference of the package."""
 
-import html
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
 
 from tools.documents import documents, main
 from tools.notebooks import ROOT, all_notebooks
+from tools.reference import modules, specifications
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
-MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 
 
 def call(*arguments, cwd=ROOT):
@@ -122,35 +120,50 @@ def test_a_wrong_type_is_found(tmp_path):
 # --- reference --------------------------------------------------------------------------------
 
 
-def options_of_pdoc() -> list[str]:
-    """The options that `make api` calls pdoc with, without the folder and the package."""
-    (line,) = re.findall(r"-m pdoc (.+) --output-directory site/api course_utils", MAKEFILE)
-    return line.split()
-
-
-def reference(text: str, folder: Path) -> str:
-    """The readable page that pdoc makes of a module with this docstring of a function."""
-    source = f'"""A module."""\n\n\ndef double(x):\n    """{text}"""\n    return 2 * x\n'
-    (folder / "abacus.py").write_text(source, "utf-8")
-    out = folder / "site"
-    made = call("pdoc", *options_of_pdoc(), "--output-directory", out, folder / "abacus.py")
+def reference(folder, *names):
+    """Write the pages of some modules as `make api` does, and return the folder with them."""
+    tool = ROOT / "tests" / "tools" / "reference.py"
+    command = [sys.executable, str(tool), "--out", str(folder / "site"), *map(str, names)]
+    made = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=240)
     assert made.returncode == 0, made.stderr
-    return (out / "abacus.html").read_text("utf-8")
+    return folder / "site"
 
 
 def test_reference_of_one_module(tmp_path):
-    made = call("pdoc", *options_of_pdoc(), "--output-directory", tmp_path, "course_utils.memory")
-    assert made.returncode == 0, made.stderr
-    page = html.unescape((tmp_path / "course_utils" / "memory.html").read_text("utf-8"))
+    folder = reference(tmp_path, "course_utils.memory")
+    page = (folder / "course_utils" / "memory.html").read_text("utf-8")
     assert 'id="Memory"' in page
-    assert "<docstring>" not in page
+    assert not re.search(r'(src|href)="(https?:)?//(?!pdoc\.dev)', page), "needs a network"
 
 
 def test_reference_shows_both_kinds_of_backticks(tmp_path):
-    page = reference("Twice ``x``, see `double`. Not *loud*.", tmp_path)
-    assert "<code>x</code>" in page
+    docstring = '"""Twice ``x``, see `double`."""'
+    source = f'"""A module."""\n\n\ndef double(x):\n    {docstring}\n    return 2 * x\n'
+    (tmp_path / "abacus.py").write_text(source, "utf-8")
+    page = (reference(tmp_path, tmp_path / "abacus.py") / "abacus.html").read_text("utf-8")
+    assert "Twice <code>x</code>, see" in page
     assert re.search(r'<code><a href="#double">double(\(\))?</a></code>', page)
-    assert "`" not in re.sub(r"(?s)<script.*?</script>|<div class=\"pdoc-code.*?</div>", "", page)
+
+
+def test_reference_has_every_module():
+    names = modules()
+    assert {"course_utils", "course_utils.attention", "course_utils.tasks.base"} <= set(names)
+    assert "course_utils.__main__" not in names
+
+
+def test_reference_takes_a_module_that_its_package_hides(tmp_path, monkeypatch):
+    package = tmp_path / "pack_of_cards"
+    package.mkdir()
+    (package / "__init__.py").write_text('"""A pack."""\n\n__all__ = []\n', "utf-8")
+    (package / "ace.py").write_text('"""One card."""\n', "utf-8")
+    (package / "__main__.py").write_text('raise SystemExit("do not run me")\n', "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    names = modules(tmp_path, "pack_of_cards")
+    assert names == ["pack_of_cards", "pack_of_cards.ace"]
+    assert specifications(names) == names
+    (package / "__init__.py").write_text('"""A pack."""\n', "utf-8")
+    del sys.modules["pack_of_cards"]
+    assert specifications(names) == ["pack_of_cards"]  # pdoc finds the card itself
 
 
 def test_reference_is_not_kept():
