@@ -1,20 +1,25 @@
 """Metrics: how good an output is, and how well attention found the words it came from.
 
-Translation quality comes from `sacrebleu` with its signature (Post 2018), on a scale of 0 to 100.
-Alignments are compared with gold links: pairs (source word, target word), both counted from 0.
+Translation quality is measured by `sacrebleu`, on a scale of 0 to 100, and reported with its
+signature (Post 2018). Alignments are compared with gold links: pairs (source word, target word),
+both counted from 0.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = [
     "AlignmentScore",
     "TextScore",
+    "WordErrors",
     "accuracy",
     "alignment_error_rate",
     "alignment_from_attention",
+    "attention_times",
     "bleu",
     "bootstrap_interval",
     "cer",
@@ -23,8 +28,6 @@ __all__ = [
     "cider",
     "diagonal_alignment",
     "exact_match",
-    "WordErrors",
-    "attention_times",
     "monotonicity",
     "score_by_bucket",
     "time_errors",
@@ -34,11 +37,12 @@ __all__ = [
 ]
 
 Links = Collection[tuple[int, int]]
+Score = TypeVar("Score")
 
 
 @dataclass(frozen=True)
 class TextScore:
-    """A score (0 to 100, a share 0 to 1) and the signature that tells how it was computed."""
+    """A score (0 to 100, or a share from 0 to 1) and a signature: how the score was computed."""
 
     score: float
     signature: str
@@ -50,38 +54,40 @@ class TextScore:
 def _same_number(outputs: Sequence, references: Sequence) -> None:
     if len(outputs) != len(references):
         raise ValueError(
-            f"{len(outputs)} outputs for {len(references)} references; one of each is needed"
+            f"{len(outputs)} outputs for {len(references)} references; each output needs one"
         )
     if not outputs:
         raise ValueError("no outputs to score")
 
 
 def _alternatives(references: Sequence[str | Sequence[str]]) -> list[list[str]]:
-    """The references of each output as a list, also where there is only one."""
+    """The references of each output as a list, even if there is only one."""
     return [[r] if isinstance(r, str) else list(r) for r in references]
 
 
 def _streams(references: Sequence[str | Sequence[str]]) -> list[list[str]]:
-    """As sacrebleu wants them: all first references, all second ones, and so on."""
+    """The references as sacrebleu expects them: all first ones, all second ones, and so on."""
     lists = _alternatives(references)
     numbers = {len(texts) for texts in lists}
     if len(numbers) != 1 or 0 in numbers:
-        raise ValueError(f"every output needs the same number of references, got {numbers}")
+        raise ValueError(
+            f"every output needs the same number of references, at least one; got {sorted(numbers)}"
+        )
     return [list(stream) for stream in zip(*lists, strict=True)]
 
 
 def bleu(
     outputs: Sequence[str], references: Sequence[str | Sequence[str]], lowercase: bool = False
 ) -> TextScore:
-    """Corpus BLEU (Papineni et al. 2002) of detokenised text, by sacrebleu, tokeniser 13a.
+    """Corpus BLEU (Papineni et al. 2002) of detokenised text, by sacrebleu with its tokeniser 13a.
 
-    The model's outputs come first; each has one reference, or a list of them. Corpus BLEU is not
-    the mean of sentence scores.
+    The first argument is the model's outputs; each has one reference or a list of references.
+    Corpus BLEU is not the mean of the sentences' scores.
     """
     from sacrebleu.metrics import BLEU
 
     _same_number(outputs, references)
-    # force: no warning when outputs end in ' .', as those of the generated corpus do by right.
+    # force: no warning about outputs that end in ' .', which is correct in the generated corpus.
     metric = BLEU(lowercase=lowercase, force=True)
     score = metric.corpus_score(list(outputs), _streams(references)).score
     return TextScore(score, str(metric.get_signature()))
@@ -90,7 +96,7 @@ def bleu(
 def chrf(
     outputs: Sequence[str], references: Sequence[str | Sequence[str]], lowercase: bool = False
 ) -> TextScore:
-    """Corpus chrF (Popović 2015): F-score of character n-grams, by sacrebleu."""
+    """Corpus chrF (Popović 2015): F-score of character n-grams, computed by sacrebleu."""
     from sacrebleu.metrics import CHRF
 
     _same_number(outputs, references)
@@ -104,11 +110,12 @@ def cider(
 ) -> TextScore:
     """CIDEr-D (Vedantam et al. 2015, section 5): n-grams weighted by their rarity in references.
 
-    By `pycocoevalcap` (the extra "cider"), which calls CIDEr-D plainly CIDEr, as papers on captions
-    do. Its usual tokeniser needs Java; we split at white space after removing punctuation, so a
-    figure compares with papers only roughly, and papers print 100 times ours. Rarity is counted
-    over the given references: scores of different sets, or of parts of one, do not compare.
-    Raises ImportError without the package.
+    Computed by `pycocoevalcap` (the extra "cider"), which calls CIDEr-D simply CIDEr, as papers on
+    captioning do. Its usual tokeniser needs Java; here, punctuation is removed and the text is
+    split at white space. Scores are therefore only roughly comparable with those in papers, which
+    are also printed 100 times as large. Rarity is counted over the given references, so scores of
+    different sets, or of parts of one set, are not comparable. Raises ImportError without the
+    package.
     """
     from pycocoevalcap.cider.cider import Cider
 
@@ -129,7 +136,7 @@ def cider(
 def exact_match(
     outputs: Sequence[str], references: Sequence[str | Sequence[str]], lowercase: bool = False
 ) -> TextScore:
-    """Share (0 to 1) of outputs that equal a reference of theirs, white space folded."""
+    """Share (0 to 1) of outputs that equal one of their references, except for white space."""
     _same_number(outputs, references)
     fold = str.lower if lowercase else str
     right = sum(
@@ -142,7 +149,7 @@ def exact_match(
 def accuracy(
     outputs: Sequence[str], references: Sequence[str], lowercase: bool = False
 ) -> TextScore:
-    """Share (0 to 1) of labels that are right."""
+    """Share (0 to 1) of labels that are correct."""
     return TextScore(exact_match(outputs, references, lowercase).score, "share of right labels")
 
 
@@ -150,25 +157,28 @@ def accuracy(
 
 
 def words_from_pieces(
-    weights, source_words: Sequence[int] | None = None, target_words: Sequence[int] | None = None
+    weights: ArrayLike,
+    source_words: Sequence[int] | None = None,
+    target_words: Sequence[int] | None = None,
 ) -> np.ndarray:
-    """Attention between words, from attention between subword pieces.
+    """Attention between words, (target words, source words), from attention between subword pieces.
 
-    ``weights`` (target pieces, source pieces); ``source_words[j]`` is the word of source piece j,
-    ``target_words[t]`` that of target piece t. Columns of one source word are summed (its share of
-    the attention is what its pieces get together), rows of one target word are averaged.
+    ``weights`` (target pieces, source pieces); source piece j belongs to word ``source_words[j]``
+    and target piece t to word ``target_words[t]``; None leaves that side as it is. The columns of a
+    source word are summed, because its attention is that of all its pieces together; the rows of a
+    target word are averaged.
     """
     matrix = np.asarray(weights, dtype=float)
     if matrix.ndim != 2:
-        raise ValueError(f"attention must be a matrix (target, source), got {matrix.shape}")
+        raise ValueError(f"attention must be a matrix (target, source), got shape {matrix.shape}")
     for words, size, side in (
         (source_words, matrix.shape[1], "source"),
         (target_words, matrix.shape[0], "target"),
     ):
         if words is not None and len(words) != size:
             raise ValueError(
-                f"attention is {matrix.shape} (target, source) but {len(words)} {side} pieces are "
-                "named; is the row or column of an end mark still in?"
+                f"attention has the shape {matrix.shape} (target, source), but words are given for "
+                f"{len(words)} {side} pieces; does it still contain the end mark?"
             )
     if source_words is not None:
         summed = np.zeros((matrix.shape[0], max(source_words, default=-1) + 1))
@@ -183,18 +193,21 @@ def words_from_pieces(
     return matrix
 
 
-def alignment_from_attention(weights) -> set[tuple[int, int]]:
+def alignment_from_attention(weights: ArrayLike) -> set[tuple[int, int]]:
     """One link for each target word: to the source word with the largest weight.
 
     ``weights`` (target words, source words) without the row of the end mark. A row of zeros
-    (nothing attended) gives no link.
+    (nothing was attended to) gives no link.
     """
     matrix = np.asarray(weights, dtype=float)
     return {(int(row.argmax()), t) for t, row in enumerate(matrix) if row.size and row.max() > 0}
 
 
 def diagonal_alignment(source_length: int, target_length: int) -> set[tuple[int, int]]:
-    """The baseline that knows only lengths: target word t links to the source word at t's place."""
+    """The baseline that knows only the two lengths.
+
+    The middle of target word t, on a scale from 0 to 1, lies in one source word: t links to it.
+    """
     return {
         (min(source_length - 1, int((t + 0.5) * source_length / target_length)), t)
         for t in range(target_length if source_length else 0)
@@ -203,7 +216,7 @@ def diagonal_alignment(source_length: int, target_length: int) -> set[tuple[int,
 
 @dataclass(frozen=True)
 class AlignmentScore:
-    """Alignment error rate of a corpus and what it is made of."""
+    """Alignment error rate of a corpus, with its precision and recall; all from 0 to 1."""
 
     error_rate: float
     precision: float
@@ -213,22 +226,24 @@ class AlignmentScore:
 def alignment_error_rate(predicted: Sequence[Links], gold: Sequence[Links]) -> AlignmentScore:
     """Alignment error rate of a corpus, 0 (perfect) to 1 (Och & Ney 2003, section 5.1).
 
-    AER = 1 − 2·|A ∩ G| / (|A| + |G|), with A the predicted and G the gold links, counted over the
-    whole corpus. (Och & Ney know sure and possible links; ours are all sure, which makes AER one
-    minus the F-score of the links.) How A comes from attention, in this course:
+    AER = 1 − 2·|A ∩ G| / (|A| + |G|), where A are the predicted and G the gold links of the whole
+    corpus. (Och & Ney distinguish sure from possible links; ours are all sure, so AER is one minus
+    the F-score of the links.) In this course, A is derived from attention as follows:
 
-    1. The row of the end mark is left out; so is every source position that is no word.
-    2. Between subwords: columns are summed over the pieces of a source word, rows averaged over
-       the pieces of a target word (`words_from_pieces`).
+    1. The row of the end mark is left out, and so is every source position that is not a word.
+    2. If the model reads subwords, columns are summed over the pieces of a source word and rows are
+       averaged over the pieces of a target word (`words_from_pieces`).
     3. Each target word gets one link, to its largest weight (`alignment_from_attention`).
-    4. A target word without gold link may be left unaligned in truth: its predicted link is not
-       counted, as no source word would have been right. A source word may have no link at all.
+    4. The predicted link of a target word without a gold link is not counted, since no source word
+       would have been correct. A source word may have no link.
 
     A target word with several gold links (French "du" for "of the") can match only one of them, so
-    even a perfect attention has an error rate slightly above 0 where these occur.
+    where there are such words, even perfect attention has an error rate slightly above 0.
+
+    Raises ValueError if the numbers of alignments differ or there are no gold links.
     """
     if len(predicted) != len(gold):
-        raise ValueError(f"{len(predicted)} predicted alignments for {len(gold)} gold ones")
+        raise ValueError(f"{len(predicted)} predicted alignments for {len(gold)} gold alignments")
     matches = predicted_links = gold_links = 0
     for links, truth in zip(predicted, gold, strict=True):
         truth = set(truth)
@@ -238,7 +253,7 @@ def alignment_error_rate(predicted: Sequence[Links], gold: Sequence[Links]) -> A
         predicted_links += len(counted)
         gold_links += len(truth)
     if not gold_links:
-        raise ValueError("the gold alignments hold no link at all")
+        raise ValueError("the gold alignments contain no links")
     return AlignmentScore(
         error_rate=1 - 2 * matches / (predicted_links + gold_links),
         precision=matches / predicted_links if predicted_links else 0.0,
@@ -247,17 +262,20 @@ def alignment_error_rate(predicted: Sequence[Links], gold: Sequence[Links]) -> A
 
 
 def chance_alignment_error(gold: Sequence[Links], source_lengths: Sequence[int]) -> float:
-    """Expected error rate when every target word links to a source word drawn at random."""
+    """Expected error rate (0 to 1) if every target word links to a random source word.
+
+    The source word is drawn uniformly, so each gold link is found with probability 1 / length.
+    """
     if len(source_lengths) != len(gold):
         raise ValueError(f"{len(source_lengths)} source lengths for {len(gold)} gold alignments")
     if not any(gold):
-        raise ValueError("the gold alignments hold no link at all")
+        raise ValueError("the gold alignments contain no links")
     matches = predicted = links = 0.0
     for truth, length in zip(gold, source_lengths, strict=True):
         aligned = {t for _, t in truth}
         predicted += len(aligned)
         links += len(set(truth))
-        matches += len(set(truth)) / length  # each gold link is hit with probability 1/length
+        matches += len(set(truth)) / length
     return 1 - 2 * matches / (predicted + links)
 
 
@@ -265,12 +283,14 @@ def chance_alignment_error(gold: Sequence[Links], source_lengths: Sequence[int])
 
 
 def score_by_bucket(
-    lengths: Sequence[int], buckets: Sequence[tuple[int, int]], score
-) -> list[tuple[float, float, int]]:
+    lengths: Sequence[int],
+    buckets: Sequence[tuple[int, int]],
+    score: Callable[[list[int]], Score],
+) -> list[tuple[float, Score, int]]:
     """Score of each bucket of lengths: (mean length, score, number of examples).
 
-    ``buckets`` are (shortest, longest), both included; ``score(indices)`` gets the indices of the
-    examples in a bucket. Empty buckets are left out.
+    ``buckets`` are (shortest, longest), both included; ``score(indices)`` is called with the
+    indices of the examples in a bucket. Empty buckets are left out.
     """
     found = []
     for shortest, longest in buckets:
@@ -286,7 +306,7 @@ def score_by_bucket(
 
 @dataclass(frozen=True)
 class WordErrors:
-    """What it takes to turn the references into the outputs, counted over all texts together."""
+    """The edits that turn the references into the outputs, counted over all texts together."""
 
     substitutions: int
     deletions: int
@@ -299,9 +319,12 @@ class WordErrors:
 
     @property
     def rate(self) -> float:
-        """Errors for each hundred words of the references; above 100 when much was invented."""
+        """Errors per 100 words of the references; many insertions can raise it above 100.
+
+        Raises ValueError if the references contain no words.
+        """
         if not self.words:
-            raise ValueError("the references hold no word at all: an error rate has no meaning")
+            raise ValueError("the references contain no words, so there is no error rate")
         return 100 * self.errors / self.words
 
 
@@ -311,10 +334,10 @@ def word_errors(
     lowercase: bool = False,
     letters: bool = False,
 ) -> WordErrors:
-    """Substituted, deleted and inserted words by the shortest edit of each pair (jiwer).
+    """Substituted, deleted and inserted words in the shortest edit of each pair (jiwer).
 
-    ``letters`` counts characters instead, spaces between words included. White space is folded. A
-    text may be empty: every word of the output is then an insertion.
+    ``letters`` counts characters instead, including the spaces between words. Runs of white space
+    count as one space. A reference may be empty: every word of its output is then an insertion.
     """
     import jiwer
 
@@ -335,7 +358,7 @@ def word_errors(
             found.insertions,
             found.substitutions + found.deletions + found.hits,
         )
-    for output, reference in pairs:  # jiwer leaves the empty references to us
+    for output, reference in pairs:  # jiwer does not accept empty references
         if not reference:
             total[2] += len(output if letters else output.split())
     return WordErrors(*total.tolist())
@@ -344,14 +367,15 @@ def word_errors(
 def wer(outputs: Sequence[str], references: Sequence[str], lowercase: bool = False) -> TextScore:
     """Word error rate in per cent: all errors divided by all words of the references.
 
-    Not the mean of the rates of single texts, in which a short text would count as much as a long.
+    This is not the mean of the texts' rates, in which a short text would count as much as a long
+    one.
     """
     found = word_errors(outputs, references, lowercase)
     return TextScore(found.rate, "word errors per 100 reference words, jiwer, " + _case(lowercase))
 
 
 def cer(outputs: Sequence[str], references: Sequence[str], lowercase: bool = False) -> TextScore:
-    """Character error rate in per cent: `wer` for letters and the spaces between words."""
+    """Character error rate in per cent: `wer` of characters, including spaces between words."""
     found = word_errors(outputs, references, lowercase, letters=True)
     return TextScore(found.rate, "letter errors per 100 reference letters, " + _case(lowercase))
 
@@ -367,57 +391,79 @@ def bootstrap_interval(
     resamples: int = 2000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Interval for Σ errors / Σ totals in per cent: texts drawn again with replacement.
+    """Percentile bootstrap interval for Σ errors / Σ totals, in per cent.
 
-    The percentile bootstrap (Efron 1979; Bisani and Ney 2004 for word error rates): errors and
-    words of one text stay together, as errors in one text come in company.
+    Texts are drawn with replacement, ``resamples`` times (Efron 1979; Bisani and Ney 2004 for word
+    error rates). The errors and words of one text stay together, because the errors in a text are
+    not independent. The interval covers the share ``level`` of the resampled rates.
+
+    Raises ValueError for fewer than two texts, for sizes that differ and for no words at all.
     """
-    errors, totals = np.asarray(errors, dtype=float), np.asarray(totals, dtype=float)
-    if errors.shape != totals.shape or errors.ndim != 1 or not totals.sum():
+    from scipy.stats import bootstrap
+
+    wrong, words = np.asarray(errors, dtype=float), np.asarray(totals, dtype=float)
+    if wrong.shape != words.shape or wrong.ndim != 1 or len(wrong) < 2 or not words.sum():
         raise ValueError(
-            f"one number of errors and one of words for each text, got {errors.shape} and "
-            f"{totals.shape} with {totals.sum():g} words"
+            "an interval needs errors and words for each text, and at least 2 texts; got "
+            f"shapes {wrong.shape} and {words.shape} with {words.sum():g} words"
         )
-    drawn = np.random.default_rng(seed).integers(len(errors), size=(resamples, len(errors)))
-    rates = 100 * errors[drawn].sum(axis=1) / np.maximum(totals[drawn].sum(axis=1), 1)
-    low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+
+    def rate(wrong: np.ndarray, words: np.ndarray, axis: int) -> np.ndarray:
+        return 100 * wrong.sum(axis=axis) / np.maximum(words.sum(axis=axis), 1)
+
+    found = bootstrap(
+        (wrong, words),
+        rate,
+        n_resamples=resamples,
+        confidence_level=level,
+        method="percentile",
+        paired=True,
+        vectorized=True,
+        rng=seed,
+    ).confidence_interval
+    return float(found.low), float(found.high)
 
 
-def attention_times(weights, times) -> np.ndarray:
-    """When each output was heard: the time of the largest weight of each row, (Tt,).
+def attention_times(weights: ArrayLike, times: ArrayLike) -> np.ndarray:
+    """When each output was heard: the time of the largest weight of each row, (outputs,).
 
     ``weights`` (outputs, positions), ``times`` (positions,) in any unit.
     """
-    matrix, times = np.asarray(weights, dtype=float), np.asarray(times, dtype=float)
-    if matrix.ndim != 2 or times.shape != (matrix.shape[1],):
+    matrix, moments = np.asarray(weights, dtype=float), np.asarray(times, dtype=float)
+    if matrix.ndim != 2 or moments.shape != (matrix.shape[1],):
         raise ValueError(
-            f"attention {matrix.shape} needs a time for each of its positions, got {times.shape}"
+            f"attention of shape {matrix.shape} (outputs, positions) needs a time for each "
+            f"position; got times of shape {moments.shape}"
         )
-    return times[matrix.argmax(axis=1)]
+    return moments[matrix.argmax(axis=1)]
 
 
 def time_errors(found: Sequence[float], words: Sequence[tuple[float, float]]) -> np.ndarray:
-    """Milliseconds from where attention peaked to the middle of each word, (words,).
+    """Milliseconds between the peak of attention and the middle of each word, (words,).
 
-    ``found`` seconds, one for each word; ``words`` their true (start, end) in seconds.
+    ``found`` (words,) times in seconds; ``words`` the true (start, end) of each, in seconds.
     """
-    found, words = np.asarray(found, dtype=float), np.asarray(words, dtype=float).reshape(-1, 2)
-    if found.shape != (len(words),):
-        raise ValueError(f"{found.shape} times for {len(words)} words; is the end mark still in?")
-    return 1000 * np.abs(found - words.mean(axis=1))
+    peaks, ends = np.asarray(found, dtype=float), np.asarray(words, dtype=float).reshape(-1, 2)
+    if peaks.shape != (len(ends),):
+        raise ValueError(
+            f"times of shape {peaks.shape} for {len(ends)} words; is the end mark still in?"
+        )
+    return 1000 * np.abs(peaks - ends.mean(axis=1))
 
 
-def monotonicity(weights: Sequence) -> float:
-    """Share of steps that do not go back: a row peaks where the row before did, or behind.
+def monotonicity(weights: Sequence[ArrayLike]) -> float:
+    """Share (0 to 1) of steps that do not go back.
 
-    ``weights`` is a list of matrices (outputs, positions); 1.0 when there is no step at all.
+    A step leads from one row of a matrix to the next; it goes back if the next row has its largest
+    weight further left. ``weights`` are matrices (outputs, positions); 1.0 if there are no steps.
     """
     forward = steps = 0
     for matrix in weights:
         matrix = np.asarray(matrix, dtype=float)
         if matrix.ndim != 2:
-            raise ValueError(f"attention must be a matrix (outputs, positions), got {matrix.shape}")
+            raise ValueError(
+                f"attention must be a matrix (outputs, positions), got shape {matrix.shape}"
+            )
         moves = np.diff(matrix.argmax(axis=1)) if len(matrix) else np.zeros(0)
         forward, steps = forward + int((moves >= 0).sum()), steps + len(moves)
     return forward / steps if steps else 1.0

@@ -1,4 +1,4 @@
-"""Translation scores and alignment error rate."""
+"""Translation scores, alignment error rate, intervals and word times."""
 
 import random
 
@@ -8,14 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils.metrics import (
+    WordErrors,
+    accuracy,
     alignment_error_rate,
     alignment_from_attention,
+    attention_times,
     bleu,
+    bootstrap_interval,
+    cer,
     chance_alignment_error,
     chrf,
     diagonal_alignment,
     exact_match,
+    monotonicity,
     score_by_bucket,
+    time_errors,
+    wer,
+    word_errors,
     words_from_pieces,
 )
 from tools.tiny import quick
@@ -129,9 +138,9 @@ def test_words_from_pieces_of_an_empty_output():
 
 
 def test_words_from_pieces_errors():
-    with pytest.raises(ValueError, match=r"\(3, 2\).* but 3 source pieces .*end mark"):
+    with pytest.raises(ValueError, match=r"\(3, 2\).* for 3 source pieces.*end mark"):
         words_from_pieces(np.zeros((3, 2)), source_words=[0, 1, 2])
-    with pytest.raises(ValueError, match=r"\(3, 2\).* but 2 target pieces .*end mark"):
+    with pytest.raises(ValueError, match=r"\(3, 2\).* for 2 target pieces.*end mark"):
         words_from_pieces(np.zeros((3, 2)), target_words=[0, 1])
     with pytest.raises(ValueError, match=r"matrix .*\(4,\)"):
         words_from_pieces(np.zeros(4))
@@ -166,7 +175,7 @@ def test_error_rate_by_its_definition(sentences):
     gold = [links for _, links in sentences]
     predicted = [{(s, t) for t, s in enumerate(choices)} for choices, _ in sentences]
     if not any(gold):
-        with pytest.raises(ValueError, match="no link at all"):
+        with pytest.raises(ValueError, match="contain no links"):
             alignment_error_rate(predicted, gold)
         return
     right = counted = total = 0
@@ -192,7 +201,7 @@ def test_error_rate_ends():
     assert alignment_error_rate(more, gold).error_rate == 0
     # "du" for "of the": one link of two at most, so a little error is left even at the best.
     assert alignment_error_rate([{(0, 0)}], [{(0, 0), (1, 0)}]).error_rate == pytest.approx(1 / 3)
-    with pytest.raises(ValueError, match="1 predicted alignments for 2 gold ones"):
+    with pytest.raises(ValueError, match="1 predicted alignments for 2 gold alignments"):
         alignment_error_rate([set()], gold)
 
 
@@ -211,7 +220,7 @@ def test_chance_is_what_random_links_get():
         for _ in range(4000)
     ]
     assert chance_alignment_error(gold, lengths) == pytest.approx(np.mean(rates), abs=0.012)
-    with pytest.raises(ValueError, match="no link at all"):
+    with pytest.raises(ValueError, match="contain no links"):
         chance_alignment_error([set()], [3])
     with pytest.raises(ValueError, match="2 source lengths for 3 gold"):
         chance_alignment_error(gold, lengths[:2])
@@ -248,3 +257,118 @@ def test_score_by_bucket():
     found = score_by_bucket(lengths, [(1, 4), (5, 9), (10, 19), (20, 30)], score)
     assert found == [(3.5, 20.0, 2), (7.0, 20.0, 2), (20.0, 10.0, 1)]  # the empty one is left out
     assert asked == [[0, 2], [1, 3], [4]]
+
+
+def test_buckets_include_both_ends():
+    found = score_by_bucket([3, 5, 6, 8, 2, 9], [(3, 5), (6, 8)], lambda indices: tuple(indices))
+    assert found == [(4.0, (0, 1), 2), (7.0, (2, 3), 2)]
+
+
+# --- labels and words -------------------------------------------------------------------------
+
+
+def test_accuracy():
+    score = accuracy(["good", "bad", "Good"], ["good", "good", "good"])
+    assert (score.score, score.signature) == (1 / 3, "share of right labels")
+    assert accuracy(["good", "bad", "Good"], ["good"] * 3, lowercase=True).score == 2 / 3
+
+
+def test_exact_match_is_case_sensitive_unless_folded():
+    assert exact_match(["A b"], [["c", "a B"]]).score == 0
+    found = exact_match(["A b"], [["c", "a B"]], lowercase=True)
+    assert (found.score, found.signature) == (1, "share of outputs equal to a reference")
+
+
+def test_error_rates_say_what_was_counted():
+    words, letters = wer(["a C"], ["a b"]), cer(["a C"], ["a b"], lowercase=True)
+    assert words.signature == "word errors per 100 reference words, jiwer, cased"
+    assert letters.signature == "letter errors per 100 reference letters, lowercased"
+    assert (words.score, letters.score) == (50, pytest.approx(100 / 3))
+
+
+def test_errors_add_up():
+    found = WordErrors(substitutions=1, deletions=2, insertions=4, words=20)
+    assert (found.errors, found.rate) == (7, 35)
+
+
+def test_letters_of_an_output_without_a_reference_are_insertions():
+    found = word_errors(["ab c", "x"], ["", "xyz"], letters=True)
+    assert (found.substitutions, found.deletions, found.insertions, found.words) == (0, 2, 4, 3)
+
+
+# --- intervals --------------------------------------------------------------------------------
+
+
+def test_errors_and_words_of_a_text_stay_together():
+    """Every text has the same rate, so every resample has it too, unless the pairs are torn."""
+    words = [1, 2, 3, 40]
+    low, high = bootstrap_interval([w / 4 for w in words], words)
+    assert (low, high) == (pytest.approx(25), pytest.approx(25))
+
+
+def test_an_interval_is_of_the_ratio_of_sums():
+    # Of two texts, resamples are both the first (1/4), both the second (1/4), or one of each (1/2).
+    errors, words = [1, 0], [2, 8]
+    assert bootstrap_interval(errors, words) == (0, 50)
+    assert bootstrap_interval(errors, words, level=0.2) == (10, 10)  # not the mean of 50 and 0
+
+
+def by_definition(errors, words, level, resamples, seed):
+    """The percentile bootstrap, text by text."""
+    generator, rates = np.random.default_rng(seed), []
+    for drawn in generator.integers(len(errors), size=(resamples, len(errors))):
+        rates.append(100 * sum(errors[i] for i in drawn) / sum(words[i] for i in drawn))
+    return np.quantile(rates, (1 - level) / 2), np.quantile(rates, (1 + level) / 2)
+
+
+def test_an_interval_by_its_definition():
+    errors, words = [0, 2, 1, 0, 3, 0, 1], [4, 5, 3, 6, 4, 2, 5]
+    for level, resamples, seed in ((0.95, 300, 0), (0.8, 500, 3)):
+        expected = by_definition(errors, words, level, resamples, seed)
+        assert bootstrap_interval(errors, words, level, resamples, seed) == pytest.approx(expected)
+    expected = by_definition(errors, words, 0.95, 2000, 0)
+    assert bootstrap_interval(errors, words) == pytest.approx(expected)
+
+
+def test_resamples_without_words_have_no_errors():
+    assert bootstrap_interval([0, 1], [0, 1]) == (0, 100)
+
+
+@pytest.mark.parametrize(
+    "errors,words",
+    [([1], [1, 2]), ([1], [4]), ([[1, 0], [0, 1]], [[2, 3], [1, 4]]), ([0, 0], [0, 0])],
+)
+def test_no_interval(errors, words):
+    with pytest.raises(ValueError, match="at least 2 texts; got shapes"):
+        bootstrap_interval(errors, words)
+
+
+# --- word times -------------------------------------------------------------------------------
+
+
+def test_time_errors_are_milliseconds_to_the_middle():
+    words = [(0.0, 0.1), (0.1, 0.2), (0.2, 0.4)]
+    np.testing.assert_allclose(time_errors([0.04, 0.12, 0.0], words), [10, 30, 300])
+    assert time_errors([], []).shape == (0,)
+    with pytest.raises(ValueError, match=r"shape \(3,\) for 2 words; .*end mark"):
+        time_errors([0.1, 0.2, 0.3], words[:2])
+
+
+def test_attention_times_are_those_of_the_peaks():
+    weights = [[0.1, 0.8, 0.1, 0.0], [0.0, 0.1, 0.2, 0.7], [0.6, 0.2, 0.1, 0.1]]
+    assert attention_times(weights, [0.5, 1.5, 2.5, 4.0]).tolist() == [1.5, 4.0, 0.5]
+    for wrong, times in ((weights, [0.5, 1.5, 2.5]), (weights[0], [0.5, 1.5, 2.5, 4.0])):
+        with pytest.raises(ValueError, match="needs a time for each position"):
+            attention_times(wrong, times)
+
+
+def peaks(*places):
+    return np.eye(6)[list(places)]
+
+
+def test_monotonicity_counts_steps_over_all_matrices():
+    assert monotonicity([peaks(0, 2, 2, 1), peaks(5, 4)]) == pytest.approx(2 / 4)
+    assert monotonicity([peaks(3, 3)]) == 1 and monotonicity([peaks(3, 2)]) == 0
+    assert monotonicity([np.zeros((0, 4)), peaks(2)]) == monotonicity([]) == 1
+    with pytest.raises(ValueError, match=r"matrix .* got shape \(6,\)"):
+        monotonicity([np.zeros(6)])

@@ -67,9 +67,11 @@ def test_auprc_sees_the_order_alone(data, count):
 
 @pytest.mark.parametrize("measure", [token_agreement, token_auprc])
 def test_sizes_that_do_not_fit(measure):
-    with pytest.raises(ValueError, match="2 texts with scores, 1 with rationales"):
+    with pytest.raises(ValueError, match="scores of 2 texts, but rationales of 1"):
         measure([[1], [1]], [[1]])
-    with pytest.raises(ValueError, match="text 0: scores of shape .3,., a rationale of shape .2,."):
+    with pytest.raises(
+        ValueError, match="text 0: scores of shape .3,., but a rationale of shape .2,."
+    ):
         measure([[1, 2, 3]], [[1, 0]])
 
 

@@ -1,20 +1,22 @@
-"""Pointing: does a word of a caption look at what it names?"""
+"""Pointing: does a word of a caption attend to what it names?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from course_utils.datasets.generated.scenes import Caption, Scene
+
 __all__ = ["Pointing", "cover", "pointing", "word_masks"]
 
 
 @dataclass(frozen=True)
 class Pointing:
-    """How well the attention of words falls on the things that they name; all shares 0 to 1.
+    """How much of the words' attention falls on the things they name; shares from 0 to 1.
 
     hits, mass  pointing game and attention mass, see `pointing`
-    chance      of both, for weights that ignore the picture
-    words       how many words were counted
+    chance      expected value of both for weights that ignore the picture
+    words       number of words counted
     """
 
     hits: float
@@ -24,10 +26,15 @@ class Pointing:
 
 
 def cover(mask: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """(rows · columns,) share of each place of a grid that a mask (height, width) covers."""
+    """Share of each place of a grid that a mask (height, width) covers, (rows · columns,).
+
+    Raises ValueError if height or width is not a multiple of the grid's.
+    """
     height, width = mask.shape
     if height % rows or width % columns:
-        raise ValueError(f"a mask of {height} × {width} pixels has no {rows} × {columns} places")
+        raise ValueError(
+            f"a mask of {height} × {width} pixels cannot be cut into {rows} × {columns} places"
+        )
     cells = mask.reshape(rows, height // rows, columns, width // columns)
     return cells.mean(axis=(1, 3)).reshape(-1)
 
@@ -35,23 +42,28 @@ def cover(mask: np.ndarray, rows: int, columns: int) -> np.ndarray:
 def pointing(
     weights: Sequence[np.ndarray], masks: Sequence[Sequence[np.ndarray | None]]
 ) -> Pointing:
-    """Attention (words, places) of captions against masks of their words; None names nothing.
+    """Attention (words, places) of captions against the masks of their words.
 
-    A place belongs to a thing when at least one pixel of the thing lies in it.
+    The mask of a word is the pixels (height, width) that it names, or None if it names nothing. A
+    place belongs to a thing if at least one pixel of the thing lies in it. Words that name nothing
+    are not counted.
 
     hits  share of words whose largest weight lies on a place of what they name: the pointing game
           (Zhang et al. 2016, section 4.1)
-    mass  mean weight on all places of what they name together
+    mass  mean of the total weight on the places of what a word names
 
-    By chance a word hits with the share of places that belong to its thing; evenly spread weights
-    have the same mass there.
+    The probability that a random place hits is the share of places that belong to the thing; evenly
+    spread weights have the same mass there.
+
+    Raises ValueError if rows and words differ, if the places do not form a square, or if no word
+    names anything.
     """
     hits, mass, chance = [], [], []
     for matrix, named in zip(weights, masks, strict=True):
         if len(matrix) != len(named):
             raise ValueError(
-                f"{len(matrix)} rows of attention for {len(named)} words; is the row of the end "
-                "mark still in?"
+                f"{len(matrix)} rows of attention for {len(named)} words; does the attention still "
+                "contain the row of the end mark?"
             )
         for row, mask in zip(matrix, named, strict=True):
             if mask is None:
@@ -64,10 +76,10 @@ def pointing(
             mass.append(float(row[holds].sum()))
             chance.append(float(holds.mean()))
     if not hits:
-        raise ValueError("no word names anything, so nothing can be pointed at")
+        raise ValueError("no word names anything, so there is nothing to score")
     return Pointing(*(float(np.mean(x)) for x in (hits, mass, chance)), len(hits))
 
 
-def word_masks(scene, caption) -> list[np.ndarray | None]:
-    """For each word of a scene's caption the pixels it names, None where it names nothing."""
+def word_masks(scene: Scene, caption: Caption) -> list[np.ndarray | None]:
+    """The pixels (height, width) that each word of a scene's caption names, or None."""
     return [scene.mask(names) if names else None for names in caption.names]

@@ -1,7 +1,9 @@
-"""Studies of captioning: on scenes, whose right words and masks are known, and on photos."""
+"""Studies of captioning: on scenes, whose true captions and masks are known, and on photos."""
 
+from collections.abc import Callable, Iterable
 from functools import partial
 
+from course_utils.datasets.generated.scenes import COLOURS, SIZES, TEXTURES, Scene, scenes
 from course_utils.metrics import bleu, exact_match, score_by_bucket
 from course_utils.tasks.captioning import recipes
 from course_utils.tasks.captioning.captioner import Captioner
@@ -12,13 +14,11 @@ from course_utils.tasks.study import Study, Variant
 __all__ = ["STUDIES", "measure_photos", "measure_scenes", "pointing_by_kind"]
 
 
-def pointing_by_kind(captioner: Captioner, found) -> dict[str, dict]:
+def pointing_by_kind(captioner: Captioner, found: list[Scene]) -> dict[str, dict]:
     """Pointing of a captioner on one caption of each scene, for all words and for kinds of words.
 
     The decoder reads the given caption (teacher forcing).
     """
-    from course_utils.datasets.generated.scenes import COLOURS, SIZES, TEXTURES
-
     chosen = [scene.some_captions(1)[0] for scene in found]
     weights = captioner.attention_of(
         [(scene.image, caption.text) for scene, caption in zip(found, chosen, strict=True)]
@@ -32,7 +32,7 @@ def pointing_by_kind(captioner: Captioner, found) -> dict[str, dict]:
     }
     known = set().union(*kinds.values())
 
-    def of(keep) -> dict:
+    def of(keep: Callable[[str], bool]) -> dict:
         kept = [
             [mask if mask is not None and keep(word) else None for word, mask in pairs]
             for pairs in (
@@ -51,16 +51,14 @@ def pointing_by_kind(captioner: Captioner, found) -> dict[str, dict]:
 
 
 def measure_scenes(captioner: Captioner) -> dict:
-    """Exact captions on the test scenes, greedy, by number of things; pointing."""
-    from course_utils.datasets.generated.scenes import scenes
-
+    """Exact match of greedy captions of the test scenes, also by number of things; pointing."""
     found = scenes("test")
     images = [scene.image for scene in found]
     truth = [[caption.text for caption in scene.captions] for scene in found]
     outputs = captioner.predict(images)
     counts = [len(scene.things) for scene in found]
 
-    def exact(indices) -> float:
+    def exact(indices: Iterable[int]) -> float:
         score = exact_match([outputs[i] for i in indices], [truth[i] for i in indices]).score
         return round(score, 4)
 
@@ -77,7 +75,7 @@ def measure_scenes(captioner: Captioner) -> dict:
 
 
 def measure_photos(captioner: Captioner) -> dict:
-    """BLEU-4 on the validation photos, greedy and with a beam of 3: no study sees the test set."""
+    """BLEU on the validation photos, greedy and with a beam of 3. No study uses the test set."""
     pairs = flickr8k_pairs("valid", progress=False)
     features, truth = [x for x, _ in pairs], [texts for _, texts in pairs]
     return {

@@ -1,10 +1,13 @@
-"""Studies of classification: generated reviews with known reasons, films, people's marks."""
+"""Studies of classification: generated reviews with known reasons, and real film reviews."""
 
 from functools import cache
 
 import numpy as np
 
+from course_utils.datasets.generated.reviews import reviews
+from course_utils.datasets.public.eraser_movies import MarkedReview, eraser_movies
 from course_utils.metrics import accuracy
+from course_utils.tasks.base import Pair, Predictor
 from course_utils.tasks.classification import recipes
 from course_utils.tasks.classification.baselines import MajorityBaseline, MeanOfTwo, TfidfBaseline
 from course_utils.tasks.classification.classifier import Classifier
@@ -19,11 +22,18 @@ from course_utils.tasks.classification.rationales import (
 )
 from course_utils.tasks.study import Study, Variant
 
-__all__ = ["STUDIES"]
+__all__ = [
+    "STUDIES",
+    "measure_eraser",
+    "measure_imdb",
+    "measure_long",
+    "measure_questions",
+    "measure_short",
+]
 
 
-def _accuracy(writer, pairs) -> float:
-    outputs = writer.predict([text for text, _ in pairs])
+def _accuracy(predictor: Predictor, pairs: list[Pair]) -> float:
+    outputs = predictor.predict([text for text, _ in pairs])
     return round(accuracy(outputs, [label for _, label in pairs]).score, 4)
 
 
@@ -40,71 +50,66 @@ def _agreement(classifier: Classifier, texts: list[str], rationales: list) -> di
     }
 
 
-def measure_short(writer) -> dict:
+def measure_short(predictor: Predictor) -> dict:
     """Test accuracy on generated reviews, and agreement with their rationales."""
-    from course_utils.datasets.generated.reviews import reviews
-
     test = reviews("test")
-    measured = {"accuracy": _accuracy(writer, [(r.text, r.label) for r in test])}
-    if isinstance(writer, Classifier):
-        measured |= _agreement(writer, [r.text for r in test], [r.rationale for r in test])
+    measured = {"accuracy": _accuracy(predictor, [(r.text, r.label) for r in test])}
+    if isinstance(predictor, Classifier):
+        measured |= _agreement(predictor, [r.text for r in test], [r.rationale for r in test])
     return measured
 
 
-def measure_questions(writer) -> dict:
-    """Test accuracy of answers, and agreement with the words about the aspect that is asked for."""
-    from course_utils.datasets.generated.reviews import reviews
-
+def measure_questions(predictor: Predictor) -> dict:
+    """Test accuracy of the answers, and agreement with the words about the aspect in question."""
     test = reviews("test", "mixed")
-    measured = {"accuracy": _accuracy(writer, generated_pairs("test", "mixed"))}
-    if isinstance(writer, Classifier):
+    measured = {"accuracy": _accuracy(predictor, generated_pairs("test", "mixed"))}
+    if isinstance(predictor, Classifier):
         texts, marks = [], []
         for review in test:
             for aspect, (_, places) in review.opinions.items():
                 texts.append(f"{aspect} {review.text}")
                 marks.append([False] + [i in places for i in range(len(review.words))])
-        measured |= _agreement(writer, texts, marks)
+        measured |= _agreement(predictor, texts, marks)
     return measured
 
 
-def measure_long(writer) -> dict:
-    """Test accuracy on long reviews, agreement word by word, and share on deciding sentences."""
-    from course_utils.datasets.generated.reviews import reviews
-
+def measure_long(classifier: Classifier) -> dict:
+    """Test accuracy on long reviews, agreement of words, and attention to deciding sentences."""
     test = reviews("test", "long")
     texts, marks = [r.text for r in test], [r.rationale for r in test]
     shares, chance = [], []
-    for review, weights in zip(test, word_weights(writer, texts), strict=True):
+    for review, weights in zip(test, word_weights(classifier, texts), strict=True):
         deciding = {s for s, mark in zip(review.sentences, review.rationale, strict=True) if mark}
         inside = np.array([s in deciding for s in review.sentences])
         shares.append(weights[inside].sum())
         chance.append(inside.mean())
     return {
-        "accuracy": _accuracy(writer, list(zip(texts, [r.label for r in test], strict=True))),
+        "accuracy": _accuracy(classifier, [(r.text, r.label) for r in test]),
         "on_deciding_sentences": round(float(np.mean(shares)), 4),
         "on_deciding_sentences_chance": round(float(np.mean(chance)), 4),
-        **_agreement(writer, texts, marks),
+        **_agreement(classifier, texts, marks),
     }
 
 
-def measure_imdb(writer) -> dict:
+def measure_imdb(predictor: Predictor) -> dict:
     """Accuracy on all 25,000 test reviews."""
-    return {"accuracy": _accuracy(writer, imdb_test())}
+    return {"accuracy": _accuracy(predictor, imdb_test())}
 
 
 @cache
-def _marked(split: str):
-    from course_utils.datasets.public.eraser_movies import eraser_movies
-
+def _marked(split: str) -> list[MarkedReview]:
     return eraser_movies(split)
 
 
 def measure_eraser(classifier: Classifier) -> dict:
-    """Test accuracy and token AUPRC against people's marks, beside random, frequency, gradient."""
+    """Test accuracy, and token AUPRC of attention against people's marks.
+
+    For comparison, words are also ranked by gradient, by frequency and at random.
+    """
     test = _marked("test")
     texts, marks = [r.text for r in test], [r.rationale for r in test]
     words = [r.words for r in test]
-    lots = [token_auprc(random_scores(map(len, words), seed), marks) for seed in range(5)]
+    random = [token_auprc(random_scores(map(len, words), seed), marks) for seed in range(5)]
     return {
         "accuracy": _accuracy(classifier, [(r.text, r.label) for r in test]),
         "auprc_attention": round(token_auprc(word_weights(classifier, texts), marks), 4),
@@ -112,7 +117,7 @@ def measure_eraser(classifier: Classifier) -> dict:
         "auprc_frequency": round(
             token_auprc(frequency_scores(words, [r.words for r in _marked("train")]), marks), 4
         ),
-        "auprc_random": round(float(np.mean(lots)), 4),
+        "auprc_random": round(float(np.mean(random)), 4),
         "marked": round(float(np.mean([np.mean(m) for m in marks])), 4),
     }
 
@@ -129,10 +134,11 @@ BAG = {"kind": "bag"}
 ASKED = recipes.QUESTIONS.settings.steps
 LONG = recipes.LONG.settings.steps
 FILMS = recipes.IMDB.settings.steps
-# Who has no pairs or no LSTM gets wider vectors instead: as many parameters within one per cent.
+# Models without pairs or without an LSTM get wider vectors instead, so that all have the same
+# number of parameters within one per cent.
 WORDS = {"pairs": None, "embed_dim": 200}
 WIDE = WORDS | {"embed_dim": 218, "hidden_dim": 0}
-# As many parameters as the hierarchical model has with its two recurrences.
+# The same number of parameters as the hierarchical model with its two recurrences.
 FLAT = {"kind": "attention", "sentence_end": None, "hidden_dim": 70}
 
 STUDIES = (

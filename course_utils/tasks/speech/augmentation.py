@@ -1,4 +1,4 @@
-"""Augmentation: training sounds varied in speed, pitch, noise and masks."""
+"""Augmentation: variations of training sounds in speed, pitch, noise, level and masks."""
 
 from dataclasses import dataclass
 
@@ -6,29 +6,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_utils.audio import SILENCE, FrontEnd
+from course_utils.audio import FrontEnd
 
-__all__ = ["Augmentation", "change_speed"]
+__all__ = ["Augmentation", "add_noise", "change_speed"]
 
 
 def change_speed(samples: Tensor, factor: float) -> Tensor:
-    """Play a sound ``factor`` times as fast, pitch included, (⌊N/factor⌋,), as a tape would."""
+    """Play a sound (N,) ``factor`` times as fast, (⌊N/factor⌋,). Like a tape, it changes pitch."""
     length = max(1, int(len(samples) / factor))
     return F.interpolate(samples[None, None], size=length, mode="linear", align_corners=False)[0, 0]
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training sounds are varied, each time anew, to stand for voices and rooms unheard.
+    """How training sounds are varied, differently each time, to imitate unheard voices and rooms.
 
-    speed       share by which a sound may play faster or slower, pitch included (Ko et al. 2015)
-    pitch       share by which the spectrum may move up or down while the tempo stays
-    noise       share of sounds that get noise, 5 to 40 dB below the sound
-    edges       most seconds of silence before and behind the sound
-    tilt        nats by which the highest bands may get louder or softer than the lowest
-    bands       most bands that a mask of SpecAugment hides, two masks (Park et al. 2019)
-    moments     most frames that a mask hides, two masks, never more than a fifth of the sound
-    untouched   share of sounds that stay as they are; a training on varied ones alone starts slowly
+    speed       largest change of speed, which also changes the pitch, as a share (Ko et al. 2015)
+    pitch       largest shift of the spectrum up or down at the same tempo, as a share
+    noise       share of sounds to which noise is added, 5 to 40 dB below the sound
+    edges       longest silence added before and after the sound, in seconds
+    tilt        largest gain of the highest band, in nats; the lowest loses as much
+    bands       most bands hidden by each of SpecAugment's two masks (Park et al. 2019)
+    moments     most frames hidden by each of two masks, at most a fifth of the sound
+    untouched   share of sounds that are not varied; without any, training starts slowly
     """
 
     speed: float = 0.0
@@ -41,7 +41,7 @@ class Augmentation:
     untouched: float = 0.0
 
     def frames(self, samples: Tensor, front_end: FrontEnd) -> Tensor:
-        """Frames (T, mels) of a varied sound. Draws from PyTorch's random numbers."""
+        """Frames (T, mels) of a varied sound (N,), with PyTorch's global random numbers."""
         if self.untouched and torch.rand(()) < self.untouched:
             return front_end.log_mel(samples)
         speed, pitch, noise, tilt = (2 * torch.rand(4) - 1).tolist()  # each -1 to 1
@@ -50,8 +50,8 @@ class Augmentation:
         if abs(factor - 1) > 1e-3:
             samples = change_speed(samples, factor)
         if self.edges:
-            before, behind = (torch.rand(2) * self.edges * front_end.sample_rate).long().tolist()
-            samples = F.pad(samples, (before, behind))
+            before, after = (torch.rand(2) * self.edges * front_end.sample_rate).long().tolist()
+            samples = F.pad(samples, (before, after))
         if self.noise and torch.rand(()) < self.noise:
             samples = add_noise(samples, decibels=22.5 + 17.5 * noise)
         frames = front_end.log_mel(samples, pitch)
@@ -61,7 +61,7 @@ class Augmentation:
         return self.mask(frames)
 
     def mask(self, frames: Tensor) -> Tensor:
-        """SpecAugment's masks (Park et al. 2019, section 2) over frames (T, mels): silence."""
+        """Frames (T, mels) with SpecAugment's masks of silence (Park et al. 2019, section 2)."""
         from torchaudio.functional import mask_along_axis
 
         for axis, largest, share in ((2, self.bands, 1.0), (1, self.moments, 0.2)):
@@ -71,9 +71,13 @@ class Augmentation:
 
 
 def add_noise(samples: Tensor, decibels: float) -> Tensor:
-    """White or reddish noise, ``decibels`` below the sound."""
+    """A sound (N,) with white or reddish noise whose power is ``decibels`` below its own.
+
+    The ratio of the powers is exact, even for a very soft sound; a sound of zeros stays as it is.
+    """
+    from torchaudio import functional
+
     noise = torch.randn(len(samples))
-    if torch.rand(()) < 0.5 and len(samples) > 16:  # a running mean takes the hiss away
-        noise = F.avg_pool1d(noise[None, None], 5, 1, 2)[0, 0] * 5**0.5
-    level = samples.square().mean().sqrt().clamp(min=SILENCE)
-    return samples + noise * level * 10 ** (-decibels / 20)
+    if torch.rand(()) < 0.5 and len(samples) > 16:  # a running mean removes the hiss
+        noise = F.avg_pool1d(noise[None, None], 5, 1, 2)[0, 0]
+    return functional.add_noise(samples, noise, torch.tensor(decibels))

@@ -1,15 +1,19 @@
 """Studies of speech recognition.
 
-On generated commands, whose word times are known: attention with and without a sense of place,
-CTC, both together, and no attention at all; and how much the training sounds are varied. On
-recorded digits: a speaker whom the training has not heard.
+On generated commands, whose word times are known, they compare attention with and without
+location features, CTC, both together, and no attention; and how much the training sounds are
+varied. On recorded digits, they test with a speaker who is not in the training set.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from course_utils.datasets.generated.spoken_commands import RATE, spoken_commands
+from course_utils.datasets.public.spoken_digits import digit_strings
 from course_utils.metrics import (
     attention_times,
     bootstrap_interval,
@@ -19,22 +23,24 @@ from course_utils.metrics import (
 )
 from course_utils.tasks.speech import recipes
 from course_utils.tasks.speech.augmentation import Augmentation
-from course_utils.tasks.speech.data import MILD, command_data, digit_data
+from course_utils.tasks.speech.data import MILD, SpeechData, command_data, digit_data
 from course_utils.tasks.speech.recogniser import Recogniser
 from course_utils.tasks.study import Study, Variant
 
-__all__ = ["STUDIES", "inside", "measure_commands", "measure_speaker"]
+__all__ = ["STUDIES", "counted", "inside", "measure_commands", "measure_speaker", "timed"]
 
 
-def inside(found, words) -> float:
-    """Share of times that lie inside their word, (start, end) each."""
-    words = np.asarray(words, dtype=float).reshape(-1, 2)
-    found = np.asarray(found, dtype=float)
-    return float(((found >= words[:, 0]) & (found <= words[:, 1])).mean())
+def inside(found: ArrayLike, words: ArrayLike) -> float:
+    """Share of times (words,) that lie inside their word: ``words`` (words, 2) are starts and ends.
+
+    All are in the same unit; a time on the boundary is inside.
+    """
+    times, ends = np.asarray(found, dtype=float), np.asarray(words, dtype=float).reshape(-1, 2)
+    return float(((times >= ends[:, 0]) & (times <= ends[:, 1])).mean())
 
 
 def counted(outputs: list[str], references: list[str]) -> dict:
-    """Errors by kind, words and rate of some texts."""
+    """Word error rate in per cent, the errors by kind, and the number of reference words."""
     found = word_errors(outputs, references)
     return {
         "wer": round(found.rate, 2),
@@ -46,13 +52,12 @@ def counted(outputs: list[str], references: list[str]) -> dict:
 
 
 def measure_commands(recogniser: Recogniser) -> dict:
-    """Errors on short and long sounds of unseen voices, greedy and never cut; word times.
+    """Word errors on the "test" and "long" sounds of unheard voices, and errors of word times.
 
-    Times come from the teacher-forced attention on the "test" and the "long" sounds, those of CTC
-    from the sounds that it wrote down without a mistake.
+    The search is greedy and the sounds are not cut. Times are those of teacher-forced attention or,
+    for CTC, those of the sounds that it transcribed without an error. For comparison,
+    ``evenly_ms`` is the error of times that divide the "test" sounds evenly.
     """
-    from course_utils.datasets.generated.spoken_commands import spoken_commands
-
     model, vocabulary = recogniser.model, recogniser.vocabulary
     measured: dict = {"by": recogniser.by}
     for name in ("test", "long"):
@@ -75,15 +80,24 @@ def measure_commands(recogniser: Recogniser) -> dict:
                     times = [listener.position_times(m.shape[1]) for m in matrices]
                     measured[key] |= timed(matrices, times, [s.times for s in sounds])
     evenly = [
-        time_errors((np.arange(len(s.times)) + 0.5) * len(s) / 16_000 / len(s.times), s.times)
+        time_errors((np.arange(len(s.times)) + 0.5) * len(s) / RATE / len(s.times), s.times)
         for s in spoken_commands("test")
     ]
     measured["evenly_ms"] = round(float(np.concatenate(evenly).mean()), 1)
     return measured
 
 
-def timed(matrices: list, times: list, words: list) -> dict:
-    """How near the peaks of attention lie to their words."""
+def timed(
+    matrices: Sequence[np.ndarray],
+    times: Sequence[np.ndarray],
+    words: Sequence[Sequence[tuple[float, float]]],
+) -> dict:
+    """How close the peaks of attention are to their words.
+
+    For each sound: attention (words, positions), the times (positions,) and each word's true
+    (start, end), in seconds. ``ms`` and ``median_ms`` are the mean and median of `time_errors`,
+    ``inside`` and ``monotonicity`` are shares from 0 to 1.
+    """
     if not matrices:
         return {"sounds_timed": 0}
     found = [attention_times(m, t) for m, t in zip(matrices, times, strict=True)]
@@ -99,9 +113,7 @@ def timed(matrices: list, times: list, words: list) -> dict:
 
 
 def measure_speaker(recogniser: Recogniser, speaker: str) -> dict:
-    """Errors on 150 strings of one speaker, from the official test recordings."""
-    from course_utils.datasets.public.spoken_digits import digit_strings
-
+    """Word errors on 150 strings of one speaker's test recordings, with a 95 % interval."""
     strings = digit_strings("test", 150, seed=1, speakers=(speaker,))
     texts = [string.text for string in strings]
     outputs = recogniser.predict(strings)
@@ -112,7 +124,7 @@ def measure_speaker(recogniser: Recogniser, speaker: str) -> dict:
 
 
 # --- the ways to listen -----------------------------------------------------------------------
-# All begin with the encoder of the digits (`Recipe.start`), which saves the slow first steps.
+# All start from the encoder of the digits (`Recipe.start`), which skips the slow first steps.
 
 BUDGET = 1500
 CTC = {"score": None, "ctc_weight": 1.0}
@@ -126,7 +138,7 @@ LISTENING = Study(
         Variant("CTC", CTC, BUDGET),
         Variant("content", {"score": "additive", "ctc_weight": 0.0}, BUDGET),
         Variant("location", LOCATION, BUDGET),
-        # As many parameters: what the others spend on attention goes into the decoder's state.
+        # A wider decoder state instead of attention gives the same number of parameters.
         Variant(
             "one vector",
             {"decoder": "fixed_vector", "score": None, "ctc_weight": 0.0, "hidden_dim": 252},
@@ -145,8 +157,8 @@ CONVERGED = replace(
     seeds=(0,),
 )
 
-# How much the training sounds are varied. STRONG, the recipe's, is *location* above, and in the
-# longer study the shipped checkpoint.
+# How much the training sounds are varied. The recipe's own variation, STRONG, is *location* above
+# or, in the longer study, the shipped checkpoint.
 PLAIN = Augmentation()
 VARIATION = replace(
     LISTENING,
@@ -165,25 +177,27 @@ VARIATION_LONGER = replace(
     seeds=(0,),
 )
 
-# --- a voice that was never heard -------------------------------------------------------------
+# --- an unheard voice -------------------------------------------------------------------------
 
 SPEAKERS = ("theo", "george", "jackson", "lucas", "nicolas", "yweweler")
 SMALL = {"memory_dim": 192, "features": 128, "hidden_dim": 128}
 UNHEARD_BUDGET = 1500
-# Other throats, tempi, rooms and microphones, and SpecAugment's masks, for seven sounds in ten. It
-# was chosen on george's strings: without masks and with half the tilt, nothing was gained there.
+# Imitates other voices, tempi, rooms and microphones, and uses SpecAugment's masks, for seven
+# sounds in ten. It was chosen on george's strings, where it did not help without the masks and with
+# half the tilt.
 VARIED = Augmentation(
     speed=0.12, pitch=0.2, noise=0.5, edges=0.3, tilt=4.0, bands=8, moments=15, untouched=0.3
 )
 
 
-def without(speaker: str, augmentation: Augmentation):
-    """Digits of everyone but one speaker, the validation strings as well."""
+def without(speaker: str, augmentation: Augmentation) -> SpeechData:
+    """Training and validation strings of everyone except one speaker."""
     others = tuple(name for name in SPEAKERS if name != speaker)
     return digit_data(speakers=others, augmentation=augmentation)
 
 
 def speaker_variant(speaker: str, name: str, augmentation: Augmentation) -> Variant:
+    """A training without one speaker, measured on that speaker."""
     return Variant(
         f"{speaker}, {name}",
         SMALL,
@@ -205,7 +219,7 @@ UNHEARD = Study(
     recipe=recipes.DIGITS,
 )
 
-# The two speakers for whom augmentation cost most: was the budget too small?
+# The two speakers with the largest loss through augmentation: was the budget too small?
 UNHEARD_LONGER = Study(
     "unheard-longer",
     "Digits of a speaker whom the training has not heard, augmented, three times as long",

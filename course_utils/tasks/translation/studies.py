@@ -1,7 +1,8 @@
-"""Studies of translation, on the generated corpus: its right words and alignments are known."""
+"""Studies of translation on the generated corpus, whose alignments are known."""
 
 from functools import partial
 
+from course_utils.datasets.generated.english_french import english_french
 from course_utils.metrics import (
     alignment_error_rate,
     alignment_from_attention,
@@ -22,13 +23,13 @@ BUCKETS = [(3, 5), (6, 8), (9, 11), (12, 14), (15, 18), (19, 22), (25, 28), (29,
 
 
 def measure_generated(translator: Translator) -> dict:
-    """Scores of a translator on the generated test sets, greedy: quality, length, alignment.
+    """Greedy scores of a translator on the generated test sets: quality, length, alignment.
 
-    ``by_length`` has, for each bucket of source lengths of "test" and "long" together, the mean
-    length, BLEU, exact match and the number of sentences.
+    ``by_length`` covers "test" and "long" together: for each bucket of source lengths (in words),
+    the mean length, BLEU, exact match and the number of sentences. The alignment errors are those
+    of "test", with the error of the diagonal and of chance; a model without attention has none of
+    its own.
     """
-    from course_utils.datasets.generated.english_french import english_french
-
     test = english_french("test")
     pairs = generated_pairs("test") + generated_pairs("long")
     outputs = translator.predict([source for source, _ in pairs])
@@ -99,7 +100,7 @@ STUDIES = (
         "Attention after the recurrence against Bahdanau's order",
         (
             Variant("after the recurrence", ATTENTION | {"score": "additive"}, BUDGET),
-            # Its recurrence also reads the context: a narrower state makes up for that.
+            # Its recurrence also reads the context, which a narrower state compensates for.
             Variant("Bahdanau's order", {"decoder": "bahdanau", "hidden_dim": 152}, BUDGET),
         ),
         seeds=(0, 1),
