@@ -78,7 +78,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(rest)))
         if page.cut_at is not None:
             rest = rest[: max(0, page.cut_at - start)]
-        self.server.sent.append(len(rest))  # before the client can go on
+        self.server.sent.append(len(rest))  # before the client continues
         self.end_headers()
         self.wfile.write(rest)
 
@@ -143,7 +143,7 @@ def make_mirror(folder, files):
 
 
 def refuse(name="things"):
-    """The DataError of a fetch; its text is one line that reassures, nothing is left half done."""
+    """The DataError of a fetch: one line that says that the course works, and no half-done file."""
     with pytest.raises(DataError) as caught:
         fetch(name, progress=False)
     text = str(caught.value)
@@ -211,7 +211,7 @@ def test_an_md5_checksum_verifies_too(server, cache):
     assert "md5" in str(refuse())
 
 
-def test_a_cut_download_goes_on_where_it_stopped(server, cache):
+def test_an_interrupted_download_resumes_where_it_stopped(server, cache):
     server.pages["/a/things.bin"] = Page(cut_at=200_000)
     one_file(server)
     error = refuse()
@@ -258,7 +258,7 @@ def test_a_finished_part_is_placed_when_nothing_is_left_to_send(server, cache):
     (cache / "folder/things.bin.part").write_bytes(BODY)
     server.pages["/a/things.bin"] = Page()
     fetch("things", progress=False)
-    assert server.sent[1:] == [0], "the answer 416 says that it is all there"
+    assert server.sent[1:] == [0], "the status 416 says that the file is complete"
     assert (cache / "folder/things.bin").read_bytes() == BODY
 
 
@@ -315,7 +315,7 @@ def test_a_wrong_checksum_names_both_sums_and_removes_the_file(server, cache):
     assert leftovers(cache) == []
 
 
-def test_a_log_in_page_instead_of_data_is_recognised(server, cache):
+def test_a_log_in_page_instead_of_data_is_refused(server, cache):
     server.pages["/a/things.bin"] = Page(b"\n<!DOCTYPE html><title>Log in</title>")
     one_file(server)
     assert "is not the expected file" in (text := str(refuse())) and "log-in page" in text
@@ -389,7 +389,7 @@ def test_a_gz_file_labelled_as_compressed_answer_stays_packed(server, cache):
 def test_a_folder_that_cannot_be_written_is_named(server, tmp_path, monkeypatch, below):
     server.pages["/a/things.bin"] = Page()
     one_file(server)
-    (tmp_path / "file").write_text("not a folder")  # holds for root, too, unlike permissions
+    (tmp_path / "file").write_text("not a folder")  # stops root, too, unlike permissions
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "file" / below))
     text = str(refuse())
     assert str(tmp_path / "file") in text and "COURSE_DATA" in text
@@ -540,7 +540,7 @@ def test_a_mirror_folder_works_with_a_cache_that_cannot_be_written(tmp_path, ser
 
 
 def test_a_mirror_on_the_web(tmp_path, cache, server, monkeypatch):
-    rebuilt = zipped(MEMBERS)  # not the publisher's bytes, but what they must hold
+    rebuilt = zipped(MEMBERS)  # other bytes than the publisher's, with the same content
     sums = f"{sha256(rebuilt)} *./an archive.zip\r\n"
     server.pages["/class/SHA256SUMS"] = Page(sums.encode())
     server.pages["/class/an%20archive.zip"] = Page(rebuilt)
@@ -569,7 +569,7 @@ def test_a_manifest_holds_for_a_mirror_too(tmp_path, cache, monkeypatch):
     assert "mirror is damaged" in text and "1 files" in text
 
 
-def test_a_cut_download_from_a_mirror_goes_on(cache, server, monkeypatch):
+def test_an_interrupted_download_from_a_mirror_resumes(cache, server, monkeypatch):
     server.pages["/SHA256SUMS"] = Page(f"{sha256(BODY)}  folder/things.bin\n".encode())
     server.pages["/folder/things.bin"] = Page(cut_at=200_000)
     monkeypatch.setenv("COURSE_MIRROR", server.url)
@@ -582,7 +582,7 @@ def test_a_cut_download_from_a_mirror_goes_on(cache, server, monkeypatch):
 
 
 @pytest.mark.parametrize("web", [False, True])
-def test_a_damaged_mirror_is_said_loudly(tmp_path, cache, server, monkeypatch, web):
+def test_a_damaged_mirror_is_reported(tmp_path, cache, server, monkeypatch, web):
     make_mirror(tmp_path / "mirror", {"folder/things.bin": BODY})
     (tmp_path / "mirror/folder/things.bin").write_bytes(BODY[::-1])
     server.pages["/m/SHA256SUMS"] = Page((tmp_path / "mirror/SHA256SUMS").read_bytes())
@@ -597,7 +597,7 @@ def test_a_damaged_mirror_is_said_loudly(tmp_path, cache, server, monkeypatch, w
 
 
 def test_what_a_mirror_lacks_comes_from_the_canonical_address(tmp_path, cache, server, monkeypatch):
-    """The rest is copied from the mirror, so that all files lie in one folder."""
+    """The others are copied from the mirror, so that all files are in one folder."""
     make_mirror(tmp_path / "mirror", {"a.bin": b"first"})
     monkeypatch.setenv("COURSE_MIRROR", str(tmp_path / "mirror"))
     server.pages["/b.bin"] = Page(b"second")
@@ -648,7 +648,7 @@ def test_an_unreachable_mirror_is_asked_once_for_many_files(cache, server, monke
 
 
 def test_a_relative_mirror_counts_from_the_checkout_too(tmp_path, server, monkeypatch):
-    """A notebook runs in a folder of its own, and must find the mirror that the shell named."""
+    """Notebooks run in a folder of their own and must find the mirror that the shell named."""
     make_mirror(tmp_path / "mirror", {"folder/things.bin": BODY})
     (tmp_path / "checkout/notebooks").mkdir(parents=True)
     monkeypatch.setattr(download, "REPO", tmp_path / "checkout")
@@ -690,7 +690,7 @@ def test_list_names_the_mirror(tmp_path, server, monkeypatch, capsys):
     assert " mirror " in capsys.readouterr().out
 
 
-def test_get_fails_with_one_line_and_goes_on_with_the_rest(server, cache, capsys):
+def test_get_fails_with_one_line_and_continues_with_the_others(server, cache, capsys):
     server.pages["/ok"] = Page(b"ok")
     one_file(server)
     ok = RemoteFile("ok", f"{server.url}/ok", checksum=f"sha256:{sha256(b'ok')}")

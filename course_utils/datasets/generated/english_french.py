@@ -3,9 +3,9 @@
     >>> pair = english_french("valid", size=1)[0]
     >>> join_words(pair.source), join_words(pair.target), sorted(pair.alignment)  # doctest: +SKIP
 
-The pairs come with the course, in ``data/english_french``. ``python
-tools/generate_english_french.py`` generates them again: no two splits share an English sentence,
-and valid, test and long contain only word forms, English and French, that occur in train.
+The pairs come with the course, in ``data/english_french``; ``python
+tools/generate_english_french.py`` generates them again. No two splits share an English sentence.
+Valid, test and long contain only word forms, English and French, that occur in train.
 
 What makes the pairs hard to translate, and easy to look at: gender and number agreement, adjectives
 after their noun, ne … pas, object pronouns in front of the verb, contractions (du, des, au, aux),
@@ -14,23 +14,24 @@ show.
 
 **One right answer.** Exact match is a fair score, because the French follows from the English:
 "you" is always "vous"; "they" and "them" are masculine unless the sentence says otherwise; "it",
-and the pronoun after "because", stand for a noun of the same sentence; actions of the past are in
-the passé composé, states ("was", "had", "knew", "wanted") in the imparfait; adjectives and
-participles agree with nouns and third persons only, since "I" and "you" do not tell their gender.
+and the pronoun after "because", refer to a noun of the same sentence; past actions are in the passé
+composé, past states ("was", "had", "knew", "wanted") in the imparfait; adjectives and participles
+agree only with nouns and third persons, since "I" and "you" do not reveal a gender.
 
 **Alignment conventions.** Links are many-to-many. Words without a counterpart stay unaligned.
 
-- A contraction links with all it contains: "du" with "of" and "the" ("some" for the partitive).
+- A contraction links with everything that it contains: "du" with "of" and "the" ("some" for the
+  partitive).
 - Both halves of a negation link with its English word: ne … pas (not), ne … jamais (never),
   ne … plus (no longer).
 - "est-ce que" links with the word that English puts in front of the subject: "did she see" (did:
   est-ce que), "is she tired" (is: est-ce que *and* est), "will she come" (will: est-ce que and the
-  future form). In a negation "do", "does" and "did" are unaligned: French has nothing for them.
-- Auxiliaries link with the verb form that does their work: "is eating" and "mange", "will eat" and
+  future form). In a negation, "do", "does" and "did" are unaligned: French has no word for them.
+- Auxiliaries link with the verb form that expresses them: "is eating" and "mange", "will eat" and
   "mangera", "ate" and "a mangé" (each word with each). "to" links with the French infinitive.
-- A particle links with its counterpart where there is one ("talk to", "parler à"), otherwise with
-  the verb of the other language ("look for" with "chercher", "answer" with "répondre à"); the "to"
-  of "talks to him" links with "lui".
+- A particle links with its counterpart if there is one ("talk to", "parler à"), otherwise with the
+  verb of the other language ("look for" with "chercher", "answer" with "répondre à"); the "to" of
+  "talks to him" links with "lui".
 - "the neighbor 's dog": 's links with "de"; the article of "le chien" is unaligned. So are the "à"
   of "gives the boy a book", "on" in "on monday", "in" in "in the evening" (le soir) and the "la"
   of "la semaine prochaine".
