@@ -220,7 +220,7 @@ def silent_picture(cells):
 
 
 def silent_html(cells):
-    html = {"text/html": '<img src="data:image/png;base64,iVBORw0=" alt="">'}
+    html = {"text/html": '<img alt="" src="data:image/png;base64,iVBORw0=">'}
     cells[5].outputs = [nbformat.v4.new_output("display_data", data=html)]
 
 

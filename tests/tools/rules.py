@@ -230,7 +230,7 @@ def alternative_texts(notebook: Notebook) -> list[str]:
     texts += [(n, without_code(cell.source)) for n, cell in notebook.markdown_cells]
     for number, text in texts:
         for image in re.findall(r"<img\b[^>]*>", text):
-            if not re.search(r"\balt\s*=\s*([\"'])\s*\S.*?\1", image):
+            if not re.search(r"""\balt\s*=\s*("\s*[^"\s][^"]*"|'\s*[^'\s][^']*')""", image):
                 problems.append(f"cell {number}: <img> without alt")
         if re.search(r"!\[\s*\]\(", text):
             problems.append(f"cell {number}: ![](…) without alternative text")
