@@ -559,3 +559,138 @@ def test_location_asks_for_one_query_and_the_weights_before():
     _, weights = attention(query[:, :1], keys, values, attend_mask=mask, previous=before)
     torch.testing.assert_close(weights.sum(-1), torch.ones(B, 1))
     assert not weights[:, 0][~mask].any()
+
+
+# --- coverage ---------------------------------------------------------------------------------
+
+
+def test_coverage_score_is_its_formula():
+    torch.manual_seed(0)
+    score = make_score("coverage", DQ, DK, attention_dim=A)
+    query, keys, _ = inputs_for(score, sizes=(B, 1, TK, DV))
+    coverage = 3 * torch.rand(B, TK, generator=torch.Generator().manual_seed(1))
+    found = score(query, score.prepare(keys), coverage=coverage)
+    W, U, w, v = (m.weight.detach() for m in (score.W_a, score.U_a, score.w_c, score.v))
+    for b in range(B):
+        for i in range(TK):
+            hidden = W @ keys[b, i] + U @ query[b, 0] + w[:, 0] * coverage[b, i]
+            assert found[b, 0, i].item() == pytest.approx((v[0] @ hidden.tanh()).item(), abs=1e-5)
+    assert {name: tuple(p.shape) for name, p in score.named_parameters()} == {
+        "W_a.weight": (A, DK),
+        "U_a.weight": (A, DQ),
+        "v.weight": (1, A),
+        "w_c.weight": (A, 1),
+    }
+
+
+def test_coverage_asks_for_one_query_and_the_weights_so_far():
+    attention = Attention(make_score("coverage", DQ, DK))
+    query, keys, values = inputs_for(attention.score)
+    nothing = torch.zeros(B, TK)
+    with pytest.raises(ValueError, match=r"coverage score takes one query at a time.*\(2, 3, 4\)"):
+        attention(query, keys, values, attend_mask=None, coverage=nothing)
+    with pytest.raises(ValueError, match=r"coverage None"):
+        attention(query[:, :1], keys, values, attend_mask=None, previous=nothing)
+    with pytest.raises(ValueError, match=r"\(2, 4\)"):
+        attention(query[:, :1], keys, values, attend_mask=None, coverage=nothing[:, 1:])
+
+
+# --- settings ---------------------------------------------------------------------------------
+
+
+def test_a_score_declares_its_settings():
+    taken = {
+        "dot": (),
+        "scaled_dot": (),
+        "general": (),
+        "additive": ("attention_dim",),
+        "location": ("attention_dim", "filters", "width"),
+        "coverage": ("attention_dim",),
+    }
+    for name, settings in taken.items():
+        score = make_score(name, DK, DK, **dict.fromkeys(settings, 3))
+        assert score.settings() == settings
+        make_score(name, DK, DK, attention_dim=None, width=None)  # None is the default
+        with pytest.raises(ValueError, match=f"{name}.*{', '.join(settings)}.*got depth=3"):
+            make_score(name, DK, DK, depth=3)
+
+
+def test_a_score_of_your_own_need_not_declare_anything():
+    class Euclidean(nn.Module):
+        def prepare(self, keys):
+            return keys
+
+        def forward(self, query, prepared):
+            return -torch.cdist(query, prepared)
+
+    attention = Attention(Euclidean())
+    query, keys, values = torch.randn(B, TQ, DQ), torch.randn(B, TK, DQ), torch.randn(B, TK, DV)
+    assert not attention.sequential
+    _, weights = attention(query, keys, values, attend_mask=None)
+    torch.testing.assert_close(weights, (-torch.cdist(query, keys)).softmax(dim=-1))
+
+
+# --- dropout and cache ------------------------------------------------------------------------
+
+
+def heads_of_pytorch(dropout, seed=0):
+    """PyTorch's layer and ours with the same weights, in training mode, and inputs."""
+    torch.manual_seed(seed)
+    theirs = nn.MultiheadAttention(6, 2, dropout=dropout, batch_first=True)
+    tensors = [torch.randn(B, t, 6) for t in (TQ, TK, TK)]
+    return theirs, MultiHeadAttention.from_torch(theirs), tensors
+
+
+def test_dropout_is_that_of_pytorch():
+    theirs, ours, tensors = heads_of_pytorch(0.4)
+    for layer in (theirs, ours):
+        assert layer.training
+    torch.manual_seed(5)
+    expected, dropped = theirs(*tensors, average_attn_weights=False)
+    torch.manual_seed(5)
+    context, weights = ours(*tensors, attend_mask=None)
+    torch.testing.assert_close(context, expected, atol=1e-5, rtol=1e-5)
+    # The weights that we report are those before dropout.
+    torch.testing.assert_close(weights.sum(dim=-1), torch.ones(B, 2, TQ))
+    torch.testing.assert_close(dropped, torch.where(dropped == 0, 0, weights / 0.6))
+    assert 0 < (dropped == 0).sum() < dropped.numel()
+
+
+def test_dropout_changes_nothing_in_expectation_and_after_training():
+    theirs, ours, tensors = heads_of_pytorch(0.4)
+    draws = torch.stack([ours(*tensors, attend_mask=None)[0].detach() for _ in range(4000)])
+    ours.eval()
+    context, _ = ours(*tensors, attend_mask=None)
+    torch.testing.assert_close(context, theirs.eval()(*tensors)[0], atol=1e-5, rtol=1e-5)
+    error = draws.std(dim=0) / 4000**0.5
+    assert draws.std(dim=0).min() > 0.01
+    assert ((draws.mean(dim=0) - context).abs() < 5 * error).all()
+    assert not MultiHeadAttention.from_torch(theirs).training
+
+
+@given(b=SIZES, t=SIZES, heads=st.integers(1, 3), seed=SEEDS)
+@quick
+def test_a_growing_cache_is_causal_attention(b, t, heads, seed):
+    torch.manual_seed(seed)
+    attention = MultiHeadAttention(4 * heads, heads)
+    x = torch.randn(b, t, 4 * heads)
+    whole, whole_weights = attention(x, x, x, attend_mask=causal_mask(t))
+    cache = attention.empty_cache(b)
+    rows = torch.randint(b, (b + 1,))
+    for i in range(t):
+        new = x[:, i : i + 1]
+        cache = cache.append(attention.project(new, new))
+        assert cache.length == i + 1 and len(cache) == b
+        context, weights = attention.attend(new, cache, attend_mask=None)
+        torch.testing.assert_close(context[:, 0], whole[:, i], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(weights[:, :, 0], whole_weights[:, :, i, : i + 1])
+        chosen, _ = attention.attend(new[rows], cache.select(rows), attend_mask=None)
+        torch.testing.assert_close(chosen[:, 0], whole[rows, i], atol=1e-5, rtol=1e-5)
+
+
+def test_cache_errors():
+    attention, other = MultiHeadAttention(6, 2), MultiHeadAttention(6, 3)
+    with pytest.raises(ValueError, match="2 rows, 2 heads and width 3 .* of 4 rows, 3 heads"):
+        attention.empty_cache(2).append(other.empty_cache(4))
+    with pytest.raises(ValueError, match="query has batch size 2, the cache has 4"):
+        attention.attend(torch.ones(2, 1, 6), attention.empty_cache(4), attend_mask=None)

@@ -139,3 +139,66 @@ def test_errors():
         BucketedBatches(numbered([(1, 1)]), 0)
     with pytest.raises(ValueError, match="at least one example"):
         make_batch([])
+
+
+# --- other sources ----------------------------------------------------------------------------
+
+
+def with_others(picture, question, story, target):
+    return Example(torch.full((picture, 3), 7.0), target, {"question": question, "story": story})
+
+
+def test_other_sources_are_padded_each_on_its_own():
+    batch = make_batch([with_others(2, [5, 6, 7], [], [8]), with_others(4, [9], [4, 4], [])])
+    assert batch.source.shape == (2, 4, 3) and batch.source_lengths.tolist() == [2, 4]
+    question, story = batch.others["question"], batch.others["story"]
+    assert question.rows.tolist() == [[5, 6, 7], [9, PAD, PAD]]
+    assert question.lengths.tolist() == [3, 1]
+    assert story.rows.tolist() == [[PAD, PAD], [4, 4]] and story.lengths.tolist() == [1, 2]
+    moved = batch.to("meta")
+    assert moved.source.device.type == moved.others["story"].rows.device.type == "meta"
+    assert moved.others["story"].lengths.device.type == "cpu"
+
+
+def test_another_source_can_be_read_like_the_first():
+    batch = make_batch([with_others(2, [5, 6, 7], [], [8]), with_others(4, [9], [4, 4], [])])
+    asked = batch.reading("question")
+    assert torch.equal(asked.source, batch.others["question"].rows)
+    assert asked.source_lengths.tolist() == [3, 1]
+    assert torch.equal(asked.target, batch.target) and asked.others == batch.others
+    with pytest.raises(KeyError, match="'answer'.*'question', 'story'"):
+        batch.reading("answer")
+    with pytest.raises(KeyError, match="none"):
+        make_batch([Example([5], [6])]).reading("question")
+
+
+def test_other_sources_of_a_tensor():
+    frames = [Example([5], [], {"sound": torch.ones(n, 2)}) for n in (3, 1)]
+    sound = make_batch(frames).others["sound"]
+    assert sound.rows.shape == (2, 3, 2) and sound.lengths.tolist() == [3, 1]
+    assert not sound.rows[1, 1:].any()
+    with pytest.raises(ValueError, match=r"sources 'sound'.*\(3, 2\), \(3, 4\)"):
+        make_batch([frames[0], Example([5], [], {"sound": torch.ones(3, 4)})])
+
+
+def test_examples_of_a_batch_have_the_same_sources():
+    with pytest.raises(ValueError, match=r"example 0 has \['question'\], example 1 has \[\]"):
+        make_batch([Example([5], [6], {"question": [7]}), Example([5], [6])])
+    with pytest.raises(ValueError, match="sources of one batch.*got 1 tensors among 2"):
+        make_batch([Example([5], [6]), Example(torch.ones(2, 3), [6])])
+
+
+def test_epochs_with_other_sources_keep_them_with_their_examples():
+    examples = [Example([10 + i], [6], {"question": [10 + i] * (i % 4 + 1)}) for i in range(50)]
+    batches = BucketedBatches(examples, 10, pool=30)
+    number = len(batches.epoch(0))
+    seen = []
+    for batch in islice(batches.forever(), number):
+        question = batch.others["question"]
+        assert torch.equal(question.rows[:, 0], batch.source[:, 0])
+        assert question.lengths.tolist() == [(i - 10) % 4 + 1 for i in batch.source[:, 0].tolist()]
+        seen += batch.source[:, 0].tolist()
+    assert sorted(seen) == list(range(10, 60))
+    # Equal in all else, they are sorted by the lengths of their questions.
+    widths = [[len(examples[i].others["question"]) for i in b] for b in batches.epoch(0)]
+    assert sum(max(w) - min(w) for w in widths) <= 8  # of about 30

@@ -1,20 +1,23 @@
 """Encoder, memory, decoders and the whole model.
 
 The three promises: padding and neighbours change nothing, `forward` is repeated `step`, and no
-logit knows of a later target token. Each decoder is also computed once more by hand.
+logit depends on a later target token. Each decoder is also computed once more by hand.
 """
 
 import math
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from course_utils.attention import MultiHeadAttention
 from course_utils.batches import Batch, Example, make_batch
-from course_utils.memory import Memory
-from course_utils.models.builders import build_translator
-from course_utils.models.decoders import AttentionDecoder
+from course_utils.memory import Memory, Rows
+from course_utils.models.builders import build_captioner, build_recogniser, build_translator
+from course_utils.models.decoders import AttentionDecoder, DecoderState
 from course_utils.models.seq2seq import count_parameters
 from course_utils.models.text_encoder import TextEncoder
 from course_utils.vocabulary import PAD
@@ -41,7 +44,7 @@ def close(found, expected):
 
 
 def with_padding(batch: Batch, source: int, target: int) -> Batch:
-    """The same batch with more columns of PAD behind source and target."""
+    """The same batch with more columns of PAD after source and target."""
 
     def longer(ids, columns):
         return torch.cat([ids, torch.full((len(ids), columns), PAD)], dim=1)
@@ -94,7 +97,7 @@ def test_company_changes_nothing(decoder, score, lengths, seed):
 
 @torch.no_grad()
 def test_a_mask_alone_would_not_be_enough():
-    """Negative control: without turning, the backward recurrence reads the padding first."""
+    """Negative control: if rows are not turned, the backward recurrence reads the padding first."""
     encoder = tiny_translator().encoder
     batch = random_batch(LENGTHS)
     embedded = encoder.embedding(batch.source) * EMBEDDING**0.5
@@ -110,7 +113,7 @@ def test_a_mask_alone_would_not_be_enough():
 @every_model
 @torch.no_grad()
 def test_every_source_word_matters(decoder, score):
-    """Positive control of the tests above: what is no padding does change the output."""
+    """Positive control of the tests above: what is not padding does change the output."""
     model = tiny_translator(decoder, score)
     batch = random_batch(LENGTHS)
     before, _ = model(batch)
@@ -202,6 +205,87 @@ def test_later_tokens_change_only_later_logits(decoder, score):
     assert (changed[0, 3:] - logits[0, 3:]).abs().amax(dim=-1).min() > 1e-3
 
 
+@every_model
+@torch.no_grad()
+def test_coverage_is_the_sum_of_the_weights_so_far(decoder, score):
+    model = tiny_translator(decoder, score)
+    batch = random_batch(LENGTHS)
+    state = model.decoder.start(model.remember(batch))
+    assert not state.coverage.any()
+    _, weights = model(batch)
+    for t, tokens in enumerate(batch.target_in.T):
+        _, state, _ = model.decoder.step(state, tokens)
+        close(state.coverage, weights[:, : t + 1].sum(dim=1))
+        close(state.weights, weights[:, t])
+
+
+class ManyHeads(AttentionDecoder):
+    """A decoder whose attention has two heads."""
+
+    def __init__(self, *args, **settings):
+        super().__init__(*args, score="general", **settings)
+        self.heads = MultiHeadAttention(HIDDEN, 2, self.memory_dim, self.memory_dim)
+        self.widen = torch.nn.Linear(HIDDEN, self.memory_dim)
+
+    def look(self, queries, state):
+        memory = state.memory
+        context, weights = self.heads(
+            queries, memory.keys, memory.values, attend_mask=memory.attend_mask
+        )
+        return self.widen(context), weights
+
+
+@torch.no_grad()
+def test_weights_may_have_heads():
+    model = tiny_translator()
+    torch.manual_seed(0)
+    decoder = ManyHeads(TARGET_SIZE, EMBEDDING, MEMORY, HIDDEN).eval()
+    batch = random_batch(LENGTHS)
+    memory = model.remember(batch)
+    logits, weights = decoder(memory, batch.target_in)
+    assert weights.shape == (4, 2, 6, 7)
+    state = decoder.start(memory)
+    for t, tokens in enumerate(batch.target_in.T):
+        step_logits, state, step_weights = decoder.step(state, tokens)
+        close(step_logits, logits[:, t])
+        close(step_weights, weights[:, :, t])
+        close(state.coverage, weights[:, :, : t + 1].sum(dim=2))
+    rows = torch.tensor([2, 0])
+    close(state.select(rows).weights, weights[rows, :, -1])
+
+
+# --- rows -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Anything(Rows):
+    name: str
+    layers: tuple[Memory, ...]
+    hidden: torch.Tensor = field(metadata={"rows": 1})
+
+
+def test_rows_of_anything():
+    memory = tiny_translator().remember(random_batch(LENGTHS))
+    hidden = torch.arange(24).reshape(2, 4, 3)
+    rows = torch.tensor([3, 3, 1])
+    found = Anything("name", (memory, memory), hidden).select(rows)
+    assert found.name == "name" and len(found) == 3 and len(memory) == 4
+    assert torch.equal(found.hidden, hidden[:, rows])
+    for layer in found.layers:
+        assert torch.equal(layer.keys, memory.keys[rows])
+    assert len(replace(found, layers=())) == 3
+    assert len(DecoderState(memory, *4 * (memory.keys,))) == 4
+
+
+def test_rows_without_tensors_have_no_number():
+    @dataclass(frozen=True)
+    class Nothing(Rows):
+        name: str
+
+    with pytest.raises(TypeError, match="a Nothing without tensors"):
+        len(Nothing("name"))
+
+
 # --- by hand ----------------------------------------------------------------------------------
 
 
@@ -220,15 +304,19 @@ def location_by_hand(score, previous, i):
     """What the convolution of a location-aware score finds at position i."""
     filters = score.F.weight[:, 0]
     half = filters.shape[1] // 2
-    places = [j for j in range(len(previous)) if abs(j - i) <= half]
-    found = sum((filters[:, half + j - i] * previous[j] for j in places), torch.zeros(len(filters)))
+    seen = [j for j in range(len(previous)) if abs(j - i) <= half]
+    found = sum((filters[:, half + j - i] * previous[j] for j in seen), torch.zeros(len(filters)))
     return score.U.weight @ found
 
 
-def score_by_hand(score, name, s, h, previous, i):
-    if name == "location":
-        place = location_by_hand(score, previous, i)
-        hidden = score.W_a.weight @ h + score.U_a.weight @ s + place
+def score_by_hand(score, name, s, h, history, i):
+    """The score of position i, with state h, for query s, after steps with these weights."""
+    if name in ("location", "coverage"):
+        hidden = score.W_a.weight @ h + score.U_a.weight @ s
+        if name == "location":
+            hidden = hidden + location_by_hand(score, history[-1], i)
+        else:
+            hidden = hidden + score.w_c.weight[:, 0] * sum(weights[i] for weights in history)
         return score.v.weight[0] @ torch.tanh(hidden)
     if name == "additive":
         return score.v.weight[0] @ torch.tanh(score.W_a.weight @ h + score.U_a.weight @ s)
@@ -238,7 +326,7 @@ def score_by_hand(score, name, s, h, previous, i):
 
 
 def decode_by_hand(kind, score_name, decoder, states, summary, tokens):
-    """One sentence, one token after the other: states (Ts, memory_dim) → logits and weights."""
+    """One sentence, token by token: states (Ts, memory_dim) → logits and weights."""
     cell = cell_of(decoder.recurrence)
     s = torch.tanh(decoder.start_hidden.weight @ summary + decoder.start_hidden.bias)
     c = decoder.start_cell.weight @ summary + decoder.start_cell.bias
@@ -249,10 +337,7 @@ def decode_by_hand(kind, score_name, decoder, states, summary, tokens):
             return summary, torch.zeros(len(states))
         score = decoder.attention.score
         e = torch.stack(
-            [
-                score_by_hand(score, score_name, s, h, all_weights[-1], i)
-                for i, h in enumerate(states)
-            ]
+            [score_by_hand(score, score_name, s, h, all_weights, i) for i, h in enumerate(states)]
         )
         alpha = e.exp() / e.exp().sum()
         return sum(a * h for a, h in zip(alpha, states, strict=True)), alpha
@@ -375,9 +460,37 @@ def test_errors_of_models():
         build_translator(9, score="cosine")
     with pytest.raises(ValueError, match="one width, got 8 and 10"):
         build_translator(9, score="dot", hidden_dim=8, memory_dim=10)
-    for settings in ({"decoder": "fixed_vector"}, {"score": "general"}, {}):
-        with pytest.raises(ValueError, match="attention_dim"):
-            build_translator(9, attention_dim=5, **settings)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        partial(build_translator, 9),
+        partial(build_captioner, 9, pictures="photos"),
+        partial(build_recogniser, 9),
+    ],
+    ids=["translator", "captioner", "recogniser"],
+)
+def test_all_builders_refuse_the_same_settings(build):
+    with pytest.raises(ValueError, match="'transformer'.*attention, bahdanau, fixed_vector"):
+        build(decoder="transformer")
+    for settings in ({"score": "dot"}, {"attention_dim": 5}):
+        with pytest.raises(
+            ValueError, match=f"no attention, so it takes no {next(iter(settings))}"
+        ):
+            build(decoder="fixed_vector", **settings)
+    with pytest.raises(ValueError, match="'general' has no settings; got attention_dim=5"):
+        build(score="general", attention_dim=5)
+    for score in ("additive", "location", "coverage"):
+        assert build(score=score, attention_dim=5).decoder.attention.score.v.in_features == 5
+    assert build(score="general", attention_dim=None).decoder.attention.score.settings() == ()
+
+
+def test_a_decoder_refuses_settings_that_its_score_does_not_have():
+    with pytest.raises(ValueError, match="'scaled_dot' has no settings; got width=3"):
+        AttentionDecoder(11, EMBEDDING, MEMORY, HIDDEN, width=3)
+    decoder = AttentionDecoder(11, EMBEDDING, MEMORY, HIDDEN, score="location", width=3, filters=2)
+    assert decoder.attention.score.F.weight.shape == (2, 1, 3)
 
 
 def test_errors_of_the_encoder():
@@ -423,3 +536,17 @@ def test_an_empty_source_is_one_position_of_padding():
     logits, weights = model(make_batch([Example([], [4]), Example([5, 6], [7])]))
     assert logits.isfinite().all()
     assert weights[0].tolist() == [[1.0, 0.0], [1.0, 0.0]]
+
+
+@torch.no_grad()
+def test_an_encoder_that_reads_padding():
+    encoder = tiny_translator().encoder
+    batch = random_batch(LENGTHS)
+    Ts = batch.source.shape[1]
+    full = encoder.encode(batch.source, torch.full((4,), Ts))
+    encoder.reads_padding = True
+    careless = encoder(batch)
+    assert torch.equal(careless.keys, full.keys) and torch.equal(careless.summary, full.summary)
+    assert careless.attend_mask.all()
+    with pytest.raises(ValueError, match="lengths from 1 to 7"):
+        encoder.encode(batch.source, torch.full((4,), Ts + 1))

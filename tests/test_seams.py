@@ -418,7 +418,7 @@ def test_coverage_helps_to_mention_every_item_once(score):
     """Items of a kind have the same key. Coverage shows how many of them have been mentioned."""
     torch.manual_seed(0)
     model = Seq2Seq(Bag(), AttentionDecoder(FIRST + KINDS, 16, 32, 32, score=score))
-    losses = trained(model, inventory, 200)
+    loss = sum(trained(model, inventory, 200)[-20:]) / 20
     examples = fresh(inventory)
     right = [share_right(model, examples, beam, 12) for beam in every_beam]
     batch = make_batch(examples)
@@ -426,6 +426,6 @@ def test_coverage_helps_to_mention_every_item_once(score):
     received = (model(batch)[1] * written).sum(dim=1)[batch.source >= FIRST]
     missing = float((received - 1).abs().mean().detach())
     if score == "coverage":
-        assert losses[-1] < 0.1 and min(right) > 0.9 and missing < 0.18
+        assert loss < 0.06 and min(right) > 0.9 and missing < 0.18
     else:
-        assert losses[-1] > 0.12 and max(right) < 0.8 and missing > 0.18
+        assert loss > 0.08 and max(right) < 0.85 and missing > 0.18

@@ -1,13 +1,16 @@
-"""Greedy and beam search against the enumeration of every possible output."""
+"""Greedy and beam search against the enumeration of all possible outputs."""
 
 import itertools
+from dataclasses import dataclass
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from course_utils.attention import MultiHeadAttention
 from course_utils.batches import Example, make_batch
+from course_utils.memory import Rows
 from course_utils.search import beam_search, greedy_search, length_penalty
 from course_utils.vocabulary import BOS, EOS, PAD, UNK
 from tools.tiny import MODELS, few, random_batch, tiny_translator
@@ -74,7 +77,7 @@ def test_a_beam_of_everything_is_exhaustive_search(decoder, score, alpha):
         assert [h.finished for h in hypotheses] == [finished for finished, _, _ in expected]
         scores = [score for _, score, _ in expected]
         assert [h.score for h in hypotheses] == pytest.approx(scores, abs=1e-4)
-        # Asking for one gives the first: leaving out the hopeless beginnings loses nothing.
+        # Asking for one gives the first: dropping hopeless beginnings loses nothing.
         (alone,) = beam_search(model.decoder, memory, EVERYTHING, 4, alpha)[row]
         assert alone.tokens == hypotheses[0].tokens
 
@@ -238,7 +241,7 @@ def test_every_input_has_its_own_limit(kind):
 
 
 class ThreeTokens:
-    """A decoder that writes 4, 5, 6 and the end mark, whatever it reads."""
+    """A decoder that writes 4, 5, 6 and the end mark, regardless of what it reads."""
 
     def start(self, memory):
         return 0
@@ -318,3 +321,231 @@ def test_errors():
     for function in (greedy_search, beam_search):
         with pytest.raises(ValueError, match="at least one input, got none"):
             function(model.decoder, nothing)
+
+
+# --- other decoders ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tokens(Rows):
+    """What has been written so far, (B, T)."""
+
+    tokens: torch.Tensor
+
+
+class Table:
+    """A language model without weights: what comes next depends on the last token alone.
+
+    ``scores`` (V, W): W may exceed V, and then an id from V on is read as UNK.
+    ``look`` makes the weights of attention of all tokens so far, (B, T).
+    """
+
+    def __init__(self, scores, normalised=False, look=lambda tokens: None):
+        self.scores, self.normalised, self.look = scores, normalised, look
+
+    def start(self, batch_size):
+        return Tokens(torch.zeros(batch_size, 0, dtype=torch.long))
+
+    def step(self, state, tokens):
+        written = torch.cat([state.tokens, tokens[:, None]], dim=1)
+        known = tokens.where(tokens < len(self.scores), UNK)
+        return self.scores[known], Tokens(written), self.look(written)
+
+
+def random_table(seed=0, size=6, width=6, normalised=False, **settings):
+    scores = 2 * torch.randn(size, width, generator=torch.Generator().manual_seed(seed))
+    return Table(scores.log_softmax(dim=-1) if normalised else scores, normalised, **settings)
+
+
+def by_table(table, prompt, tokens, finished):
+    """The log probability of a continuation, from the table itself."""
+    scores = table.scores.clone()
+    scores[:, [PAD, BOS]] = -torch.inf
+    log_probs = scores if table.normalised else scores.log_softmax(dim=-1)
+    written = [BOS, *prompt, *tokens] + [EOS] * finished
+    steps = list(itertools.pairwise(written))[len(prompt) :]
+    return sum(float(log_probs[a if a < len(scores) else UNK, b]) for a, b in steps)
+
+
+@given(
+    prompts=st.lists(st.lists(st.integers(EOS, 5), max_size=4), min_size=1, max_size=4),
+    seed=SEEDS,
+    limit=st.integers(1, 4),
+    normalised=st.booleans(),
+)
+@few
+def test_prompts_are_continued(prompts, seed, limit, normalised):
+    """Each continuation is the best of all, and none depends on its neighbours."""
+    table = random_table(seed, normalised=normalised)
+    found = beam_search(table, None, 2000, limit, prompts=prompts)
+    for prompt, (best,) in zip(prompts, found, strict=True):
+        outputs = [
+            (finished, by_table(table, prompt, tokens, finished), list(tokens))
+            for length in range(limit + 1)
+            for tokens in itertools.product([UNK, 4, 5], repeat=length)
+            for finished in [length < limit]
+        ]
+        _, log_prob, tokens = max(
+            outputs, key=lambda o: (o[0], o[1] / length_penalty(len(o[2]) + o[0], 1.0))
+        )
+        assert best.tokens == tokens and best.log_prob == pytest.approx(log_prob, abs=1e-4)
+    narrow = beam_search(table, None, 1, limit, prompts=prompts)
+    greedy = greedy_search(table, None, limit, prompts=prompts)
+    for prompt, one, (other,) in zip(prompts, greedy, narrow, strict=True):
+        assert one.tokens == other.tokens and one.finished == other.finished
+        log_prob = by_table(table, prompt, one.tokens, one.finished)
+        assert one.log_prob == pytest.approx(log_prob, abs=1e-4)
+        assert other.log_prob == pytest.approx(log_prob, abs=1e-4)
+        (alone,) = greedy_search(table, None, limit, batch_size=1, prompts=[prompt])
+        assert alone == one
+
+
+def test_prompts_and_limits_of_each_input():
+    scores = torch.full((9, 9), -50.0)
+    scores[range(8), range(1, 9)] = scores[8, 8] = 0.0  # counts up to 8, never ends
+    table = Table(scores)
+    prompts, limits = [[4], [4, 5, 6], []], [2, 1, 3]
+    scores[BOS, 7] = 9.0
+    for found in (
+        greedy_search(table, None, limits, prompts=prompts),
+        [best for (best,) in beam_search(table, None, 3, limits, prompts=prompts)],
+    ):
+        assert [h.tokens for h in found] == [[5, 6], [7], [7, 8, 8]]
+        assert not any(h.finished for h in found)
+
+
+@torch.no_grad()
+def test_prompts_with_a_memory_are_forced():
+    model = tiny()
+    memory = memory_of(model, 4, 2)
+    prompts = [[4], [UNK, UNK]]
+    found = greedy_search(model.decoder, memory, 3, prompts=prompts)
+    for row, (prompt, hypothesis) in enumerate(zip(prompts, found, strict=True)):
+        written = [*prompt, *hypothesis.tokens]
+        whole, weights = log_prob_by_forward(model, memory, row, written, hypothesis.finished)
+        given, _ = log_prob_by_forward(model, memory, row, prompt, False)
+        assert hypothesis.log_prob == pytest.approx(whole - given, abs=1e-4)
+        torch.testing.assert_close(
+            hypothesis.attention, weights[len(prompt) :], atol=1e-5, rtol=1e-5
+        )
+
+
+def test_a_batch_size_alone_gives_that_many_texts():
+    table = random_table(3)
+    one, *others = greedy_search(table, batch_size=3, max_length=5)
+    assert len(others) == 2 and others == [one, one]
+    (best,) = beam_search(table, batch_size=1, width=EVERYTHING, max_length=3)[0]
+    assert best.score >= greedy_search(table, batch_size=1, max_length=3)[0].score - 1e-6
+
+
+# --- log probabilities ------------------------------------------------------------------------
+
+
+def test_log_probabilities_are_taken_as_they_are():
+    """Three quarters go to PAD and BOS here; what remains is not scaled up."""
+    table = Table(torch.tensor([[0.5, 0.25, 0.15, 0.1, 0.0]]).log().repeat(5, 1), normalised=True)
+    (found,) = greedy_search(table, batch_size=1)
+    assert found.tokens == [] and found.log_prob == pytest.approx(torch.tensor(0.15).log().item())
+    best = beam_search(table, batch_size=1, width=4, max_length=2, best=3)[0]
+    probabilities = [torch.tensor(h.log_prob).exp().item() for h in best]
+    assert [h.tokens for h in best] == [[], [UNK], [UNK, UNK]]
+    assert probabilities == pytest.approx([0.15, 0.1 * 0.15, 0.1 * 0.1])
+    table.normalised = False  # as logits, they are
+    (found,) = greedy_search(table, batch_size=1)
+    assert found.log_prob == pytest.approx(torch.tensor(0.15 / 0.25).log().item())
+
+
+def test_ids_beyond_the_vocabulary_are_written_and_read_back():
+    scores = torch.full((5, 8), -torch.inf)
+    scores[BOS, 7], scores[UNK, 4], scores[4, [6, EOS]] = 0.0, 0.0, torch.tensor([0.6, 0.4]).log()
+    table = Table(scores, normalised=True)
+    for width in (1, 3):
+        ((best, *others),) = beam_search(table, None, width, 4, batch_size=1, best=width)
+        assert best.tokens == ([7, 4, 6, 4] if width == 1 else [7, 4])
+        assert best.finished == (width > 1) and len(others) == (width > 1)
+    assert greedy_search(table, None, 4, batch_size=1)[0].tokens == [7, 4, 6, 4]
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+@pytest.mark.parametrize("score", [-torch.inf, torch.nan])
+def test_an_input_without_any_continuation(normalised, score):
+    scores = torch.zeros(6, 6)
+    scores[5] = score
+    scores[5, [PAD, BOS]] = 0.0  # these two may not be written
+    table = Table(scores.clone(), normalised)
+    for function in (greedy_search, beam_search):
+        with pytest.raises(ValueError, match="input 1 has no possible continuation"):
+            function(table, None, max_length=3, prompts=[[4], [4, 5]])
+
+
+# --- weights ----------------------------------------------------------------------------------
+
+
+def test_weights_that_grow_with_the_text():
+    table = random_table(
+        1, look=lambda tokens: 1.0 + torch.arange(tokens.shape[1]).repeat(len(tokens), 1)
+    )
+    table.scores[:, EOS] = -torch.inf
+    found = [greedy_search(table, None, 3, prompts=[[4], [5]])[1]]
+    found.append(beam_search(table, None, 2, 3, prompts=[[4], [5]])[1][0])
+    for hypothesis in found:  # BOS and the prompt have been read before the first token
+        assert hypothesis.attention.tolist() == [[1, 2, 0, 0], [1, 2, 3, 0], [1, 2, 3, 4]]
+
+
+class SelfAttention(torch.nn.Module):
+    """One layer of causal self-attention with two heads and a cache."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = torch.nn.Embedding(7, 8)
+        self.attention = MultiHeadAttention(8, 2)
+
+    def start(self, batch_size):
+        return self.attention.empty_cache(batch_size)
+
+    def step(self, cache, tokens):
+        x = self.embedding(tokens)[:, None]
+        cache = cache.append(self.attention.project(x, x))
+        context, weights = self.attention.attend(x, cache, attend_mask=None)
+        return 3 * (x + context)[:, 0] @ self.embedding.weight.T, cache, weights[:, :, 0]
+
+
+@torch.no_grad()
+def test_weights_with_heads():
+    torch.manual_seed(0)
+    model = SelfAttention().eval()
+    prompts = [[4], [5, 6], []]
+    greedy = greedy_search(model, None, 5, prompts=prompts)
+    beam = beam_search(model, None, 1, 5, prompts=prompts)
+    for prompt, one, (other,) in zip(prompts, greedy, beam, strict=True):
+        assert one.tokens == other.tokens
+        steps = len(one.tokens) + one.finished
+        width = other.attention.shape[-1]
+        assert other.attention.shape == (steps, 2, len(prompt) + steps)
+        torch.testing.assert_close(one.attention[..., :width], other.attention)
+        x = model.embedding(torch.tensor([[BOS, *prompt, *one.tokens]]))[:, :width]
+        mask = torch.ones(1, width, width, dtype=torch.bool).tril()
+        _, expected = model.attention(x, x, x, attend_mask=mask)
+        torch.testing.assert_close(
+            other.attention, expected[0, :, len(prompt) :].transpose(0, 1), atol=1e-5, rtol=1e-5
+        )
+
+
+# --- what there is to search for --------------------------------------------------------------
+
+
+def test_errors_of_inputs():
+    table, model = random_table(), tiny()
+    memory = memory_of(model, 3, 4)
+    for function in (greedy_search, beam_search):
+        with pytest.raises(ValueError, match="needs a memory, prompts or a batch_size"):
+            function(table)
+        with pytest.raises(ValueError, match="batch_size 3, prompts 2"):
+            function(table, batch_size=3, prompts=[[4], [5]])
+        with pytest.raises(ValueError, match="memory 2, batch_size 3"):
+            function(model.decoder, memory, batch_size=3)
+        for prompt in ([PAD], [4, BOS]):
+            with pytest.raises(ValueError, match="neither PAD .0. nor BOS"):
+                function(table, prompts=[[4], prompt])
+        with pytest.raises(ValueError, match="at least one input"):
+            function(table, prompts=[])

@@ -44,7 +44,7 @@ class DecoderState(Rows):
     weights    where the previous step attended, (B, Tk); zeros before the first
     coverage   the sum of the weights of all previous steps, (B, Tk) (See et al. 2017, eq. 10)
 
-    With several heads, weights and coverage are (B, H, Tk).
+    With several heads, weights and coverage are (B, H, Tk) from the first step on.
     """
 
     memory: Memory
@@ -55,9 +55,10 @@ class DecoderState(Rows):
 
     def attended(self, weights: Tensor) -> "DecoderState":
         """The state after steps with these weights, (B, Tt, Tk) or (B, H, Tt, Tk)."""
-        return replace(
-            self, weights=weights[..., -1, :], coverage=self.coverage + weights.sum(dim=-2)
-        )
+        total = weights.sum(dim=-2)
+        # Before the first step, it is not known yet that there are several heads.
+        coverage = self.coverage if self.coverage.dim() == total.dim() else self.coverage[:, None]
+        return replace(self, weights=weights[..., -1, :], coverage=coverage + total)
 
 
 class Decoder(nn.Module):

@@ -1,6 +1,6 @@
-"""Small models, batches and vocabularies for the tests of the core; every dimension differs.
+"""Small models, batches and vocabularies for the tests of the core; all dimensions differ.
 
-Importing this module also keeps PyTorch on one thread: the models are too small to gain from two.
+Importing this module also limits PyTorch to one thread: the models are too small to gain from two.
 """
 
 import random
@@ -17,7 +17,7 @@ from course_utils.vocabulary import Vocabulary
 
 torch.set_num_threads(1)
 
-# The same examples in every run; `quick` for what takes milliseconds, `few` for what builds models.
+# The same examples in every run; `quick` is for tests of milliseconds, `few` for whole models.
 quick = settings(deadline=None, derandomize=True, max_examples=40)
 few = settings(deadline=None, derandomize=True, max_examples=12)
 
@@ -34,6 +34,8 @@ MODELS = [
     ("bahdanau", "general"),
     ("attention", "location"),
     ("bahdanau", "location"),
+    ("attention", "coverage"),
+    ("bahdanau", "coverage"),
     ("fixed_vector", None),
 ]
 
@@ -53,7 +55,7 @@ def tiny_translator(
     """An untrained translator in evaluation mode.
 
     Its weights are ``sharpness`` times the usual ones, so that attention and output are far from
-    uniform and a mistake shows in the numbers.
+    uniform and a mistake changes the numbers.
     """
     torch.manual_seed(seed)
     model = build_translator(
@@ -120,7 +122,7 @@ def tiny_checkpoint(folder: Path, seed: int = 0, **card) -> Seq2Seq:
     build = {"source_size": len(vocabulary), **TINY_SETTINGS}
     torch.manual_seed(seed)
     model = build_translator(**build).eval()
-    with torch.no_grad():  # sharper than at the start of a training: outputs differ between inputs
+    with torch.no_grad():  # sharper than before a training, so that outputs differ between inputs
         for parameter in model.parameters():
             parameter.mul_(3.0)
         model.load_state_dict({k: w.half().float() for k, w in model.state_dict().items()})
