@@ -402,10 +402,10 @@ def test_prompts_are_continued(prompts, seed, limit, normalised):
 
 def test_prompts_and_limits_of_each_input():
     scores = torch.full((9, 9), -50.0)
-    scores[range(8), range(1, 9)] = scores[8, 8] = 0.0  # counts up to 8, never ends
+    scores[range(3, 8), range(4, 9)] = scores[8, 8] = scores[BOS, 7] = 0.0  # counts up to 8
+    scores[:, EOS] = -torch.inf
     table = Table(scores)
     prompts, limits = [[4], [4, 5, 6], []], [2, 1, 3]
-    scores[BOS, 7] = 9.0
     for found in (
         greedy_search(table, None, limits, prompts=prompts),
         [best for (best,) in beam_search(table, None, 3, limits, prompts=prompts)],
