@@ -46,7 +46,7 @@ async function pages(browser, files) {
 
 /** Waits until cells are shown and the number of such elements has stayed the same for 3 seconds. */
 async function settled(page, selector) {
-  await page.locator(".jp-Notebook .jp-Cell").first().waitFor({ timeout: 120_000 });
+  await page.locator(".jp-Notebook .jp-Cell").first().waitFor();
   for (let last = -1, same = 0; same < 6; ) {
     await page.waitForTimeout(500);
     const count = await page.locator(selector).count();
@@ -57,9 +57,12 @@ async function settled(page, selector) {
 
 async function lab(browser, url, token, name) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  await page.goto(`${url}/lab/tree/${name}?token=${token}`);
+  page.setDefaultTimeout(180_000);
+  // A workspace of its own: else the notebooks opened before come back, too.
+  const workspace = name.replace(/\W/g, "");
+  await page.goto(`${url}/lab/workspaces/${workspace}/tree/${name}?token=${token}`);
   const kernel = page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]');
-  await kernel.first().waitFor({ state: "attached", timeout: 120_000 });
+  await kernel.first().waitFor({ state: "attached" });
   await settled(page, ".jp-OutputArea-output img");
   const images = await page.$$eval(".jp-OutputArea-output img", (found) =>
     found.map((image) => ({ alt: image.getAttribute("alt"), shown: image.naturalWidth > 0 })),
