@@ -57,7 +57,7 @@ def _read(x: Tensor, weights: Sequence[Tensor], lstm: nn.LSTM) -> Tensor:
         has_biases=lstm.bias,
         num_layers=1,
         dropout=0.0,
-        train=lstm.training,
+        train=torch.is_grad_enabled(),  # cuDNN asks for it to compute gradients; no other effect
         bidirectional=False,
         batch_first=True,
     )
