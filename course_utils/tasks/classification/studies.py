@@ -97,7 +97,8 @@ def measure_imdb(predictor: Predictor) -> dict:
 
 
 @cache
-def _marked(split: str) -> list[MarkedReview]:
+def marked_reviews(split: str) -> list[MarkedReview]:
+    """The reviews of a split of ERASER, read once."""
     return eraser_movies(split)
 
 
@@ -106,7 +107,7 @@ def measure_eraser(classifier: Classifier) -> dict:
 
     For comparison, words are also ranked by gradient, by frequency and at random.
     """
-    test = _marked("test")
+    test = marked_reviews("test")
     texts, marks = [r.text for r in test], [r.rationale for r in test]
     words = [r.words for r in test]
     random = [token_auprc(random_scores(map(len, words), seed), marks) for seed in range(5)]
@@ -115,7 +116,8 @@ def measure_eraser(classifier: Classifier) -> dict:
         "auprc_attention": round(token_auprc(word_weights(classifier, texts), marks), 4),
         "auprc_gradient": round(token_auprc(word_gradients(classifier, texts), marks), 4),
         "auprc_frequency": round(
-            token_auprc(frequency_scores(words, [r.words for r in _marked("train")]), marks), 4
+            token_auprc(frequency_scores(words, [r.words for r in marked_reviews("train")]), marks),
+            4,
         ),
         "auprc_random": round(float(np.mean(random)), 4),
         "marked": round(float(np.mean([np.mean(m) for m in marks])), 4),
