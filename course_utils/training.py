@@ -157,13 +157,16 @@ def fit(
     further settings). ``callbacks`` are notified after the course's own; what they need to resume,
     they return in `Callback.state`.
 
-    Raises FloatingPointError at the first loss that is not finite.
+    Raises FloatingPointError at the first loss, or the first weight at a validation, that is not
+    finite.
     """
     check_selection(settings, valid, evaluate, select)
     if isinstance(resume, Path | str):
         resume = ResumeFile(resume)
 
     def measure(trained: nn.Module) -> dict[str, float]:
+        if not all(bool(weight.isfinite().all()) for weight in trained.parameters()):
+            raise diverged(f"some weights are not finite after step {run.history.steps}", settings)
         measured = {} if valid is None else {"valid_loss": validation_loss(trained, valid, loss)}
         return measured if evaluate is None else measured | evaluate(trained)
 
@@ -196,10 +199,7 @@ def fit(
                 loss=loss,
             )
             if not math.isfinite(nats):
-                raise FloatingPointError(
-                    f"the loss is {nats} at step {run.history.steps + 1}: the training has diverged"
-                    f" (learning_rate={settings.learning_rate}); try a lower rate"
-                )
+                raise diverged(f"the loss is {nats} at step {run.history.steps + 1}", settings)
             run.count(nats, batch.target_tokens)
             run.notify("after_step")
         run.take_time()
@@ -208,6 +208,14 @@ def fit(
         run.notify("close")
     model.eval()
     return run.history
+
+
+def diverged(what: str, settings: FitSettings) -> FloatingPointError:
+    """The error for a training whose numbers have left the range of floats."""
+    return FloatingPointError(
+        f"{what}: the training has diverged (learning_rate={settings.learning_rate}); "
+        "try a lower rate"
+    )
 
 
 def check_selection(

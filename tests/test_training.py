@@ -516,6 +516,24 @@ def test_a_training_that_diverges_stops_and_says_so(tmp_path):
     assert recorder.seen[-1][0] == "close" and recorder.seen[-1][1] < 12
 
 
+def test_weights_that_are_not_finite_are_found_before_the_validation():
+    class Break(Callback):
+        def after_step(self, run):
+            with torch.no_grad():
+                next(run.model.parameters())[0] = float("nan")
+
+    with pytest.raises(FloatingPointError, match="some weights are not finite after step 3: "):
+        fit(
+            tiny_translator(),
+            batches(tokens=1000),
+            replace(SETTINGS, validate_every=3, steps=3),
+            evaluate=pytest.fail,
+            loss=lambda model, batch, smoothing: model.decoder.output_bias.sum(),
+            progress=False,
+            callbacks=[Break()],
+        )
+
+
 def test_a_resume_file_belongs_to_one_training(tmp_path):
     file = tmp_path / "state"
     mine = {"name": "mine", "data": "a1"}
