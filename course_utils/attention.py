@@ -47,6 +47,7 @@ def length_mask(lengths: Tensor, max_length: int | None = None) -> Tensor:
     """Mask of shape (B, Tk) that lets a query attend to the first ``lengths[b]`` keys.
 
     ``lengths`` is an integer tensor (B,); Tk is ``max_length`` or, without it, the longest length.
+    Raises ValueError for lengths of another kind, or above ``max_length``.
     """
     if lengths.dim() != 1 or lengths.is_floating_point():
         raise ValueError(
@@ -88,7 +89,10 @@ def expand_mask(attend_mask: Tensor | None, shape: tuple[int, int, int]) -> Tens
 
 
 def to_key_padding_mask(attend_mask: Tensor) -> Tensor:
-    """Our (B, Tk) mask as ``key_padding_mask`` of `torch.nn.MultiheadAttention`: True = ignore."""
+    """Our (B, Tk) mask as ``key_padding_mask`` of `torch.nn.MultiheadAttention`: True = ignore.
+
+    Raises ValueError for a mask (B, Tq, Tk), which is an ``attn_mask``.
+    """
     if attend_mask.dim() != 2:
         raise ValueError(
             f"key_padding_mask has one row of keys per sentence, (B, Tk); got "

@@ -11,7 +11,9 @@ the decoder is a language model: it invents ``batch_size`` texts, or continues `
 A decoder whose `step` returns log probabilities instead of logits has an attribute ``normalised``
 that is True. Their number may exceed the size of its vocabulary: a pointer-generator also copies
 words that have an id in one input only (See et al. 2017, section 2.2). Search feeds such an id back
-like any other, and the decoder's `step` replaces it with one that it can embed, such as UNK.
+like any other, and the decoder's `step` replaces it with one that it can embed, such as UNK. Such a
+decoder is trained with the usual loss, since log probabilities are their own log-softmax; where
+they can be log 0, it clamps the probability first, because log 0 has no gradient.
 """
 
 from collections.abc import Sequence
@@ -325,7 +327,7 @@ def _check_inputs(
 
 
 def _device(decoder: Any) -> torch.device:
-    """Where the decoder's weights are; the CPU for one that is no module or has none."""
+    """Where the decoder's weights are; the CPU for one that is not a module or has none."""
     if isinstance(decoder, nn.Module):
         for tensor in (*decoder.parameters(), *decoder.buffers()):
             return tensor.device

@@ -1,15 +1,15 @@
 """Comparisons between what a notebook builds by hand and what the package offers.
 
-For every tag ``builds:course_utils.x.y`` in a notebook there is one function here. It gets the
-notebook's version and the package's version of y and asserts that they do the same: equal results
-on the same input, for layers after copying the weights. Every dimension has a different size.
+For every tag ``builds:course_utils.x.y`` in a notebook, there is one function here. It receives the
+notebook's and the package's version of y and asserts that they do the same: equal results on the
+same input, for layers after copying the weights. All dimensions have different sizes.
 
     @compares("course_utils.attention.length_mask")
     def length_mask(built, packaged):
         lengths = torch.tensor([3, 0, 5])
         assert torch.equal(built(lengths), packaged(lengths))
 
-The notebook's version may lack options of the package's: compare what both offer.
+The notebook's version may lack options of the package's version: compare what both offer.
 """
 
 import torch

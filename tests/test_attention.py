@@ -1,6 +1,6 @@
 """Scores, masks, masked softmax and the two attention layers.
 
-Every score is held against its formula written out with loops, every layer against PyTorch's.
+Every score is compared with its formula written out in loops, every layer with PyTorch's.
 """
 
 import math
@@ -37,7 +37,7 @@ SEEDS = st.integers(0, 10**6)
 
 
 def score_of(name, query_dim=DQ, key_dim=DK, seed=0):
-    """A score with weights; dot scores get the width of the keys for both."""
+    """A score with random weights; for dot scores, the query is as wide as the keys."""
     torch.manual_seed(seed)
     if name in ("dot", "scaled_dot"):
         return make_score(name, key_dim, key_dim)
@@ -514,14 +514,14 @@ def test_location_score_is_its_formula():
     W, U, V, F_, v = (m.weight.detach() for m in (score.W_a, score.U_a, score.U, score.F, score.v))
     for b in range(B):
         for i in range(TK):
-            places = [0.0 if not 0 <= i + k < TK else float(previous[b, i + k]) for k in (-1, 0, 1)]
-            f = torch.tensor([dot(row[0].tolist(), places) for row in F_])
+            around = [0.0 if not 0 <= i + k < TK else float(previous[b, i + k]) for k in (-1, 0, 1)]
+            f = torch.tensor([dot(row[0].tolist(), around) for row in F_])
             expected = v[0] @ torch.tanh(W @ keys[b, i] + U @ query[b, 0] + V @ f)
             assert found[b, 0, i].item() == pytest.approx(expected.item(), abs=1e-5)
 
 
 def test_location_moves_with_the_previous_weights():
-    """With equal keys only the place counts: shifted weights before give shifted scores."""
+    """With equal keys, only the position counts: shifted previous weights give shifted scores."""
     score = location_score(width=5)
     query, keys = torch.randn(1, 1, DQ), torch.ones(1, 12, DK)
     here = torch.zeros(1, 12)
@@ -534,7 +534,7 @@ def test_location_moves_with_the_previous_weights():
     torch.testing.assert_close(nowhere, nowhere[..., :1].expand_as(nowhere))
 
 
-def test_location_without_place_is_additive():
+def test_location_before_the_first_step_is_additive():
     score, plain = location_score(), AdditiveScore(DQ, DK, A)
     plain.load_state_dict({k: w for k, w in score.state_dict().items() if k in plain.state_dict()})
     query, keys, _ = inputs_for(score, sizes=(B, 1, TK, DV))

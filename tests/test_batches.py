@@ -99,7 +99,7 @@ def test_epochs_and_seeds_differ_and_repeat():
     assert epoch(0, 0) == epoch(0, 0)
     assert epoch(0, 0) != epoch(0, 1)
     assert epoch(0, 0) != epoch(1, 0)
-    # Not only the order of the batches: their members are others, too.
+    # Not only the order of the batches differs, but also what is in them.
     assert {tuple(sorted(b)) for b in epoch(0, 0)} != {tuple(sorted(b)) for b in epoch(0, 1)}
     # Seed 1 in epoch 2 is not seed 2 in epoch 1.
     assert epoch(1, 2) != epoch(2, 1)

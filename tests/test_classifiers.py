@@ -25,7 +25,7 @@ END = 4
 
 
 class Textbook(nn.Module):
-    """The form that books print: no mask, no packing."""
+    """The form in textbooks: without a mask and without packing."""
 
     def __init__(self, vocab_size, embed_dim, hidden_dim, num_classes):
         super().__init__()
@@ -79,7 +79,7 @@ def test_equals_the_textbook_form_on_unpadded_input():
     torch.testing.assert_close(ours(ids), theirs(ids))
     padded = torch.cat([ids, torch.zeros(6, 9, dtype=torch.long)], dim=1)
     torch.testing.assert_close(ours(padded), ours(ids), atol=1e-5, rtol=0)
-    assert (theirs(padded) - theirs(ids)).abs().max() > 1e-3, "the leak that the course mends"
+    assert (theirs(padded) - theirs(ids)).abs().max() > 1e-3, "the leak that the course repairs"
 
 
 def test_the_learnt_query_is_an_attention_with_the_dot_score():
@@ -109,7 +109,7 @@ def test_padding_and_neighbours_change_nothing(kind, settings, texts, pads):
 
 
 @pytest.mark.parametrize(("kind", "settings"), VARIANTS)
-def test_padding_is_no_text_wherever_it_stands(kind, settings):
+def test_padding_is_not_text_wherever_it_is(kind, settings):
     model = classifier(kind, **settings)
     plain, weights = model.attend(torch.tensor([[5, 6, END, 7]]))
     mixed, spread = model.attend(torch.tensor([[0, 0, 5, 6, 0, END, 7, 0]]))
@@ -151,7 +151,7 @@ def test_padding_last():
 @pytest.mark.parametrize(
     "ids", [torch.randn(2, 3), torch.tensor([1, 2]), torch.ones(1, 2, 3).int()]
 )
-def test_ids_that_are_none(ids):
+def test_ids_of_another_shape_or_type(ids):
     with pytest.raises(ValueError, match=r"ids must be integers of shape \(batch, words\)"):
         AttentionTextClassifier(V, E, H, C)(ids)
 
@@ -165,7 +165,7 @@ def test_ids_that_are_none(ids):
         ("num_classes", (V, E, H, 0)),
     ],
 )
-def test_sizes_that_cannot_be(name, sizes):
+def test_impossible_sizes(name, sizes):
     with pytest.raises(ValueError, match=name):
         AttentionTextClassifier(*sizes)
     with pytest.raises(ValueError, match="pairs must be at least 0"):
@@ -201,22 +201,22 @@ def test_last_state_needs_a_recurrence():
         build_text_classifier(V, labels=["a"], kind="last", hidden_dim=0)(rows([[5]]))
 
 
-def test_a_bag_of_words_counts_and_knows_no_order():
+def test_a_bag_of_words_counts_and_ignores_order():
     model = classifier("bag")
     once, twice = model(torch.tensor([[5, 6]])), model(torch.tensor([[6, 5, 6]]))
     torch.testing.assert_close(twice - once, model.embedding.weight[6][None])
     torch.testing.assert_close(once, model(torch.tensor([[6, 5]])))
 
 
-def test_attention_over_embeddings_knows_no_order():
+def test_attention_over_embeddings_ignores_order():
     model = build_text_classifier(V, labels=["a", "b"], embed_dim=E, hidden_dim=0)
     assert model.lstm is None
     torch.testing.assert_close(model(torch.tensor([[5, 6, 7]])), model(torch.tensor([[7, 5, 6]])))
 
 
 def test_pairs_are_neighbours_in_their_order():
-    """The vector of a pair stands with its first word, the same one wherever the pair stands."""
-    embedding = PairEmbedding(10**6, 3)  # so many that nothing falls together here
+    """A pair has its vector at its first word, the same wherever in the text the pair is."""
+    embedding = PairEmbedding(10**6, 3)  # so many buckets that no two pairs share one here
     with torch.no_grad():
         embedding.embedding.weight[1:].normal_()
     assert not PairEmbedding(7, 3)(torch.tensor([[5, 6]])).any(), "untrained pairs say nothing"
@@ -237,7 +237,7 @@ def test_few_buckets_are_shared_and_all_are_used():
     assert set(embedding(pairs)[:, 0, 0].int().tolist()) == set(range(1, 12))
 
 
-def test_attention_over_words_and_pairs_knows_order():
+def test_attention_over_words_and_pairs_depends_on_order():
     model = classifier("attention", hidden_dim=0, **PAIRS)
     assert model.lstm is None and model.width == E + 3
     moved = model(torch.tensor([[5, 6, 7]])) - model(torch.tensor([[7, 5, 6]]))
@@ -268,17 +268,21 @@ def test_the_question_is_the_query():
 
 
 def test_two_levels_by_hand():
+    def ask(attention, query, states):
+        context, weights = attention(query.expand(1, 1, -1), states, states, attend_mask=None)
+        return context[:, 0], weights[:, 0]
+
     model = classifier("hierarchical")
     first, second = [5, 6, END], [7, 8]
     logits, weights, (shares,) = model.attend_levels(torch.tensor([first + second]))
     vectors, inside = [], []
     for sentence in (first, second):
         states, _ = model.lstm(model.embedding(torch.tensor([sentence])))
-        vector, own = model._ask(model.word_attention, model.word_query, states, None)
+        vector, own = ask(model.word_attention, model.word_query, states)
         vectors.append(vector)
         inside.append(own[0])
     states, _ = model.sentence_lstm(torch.stack(vectors, dim=1))
-    context, own = model._ask(model.sentence_attention, model.sentence_query, states, None)
+    context, own = ask(model.sentence_attention, model.sentence_query, states)
     torch.testing.assert_close(logits, model.fc(context))
     torch.testing.assert_close(shares, own[0])
     expected = torch.cat([inside[0] * own[0, 0], inside[1] * own[0, 1]])
@@ -287,7 +291,7 @@ def test_two_levels_by_hand():
         HierarchicalClassifier(V, E, 0, C, sentence_end=END)
 
 
-def test_pairs_have_a_dropout_of_their_own():
+def test_pairs_have_their_own_dropout():
     model = classifier("attention", pair_dropout=1.0, **PAIRS)
     ids = rows([[5, 6, 7, 8, 9, 10]])
     words, pairs = model.embed(ids).split([E, 3], dim=-1)
@@ -295,7 +299,7 @@ def test_pairs_have_a_dropout_of_their_own():
     left, gone = model.train().embed(ids).split([E, 3], dim=-1)
     assert torch.equal(left, words) and not gone.any()
     both = classifier("attention", dropout=1.0, **PAIRS).train()
-    assert not both.embed(ids).any(), "without one of their own it is that of the words"
+    assert not both.embed(ids).any(), "by default, it is that of the words"
 
 
 def test_dropping_words_acts_in_training_only():

@@ -83,7 +83,7 @@ def test_padding_changes_nothing(decoder, score, layers):
 )
 @few
 @torch.no_grad()
-def test_company_changes_nothing(decoder, score, lengths, seed):
+def test_neighbours_change_nothing(decoder, score, lengths, seed):
     model = tiny_translator(decoder, score, seed=seed)
     examples = random_examples(lengths, seed)
     together, together_weights = model(make_batch(examples))
@@ -423,7 +423,7 @@ def test_one_embedding_for_a_joint_vocabulary():
     assert apart.decoder.embedding.weight.shape == (TARGET_SIZE, EMBEDDING)
     same_size = tiny_translator(target_size=SOURCE_SIZE)
     assert count_parameters(same_size) - count_parameters(joint) == SOURCE_SIZE * EMBEDDING
-    # Input and output of the decoder are one matrix too: an update moves all three uses.
+    # Input and output layer of the decoder share it, too: an update changes all three uses.
     batch = random_batch(LENGTHS, target_size=SOURCE_SIZE)
     before = joint(batch)[0].detach(), joint.remember(batch).keys.detach()
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Reading both ways without padding: against PyTorch's packing, values and gradients."""
+"""Reading both ways without padding: the values and gradients of PyTorch's packing."""
 
 import pytest
 import torch
@@ -65,7 +65,7 @@ def test_dropout_acts_between_layers_in_training_only():
     assert different.abs().max() > 1e-3
     x.requires_grad_()
     read_both_ways(lstm, x, lengths)[:, 0].sum().backward()
-    assert x.grad[0].all(), "what enters is not dropped, only what passes between layers"
+    assert x.grad[0].all(), "dropout acts between layers, not on the input"
     lstm.eval()
     torch.testing.assert_close(
         read_both_ways(lstm, x, lengths), read_both_ways(lstm, x, lengths), rtol=0, atol=0

@@ -207,7 +207,7 @@ def test_hypothesis_describes_its_tokens(kind, seed, limit, alpha):
 
 @both
 @every_model
-def test_company_changes_nothing(kind, decoder, score):
+def test_neighbours_change_nothing(kind, decoder, score):
     model = tiny_translator(decoder, score, seed=2)
     sources = [[5, 9, 4], [16], [8, 8, 7, 12, 6, 10, 5], [4, 11, 13, 5]]
     limits = [6, 3, 9, 7]

@@ -32,7 +32,7 @@ def alphabet(texts):
 
 
 def folded(text, lowercase=True):
-    """What a round trip may change: composition, white space and, if so wished, capitals."""
+    """What a round trip may change: composition, white space and, by default, capitals."""
     text = " ".join(unicodedata.normalize("NFC", text).split())
     return text.lower() if lowercase else text
 
@@ -122,6 +122,12 @@ def test_punctuation_never_joins_letters():
             assert len(letters) in (0, len(piece.strip("▁")))
 
 
+def test_an_id_outside_the_vocabulary_has_no_piece():
+    for wrong in (len(BPE), -1):
+        with pytest.raises(ValueError, match=f"120 pieces, so none has the id {wrong}"):
+            BPE.pieces([4, wrong])
+
+
 def test_words_are_split_at_spaces_only():
     assert WORDS.pieces(WORDS.encode("The dog's cat ,")) == ["the", "dog's", "cat", ","]
     assert len(WORDS) == 4 + len({"the", "dog", "sees", "cat", ".", "dog's", ",", "bird"})
@@ -172,7 +178,7 @@ def test_each_piece_of_a_word_vocabulary_is_a_word():
 
 def test_words_of_pieces_starts_inside_a_word():
     ids = BPE.encode("wiesenblume ball")
-    inside = BPE.words_of_pieces(ids[1:])  # a long text may be cut there
+    inside = BPE.words_of_pieces(ids[1:])  # where a long text may be cut
     assert inside[0] == 0 and inside[-1] == 1
 
 
