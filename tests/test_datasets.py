@@ -138,7 +138,7 @@ def test_importing_is_light():
         "from course_utils.datasets import fetch, locate, real_data\n"
         "from course_utils.datasets.registry import REGISTRY\n"
         "assert len(list(REGISTRY.values())) > 3\n"
-        "heavy = {'torch', 'requests', 'pooch', 'numpy', 'matplotlib'} & set(sys.modules)\n"
+        "heavy = {'torch', 'requests', 'numpy', 'matplotlib'} & set(sys.modules)\n"
         "print(sorted(heavy))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
