@@ -791,6 +791,7 @@ MODELS = {
     ("question", "question as query"): {"question": "query"},
     ("question", "fixed query, question beside it"): {"question": "feature"},
     ("question", "fixed query, question ignored"): {"question": "ignored"},
+    ("question", "fixed query, LSTM reads the question"): {"kind": "attention"},
     ("hierarchy", "hierarchical"): {},
     ("imdb", "mean of words"): {"kind": "mean", "pairs": None, "embed_dim": 218, "hidden_dim": 0},
     ("imdb", "LSTM and attention, words"): {"pairs": None, "embed_dim": 200},

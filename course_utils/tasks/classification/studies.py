@@ -132,6 +132,8 @@ POOLINGS = {
     "attention": {"kind": "attention"},
 }
 BESIDE = {"question": "feature"}
+# The question is the first word of the text, and the recurrence reads it with the rest.
+READ = {"kind": "attention"}
 BAG = {"kind": "bag"}
 ASKED = recipes.QUESTIONS.settings.steps
 LONG = recipes.LONG.settings.steps
@@ -167,6 +169,8 @@ STUDIES = (
             Variant("fixed query, question beside it", BESIDE, ASKED),
             Variant("fixed query, question ignored", {"question": "ignored"}, ASKED),
             Variant("fixed query, question beside it, converged", BESIDE, 3 * ASKED),
+            Variant("fixed query, LSTM reads the question", READ, ASKED),
+            Variant("fixed query, LSTM reads the question, converged", READ, 3 * ASKED),
         ),
         seeds=(0, 1, 2),
         recipe=recipes.QUESTIONS,
