@@ -19,7 +19,7 @@ LAB_SETTINGS := $(VENV)/share/jupyter/lab/settings
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup course test lint types unit notebooks outputs format hooks lock api mutants accessibility clean
+.PHONY: help setup course test lint types unit notebooks outputs exercises format hooks lock api mutants accessibility clean
 .DEFAULT_GOAL := help
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make lint | unit | notebooks    one part of make test (NB=01 for one notebook)"
 	@echo "make types              only the type hints of the core, a part of make lint"
 	@echo "make outputs            execute the notebooks in place (NB=01 for one)"
+	@echo "make exercises          write the exercise cells of the notebooks from their masters (NB=01 for one)"
 	@echo "make format             bring Python files into the project's format"
 	@echo "make hooks              what a commit checks, on every file; make hooks ARGS=install switches it on"
 	@echo "make lock               write constraints.txt anew (UPGRADE=1: everything; UPGRADE=numpy: one)"
@@ -93,6 +94,9 @@ notebooks: setup
 
 outputs: setup
 	$(BIN)/python tests/tools/outputs.py $(NB)
+
+exercises: setup
+	$(BIN)/python -m course_utils.exercises $(NB) --write
 
 format: setup
 	$(BIN)/python -m ruff check --quiet --fix-only .
