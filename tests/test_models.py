@@ -217,6 +217,10 @@ def test_coverage_is_the_sum_of_the_weights_so_far(decoder, score):
         _, state, _ = model.decoder.step(state, tokens)
         close(state.coverage, weights[:, : t + 1].sum(dim=1))
         close(state.weights, weights[:, t])
+    start = model.decoder.start(model.remember(batch))
+    _, state, _ = model.decoder.advance(start, batch.target_in)  # all tokens at once
+    close(state.coverage, weights.sum(dim=1))
+    close(state.weights, weights[:, -1])
 
 
 class ManyHeads(AttentionDecoder):
