@@ -21,7 +21,7 @@ from IPython.core.formatters import DisplayFormatter
 
 import course_utils.exercises as exercises
 from course_utils.exercises import check, get, judging, numbers, solution, statement, stub_source
-from course_utils.exercises.cases import Wrong, case
+from course_utils.exercises.cases import CheckFailed, case
 from course_utils.exercises.comparing import difference
 from course_utils.exercises.judging import exercise
 
@@ -199,8 +199,11 @@ def one_for_each_beam(log_probs, scores):
     "number, answer, word",
     [
         ("03.1", lambda weights, gold: 1 - get("03.1")(weights, gold) if gold else 0.0, "share of"),
-        ("03.1", lambda w, g: sum((int(r.argmax()), t) not in g for t, r in enumerate(w)) / len(w),
-         "do not count"),
+        (
+            "03.1",
+            lambda w, g: sum((int(r.argmax()), t) not in g for t, r in enumerate(w)) / len(w),
+            "do not count",
+        ),
         ("03.2", count_all_found, "clip"),
         ("03.2", sets_of_pairs, "set"),
         ("03.2", lambda c, r, n: tuple(map(float, get("03.2")(c, r, n))), None),
@@ -208,7 +211,7 @@ def one_for_each_beam(log_probs, scores):
         ("03.3", one_for_each_beam, "each beam"),
         ("03.3", lambda p, s: get("03.3")(p, torch.zeros_like(s)), "scores of the beginnings"),
     ],
-)  # fmt: skip
+)
 def test_03_wrong_answers_in_other_words(number, answer, word):
     verdict = get(number).judge(answer)
     assert verdict.state == "wrong"
@@ -287,15 +290,15 @@ def raises_key_error(x):
 @pytest.mark.parametrize(
     "answer, words",
     [
-        (lambda x: None, ["nothing came back (None)", "`return`"]),
+        (lambda x: None, ["the result is None", "`return`"]),
         (lambda x: 2 * x.T, ["shape is (3, 1), expected (1, 3)", "swapped"]),
         (lambda x: 2 * x[0], ["shape is (3,), expected (1, 3)"]),
         (lambda x: (2 * x).long(), ["torch.int64", "expected torch.float32"]),
         (lambda x: x > 0, ["torch.bool"]),
-        (lambda x: (2 * x).tolist(), ["a list came back", "tensor of shape (1, 3)"]),
-        (lambda x: (2 * x).numpy(), ["an ndarray came back, expected a Tensor"]),
+        (lambda x: (2 * x).tolist(), ["got a list, expected a tensor of shape (1, 3)"]),
+        (lambda x: (2 * x).numpy(), ["got an ndarray, expected a Tensor"]),
         (lambda x: 2 * x / 0 * 0, ["NaN"]),
-        (lambda x: x.mul_(2), ["the result is right, but argument 1 was changed", "copy"]),
+        (lambda x: x.mul_(2), ["the result is right, but argument 1 was modified", "copy"]),
         (lambda: 0, ["raises TypeError", "x = tensor"]),
         (raises_key_error, ["raises KeyError: 'missing'", 'in line:  return {}["missing"]']),
         (lambda x: x if len(x) == 1 else 1 / 0, ["x = tensor([[1.0, 2.0, 3.0]])"]),
@@ -387,7 +390,9 @@ def test_free_checks_judge_properties(doubled, capsys):
         x = torch.ones(1, 2, requires_grad=True)
         answer(x).sum().backward()
         if x.grad is None or not torch.equal(x.grad, torch.full((1, 2), 2.0)):
-            raise Wrong("the gradient is wrong", expected=2.0, got=x.grad, hint="keep the graph")
+            raise CheckFailed(
+                "the gradient is wrong", expected=2.0, got=x.grad, hint="keep the graph"
+            )
 
     assert doubled.judge(lambda x: x + x)
     verdict = doubled.judge(lambda x: (2 * x).detach().requires_grad_())
@@ -420,9 +425,9 @@ def test_an_answer_may_be_a_class(monkeypatch):
     def _(answer):
         layer = answer(3)
         if not list(layer.parameters()):
-            raise Wrong("the layer has nothing to learn")
+            raise CheckFailed("the layer has nothing to learn")
         if answer.name() != "scale":
-            raise Wrong("the name is wrong")
+            raise CheckFailed("the name is wrong")
 
     @Scale.mistake("make the factor a Parameter")
     class Constant(torch.nn.Module):
@@ -480,18 +485,18 @@ def test_masters_mistakes_are_refused(monkeypatch):
 @pytest.mark.parametrize(
     "expected, got, words",
     [
-        (2, 2.0, "a float came back, expected an integer"),
+        (2, 2.0, "got a float, expected an integer"),
         (2, True, "wrong"),
-        (0.5, "0.5", "a str came back, expected a number"),
+        (0.5, "0.5", "got a str, expected a number"),
         (0.5, 0.6, "the result is wrong"),
         (0.5, float("nan"), "NaN"),
-        ((1, 2), (1, 2, 3), "3 values came back, expected 2"),
-        ((1, 2), 1, "an int came back, expected a tuple"),
+        ((1, 2), (1, 2, 3), "got 3 values, expected 2"),
+        ((1, 2), 1, "got an int, expected a tuple"),
         ([(1, 2), (3, 4)], [(1, 2), (3, 5)], "at [1][1]: the result is wrong"),
         ({"a": [1]}, {"a": [2]}, "at ['a'][0]"),
         ({"a": 1}, {"b": 1}, "keys"),
         ({1, 2}, {1, 3}, "wrong"),
-        ({1, 2}, [1, 2], "a list came back, expected a set"),
+        ({1, 2}, [1, 2], "got a list, expected a set"),
         ("text", "next", "wrong"),
         (torch.tensor([True, False]), torch.tensor([True, True]), "wrong"),
         (torch.zeros(2, 3), torch.zeros(3, 2), "two dimensions are swapped"),

@@ -1,7 +1,6 @@
 """An edition in another language needs a catalogue and nothing else: no text is past the lookup."""
 
 import ast
-import inspect
 import io
 import re
 import string
@@ -135,9 +134,9 @@ def texts(source: str) -> list[str | tuple[str, str]]:
         ('@f.mistake("a\\n   b")\ndef g(): pass', ["a b"]),
         ('yield case(x, expected=1, label="empty")', ["empty"]),
         ('yield case(x, expected="a text")', []),
-        ('raise Wrong("a", expected=1, hint="b")', ["a", "b"]),
-        ('raise Wrong(_("a {b}").format(b=1), hint=None)', ["a {b}"]),
-        ("raise Wrong(error_text(error))", []),
+        ('raise CheckFailed("a", expected=1, hint="b")', ["a", "b"]),
+        ('raise CheckFailed(_("a {b}").format(b=1), hint=None)', ["a {b}"]),
+        ("raise CheckFailed(error_text(error))", []),
         ('print("a")', []),
     ],
 )
@@ -157,7 +156,7 @@ def test_marked_texts_are_found(source, expected):
         ("show(ax, alt=alt)", "show(alt=…) is not a literal"),
         ('show(ax, alt="; ".join(names))', "show(alt=…) is not a literal"),
         ('yield case(x, label=f"K = {k}")', "case(label=…) is not a literal"),
-        ('raise Wrong("a", hint="b %d" % 3)', "Wrong(hint=…) is not a literal"),
+        ('raise CheckFailed("a", hint="b %d" % 3)', "CheckFailed(hint=…) is not a literal"),
         ('localised("{a}", b=1)', "placeholders ['a'], the call gives ['b']"),
         ('claim("{way}", x, at_least=3)', "placeholders ['way'], the call gives []"),
         ('claim("errors", x, at_leats=3)', "placeholders [], the call gives ['at_leats']"),
@@ -375,16 +374,11 @@ def shown_in_english(text: str) -> list[str]:
         found += words(name)
         if name in values:  # what the learner's function got and gave
             found += prose("".join(re.findall(r"   \((.*)\)$", value)))
-        else:
-            found += prose(value)
+        else:  # the message of an exception is Python's
+            found += prose(re.sub(r"Error: .*", "", value))
     return found
 
 
-# The test starts once verdicts are looked up at all.
-LOOKED_UP = "course_utils.messages" in inspect.getsource(exercises.judging)
-
-
-@pytest.mark.skipif(not LOOKED_UP, reason="the exercises do not look their texts up yet")
 @pytest.mark.parametrize("number", exercises.numbers())
 def test_exercises_speak_the_other_language(other_language, capsys, number):
     exercise = exercises.get(number)

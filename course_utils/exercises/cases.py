@@ -1,16 +1,32 @@
-"""Cases: the arguments an answer is tried on, and the complaint about one that fails."""
+"""Cases: the arguments that an answer is tried on, and the exception that a free check raises."""
 
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["Case", "Wrong", "case"]
+__all__ = ["Case", "CheckFailed", "case"]
 
-_SOLUTION = object()  # the expected value is what the solution returns
+_UNKNOWN = object()  # the solution has to be asked what is expected
 
 
-class Wrong(Exception):
-    """Raised by a free check: what is wrong, for which input, and what the mistake may be."""
+class CheckFailed(Exception):
+    """Raised by a free check when the answer does not have the property that is checked.
 
-    def __init__(self, problem, *, input=None, expected=None, got=None, hint=None):
+    problem: what is wrong. input: the case that shows it, or a text that describes it; without it,
+    the arguments of the last call are shown. expected, got: values to show. hint: what the mistake
+    may be; without it, the mistakes of the exercise are tried. Problem and hint are literals, which
+    are looked up in the learner's language when they are shown; a problem with values in it is
+    ``_("…").format(…)``.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        input: "Case | str | None" = None,
+        expected: Any = None,
+        got: Any = None,
+        hint: str | None = None,
+    ):
         super().__init__(problem)
         self.problem, self.input, self.hint = problem, input, hint
         self.expected, self.got = expected, got
@@ -18,20 +34,33 @@ class Wrong(Exception):
 
 @dataclass
 class Case:
-    """Arguments to try, what has to come back, and a few words on what is special about them."""
+    """Arguments to try, the expected result, and a few words on what is special about them."""
 
-    args: tuple
-    kwargs: dict
-    expected: object
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    expected: Any
     label: str
     rtol: float
     atol: float
 
     @property
-    def has_known_result(self):
-        return self.expected is not _SOLUTION
+    def has_known_result(self) -> bool:
+        """Whether the expected result was given; if not, it is what the solution returns."""
+        return self.expected is not _UNKNOWN
 
 
-def case(*args, expected=_SOLUTION, label="", rtol=1e-4, atol=1e-5, **kwargs):
-    """One case. Without `expected` the solution's result is expected; give it where you know it."""
+def case(
+    *args: Any,
+    expected: Any = _UNKNOWN,
+    label: str = "",
+    rtol: float = 1e-4,
+    atol: float = 1e-5,
+    **kwargs: Any,
+) -> Case:
+    """One case: call the answer with these arguments and compare the result.
+
+    expected: the right result, wherever you know it; without it, the result of the solution.
+    label: what is special about the case, a literal that is looked up in the learner's language
+    when it is shown. rtol, atol: tolerances for floats, as in `difference`.
+    """
     return Case(args, kwargs, expected, label, rtol, atol)

@@ -1,10 +1,10 @@
-"""How an exercise is written down, and how an answer to it is judged.
+"""How an exercise is defined, and how an answer to it is judged.
 
 An `Exercise` holds everything about one exercise: the statement, the solution (the decorated
-function itself, so that the solution shown is the solution tested), the cases to try, and the
-mistakes that people make. A mistake is a wrong answer together with the hint that mends it: when an
-answer fails, the mistakes are run on the same cases, and the one with equal results gives the hint.
-The package's docstring shows how to write one.
+function itself, so the solution that is shown is the one that is tested), the cases to try, and
+common mistakes. A mistake is a wrong answer together with a hint. When an answer fails, the
+mistakes are run on the same cases, and the one with the same results provides the hint. The
+docstring of the package shows how to write an exercise.
 """
 
 import contextlib
@@ -16,15 +16,18 @@ import sys
 import textwrap
 import traceback
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from course_utils.exercises.cases import _SOLUTION, Wrong, case
-from course_utils.exercises.comparing import _a, _is_tensor, difference
-from course_utils.exercises.showing import _clean, _shown, _source, _stub
+from course_utils.exercises.cases import Case, CheckFailed, case
+from course_utils.exercises.comparing import difference, is_tensor, with_article
+from course_utils.exercises.showing import dedented, describe, one_line, source_of, stub_of
+from course_utils.messages import _, localised
 
-__all__ = ["Exercise", "Verdict", "exercise"]
+__all__ = ["REGISTRY", "Exercise", "Mistake", "Unsolved", "Verdict", "exercise"]
 
-REGISTRY = {}
+REGISTRY: dict[str, "Exercise"] = {}
 
 
 class Unsolved(Exception):
@@ -33,63 +36,76 @@ class Unsolved(Exception):
 
 @dataclass
 class Verdict:
-    """What `check` found; true when the answer is right. Shows nothing at the end of a cell."""
+    """What `check` found; true if the answer is right. Displays nothing at the end of a cell.
+
+    state: "solved", "unsolved" or "wrong". text and hint are in the learner's language.
+    """
 
     number: str
-    state: str  # "solved", "unsolved" or "wrong"
+    state: str
     text: str
     hint: str | None = None
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.state == "solved"
 
-    def _ipython_display_(self):
+    def _ipython_display_(self) -> None:
         pass
 
 
 @dataclass
 class Mistake:
-    answer: object
+    """A plausible wrong answer and the hint that corrects it."""
+
+    answer: Callable[..., Any]
     hint: str
     name: str
 
 
 @dataclass
 class Exercise:
-    """One exercise; made by the decorator `exercise`. Calling it calls the solution."""
+    """One exercise; made by the decorator `exercise`. Calling it calls the solution.
+
+    title and body are English literals; the properties and verdicts are in the learner's language.
+    """
 
     number: str
     title: str
     body: str
-    solution: object
-    makers: list = field(default_factory=list)  # functions that yield cases
-    free_checks: list = field(default_factory=list)
-    mistakes: list = field(default_factory=list)
+    solution: Callable[..., Any]
+    makers: list[Callable[[], Iterator[Case]]] = field(default_factory=list)
+    free_checks: list[Callable[[Any], None]] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.solution(*args, **kwargs)
 
     @property
-    def name(self):
+    def name(self) -> str:
+        """The name of the function or class to write."""
         return self.solution.__name__
 
     @property
-    def statement(self):
-        """The markdown of the cell above the stub."""
-        return f"### Exercise {self.number}: {self.title}\n\n{self.body}"
+    def statement(self) -> str:
+        """The Markdown of the cell above the stub: a heading and the task."""
+        heading = _("Exercise {number}: {title}").format(
+            number=self.number, title=localised(self.title)
+        )
+        return f"### {heading}\n\n{localised(self.body)}"
 
     @property
-    def solution_source(self):
-        return _source(self.solution)
+    def solution_source(self) -> str:
+        """The code of the solution."""
+        return source_of(self.solution)
 
     @property
-    def stub_source(self):
+    def stub_source(self) -> str:
         """Signature and docstring of the solution, then `raise NotImplementedError`."""
-        return _stub(self.solution_source)
+        return stub_of(self.solution_source)
 
     @property
-    def cell_source(self):
-        """The whole code cell as it stands in the notebook."""
+    def cell_source(self) -> str:
+        """The code cell of the notebook: the stub, and the calls of `check` and `solution`."""
         return (
             f'{self.stub_source}\n\n\ncheck("{self.number}", {self.name})\n'
             f'# solution("{self.number}")  # take away the first # to see one'
@@ -97,38 +113,42 @@ class Exercise:
 
     # -- decorators for the master ---------------------------------------------------------------
 
-    def cases(self, maker):
-        """Register a function that yields `case(…)`; random numbers in it are seeded by `check`."""
+    def cases(self, maker: Callable[[], Iterator[Case]]) -> Callable[[], Iterator[Case]]:
+        """Register a generator of `case(…)`; its random numbers are seeded."""
         self.makers.append(maker)
         return maker
 
-    def check(self, function):
-        """Register a free check: `function(answer)` raises `Wrong` when a property is violated."""
+    def check(self, function: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Register a free check: a function of the answer that raises `CheckFailed`.
+
+        It checks what cases cannot, for example gradients and invariances.
+        """
         self.free_checks.append(function)
         return function
 
-    def mistake(self, hint):
-        """Register a plausible wrong answer with the hint that names the mistake."""
+    def mistake(self, hint: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Register a plausible wrong answer with the hint that names the mistake.
 
-        def register(answer):
-            self.mistakes.append(Mistake(answer, _clean(hint, joined=True), answer.__name__))
+        hint: a literal, which is looked up in the learner's language when it is shown.
+        """
+
+        def register(answer: Callable[..., Any]) -> Callable[..., Any]:
+            self.mistakes.append(Mistake(answer, one_line(hint), answer.__name__))
             return answer
 
         return register
 
     # -- judging ---------------------------------------------------------------------------------
 
-    def judge(self, answer):
-        """Try the answer on all cases and checks; never raises for what the answer does."""
+    def judge(self, answer: Any) -> Verdict:
+        """Try the answer on all cases and checks; never raises because of what the answer does."""
         if isinstance(answer, Exercise):
             answer = answer.solution
         if not callable(answer):
-            problem = f"{_a(answer)} is not a function"
-            hint = (
-                f'give the function itself, without brackets: check("{self.number}", {self.name})'
-            )
-            return self._wrong([problem], hint)
-        with _own_randomness():
+            problem = _("{value} is not a function").format(value=with_article(answer))
+            hint = _('pass the function itself, without brackets: check("{number}", {name})')
+            return self._wrong(problem, [], hint.format(number=self.number, name=self.name))
+        with _preserved_randomness():
             cases = self._all_cases()
             trials = [_try(answer, one) for one in cases]
             for index, (one, trial) in enumerate(zip(cases, trials, strict=True)):
@@ -136,154 +156,168 @@ class Exercise:
                     return self._unsolved(one if index else None)
                 problem = _problem(one, trial)
                 if problem is not None:
-                    return self._report_case(answer, cases, trials, index, problem)
-            found = self._free(answer)
+                    return self._wrong_case(cases, trials, index, problem)
+            found = self._run_free_checks(answer)
             if isinstance(found, Unsolved):
                 return self._unsolved(None)
             if found is not None:
-                return self._report_free(found)
-        return Verdict(self.number, "solved", f"✔ {self.number} {self.title}")
+                return self._wrong_check(found)
+        return Verdict(self.number, "solved", f"✔ {self.number} {localised(self.title)}")
 
-    def _all_cases(self):
+    def known_cases(self) -> int:
+        """Number of cases with an expected result of their own, not taken from the solution."""
+        with _preserved_randomness():
+            return sum(one.has_known_result for maker in self.makers for one in maker())
+
+    def _all_cases(self) -> list[Case]:
         cases = [one for maker in self.makers for one in maker()]
         for one in cases:
-            if one.expected is _SOLUTION:
+            if not one.has_known_result:
                 one.expected = self.solution(*_copied(one.args), **_copied(one.kwargs))
         return cases
 
-    def known_cases(self):
-        """Number of cases whose result was written down instead of taken from the solution."""
-        with _own_randomness():
-            return sum(one.has_known_result for maker in self.makers for one in maker())
-
-    def _free(self, answer):
-        """None, or the first complaint of the free checks (a Wrong, an Unsolved)."""
-        guarded = _Guarded(answer)
+    def _run_free_checks(self, answer: Callable[..., Any]) -> CheckFailed | Unsolved | None:
+        """The first failure, or None if all checks pass."""
+        recorded = _Recorded(answer)
         for function in self.free_checks:
             _seed()
             try:
-                function(guarded)
+                function(recorded)
             except Unsolved as unsolved:
                 return unsolved
-            except Wrong as wrong:
-                if wrong.input is None:
-                    wrong.input = guarded.last
-                return wrong
+            except CheckFailed as failure:
+                if failure.input is None:
+                    failure.input = recorded.last
+                return failure
             except NotImplementedError as error:
                 if not error.args:
                     return Unsolved()
-                return Wrong(_error_text(error, answer), input=guarded.last)
-            except Exception as error:  # the answer's result made the check stumble
-                return Wrong(_error_text(error, answer), input=guarded.last)
+                return CheckFailed(_error_text(error, answer), input=recorded.last)
+            except Exception as error:  # in the answer, or in the check because of its result
+                return CheckFailed(_error_text(error, answer), input=recorded.last)
         return None
 
-    def _unsolved(self, one):
-        text = f"✎ {self.number} is not solved yet"
-        if one is not None:
-            text += f": NotImplementedError is still raised for {self._input(one)}"
+    def _unsolved(self, one: Case | None) -> Verdict:
+        if one is None:
+            text = _("✎ {number} is not solved yet").format(number=self.number)
+        else:
+            text = _(
+                "✎ {number} is not solved yet: NotImplementedError is still raised for {input}"
+            ).format(number=self.number, input=self._call(one))
         return Verdict(self.number, "unsolved", text)
 
-    def _report_case(self, answer, cases, trials, index, problem):
+    def _wrong_case(
+        self, cases: list[Case], trials: list["_Trial"], index: int, problem: str
+    ) -> Verdict:
         one, trial = cases[index], trials[index]
-        hint = None
         if trial.kind == "value" and trial.value is None:
-            hint = "is the `return` missing at the end?"
+            hint = _("is the `return` missing at the end?")
         else:
             hint = self._diagnosis(cases, trials, index)
         if hint is None and trial.changed:
-            hint = "work on a copy (`x.clone()`, `list(x)`): the caller still needs the input"
-        lines = [problem, ("input", self._input(one)), ("expected", _shown(one.expected))]
+            hint = _("work on a copy (`x.clone()`, `list(x)`): the caller still needs the input")
+        rows = [(_("input:"), self._call(one)), (_("expected:"), describe(one.expected))]
         if trial.kind == "value":
-            lines.append(("yours", _shown(trial.value)))
+            rows.append((_("yours:"), describe(trial.value)))
         if trial.printed:
-            lines.append(("printed", textwrap.shorten(trial.printed, 300)))
-        return self._wrong(lines, hint)
+            rows.append((_("printed:"), textwrap.shorten(trial.printed, 300)))
+        return self._wrong(problem, rows, hint)
 
-    def _report_free(self, wrong):
-        hint = wrong.hint
+    def _wrong_check(self, failure: CheckFailed) -> Verdict:
+        hint = failure.hint and localised(failure.hint)
         for mistake in self.mistakes:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found = self._free(mistake.answer)
-            if isinstance(found, Wrong) and found.problem == wrong.problem:
-                hint = hint or mistake.hint
+                found = self._run_free_checks(mistake.answer)
+            if isinstance(found, CheckFailed) and found.problem == failure.problem:
+                hint = hint or localised(mistake.hint)
                 break
-        lines = [wrong.problem]
-        if wrong.input is not None:
-            shown = wrong.input if isinstance(wrong.input, str) else self._input(wrong.input)
-            lines.append(("input", shown))
-        lines += [("expected", _shown(wrong.expected))] if wrong.expected is not None else []
-        lines += [("yours", _shown(wrong.got))] if wrong.got is not None else []
-        return self._wrong(lines, hint)
+        rows = []
+        if failure.input is not None:
+            is_text = isinstance(failure.input, str)
+            rows.append((_("input:"), failure.input if is_text else self._call(failure.input)))
+        if failure.expected is not None:
+            rows.append((_("expected:"), describe(failure.expected)))
+        if failure.got is not None:
+            rows.append((_("yours:"), describe(failure.got)))
+        return self._wrong(localised(failure.problem), rows, hint)
 
-    def _diagnosis(self, cases, trials, index):
-        """The hint of the mistake that gives the same results on all cases, or else of the one that
-        explains most of the wrong results; nothing when that is less than half of them."""
+    def _diagnosis(self, cases: list[Case], trials: list["_Trial"], index: int) -> str | None:
+        """The hint of the mistake that has the same result in every case.
+
+        If there is none: a cautious hint, from the mistake with the most wrong results in common;
+        None unless these are more than half of the wrong results.
+        """
         wrong = [i for i in range(index, len(cases)) if _problem(cases[i], trials[i]) is not None]
-        best, explained = None, len(wrong) / 2
+        best, most = None, len(wrong) / 2
         for mistake in self.mistakes:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 theirs = [_try(mistake.answer, one) for one in cases]
             if all(map(_same, theirs, trials)):
-                return mistake.hint
-            alike = sum(_same(theirs[i], trials[i]) for i in wrong)
-            if alike > explained:
-                best, explained = mistake, alike
-        return best and f"perhaps this: {best.hint}"
+                return localised(mistake.hint)
+            common = sum(_same(theirs[i], trials[i]) for i in wrong)
+            if common > most:
+                best, most = mistake, common
+        return best and _("perhaps this: {hint}").format(hint=localised(best.hint))
 
-    def _wrong(self, lines, hint):
-        rows = [("problem", lines[0]), *lines[1:], *([("hint", hint)] if hint else [])]
-        text = [f"✘ {self.number} {self.title}"]
-        text += [f"   {name + ':':<9} {value}" for name, value in rows]
-        return Verdict(self.number, "wrong", "\n".join(text), hint)
+    def _wrong(self, problem: str, rows: list[tuple[str, str]], hint: str | None) -> Verdict:
+        rows = [(_("problem:"), problem), *rows, *([(_("hint:"), hint)] if hint else [])]
+        lines = [f"✘ {self.number} {localised(self.title)}", *(_row(*row) for row in rows)]
+        return Verdict(self.number, "wrong", "\n".join(lines), hint)
 
-    def _input(self, one):
-        """The arguments by name, as in a call."""
+    def _call(self, one: Case) -> str:
+        """The arguments by name, as in a call, with the label of the case."""
         try:
             bound = inspect.signature(self.solution).bind(*one.args, **one.kwargs).arguments
         except TypeError:
-            bound = {f"argument {i + 1}": value for i, value in enumerate(one.args)} | one.kwargs
-        shown = [f"{name} = {_shown(value)}" for name, value in bound.items()]
+            bound = {_argument(i): value for i, value in enumerate(one.args, 1)} | one.kwargs
+        shown = [f"{name} = {describe(value)}" for name, value in bound.items()]
         wide = sum(map(len, shown)) > 80 or any("\n" in text for text in shown)
-        text = (",\n" + 13 * " " if wide else ", ").join(shown)
-        return f"{text}   ({one.label})" if one.label else text
+        text = (",\n" + _row("", "") if wide else ", ").join(shown)
+        return f"{text}   ({localised(one.label)})" if one.label else text
 
 
-def exercise(number, title, statement):
-    """Make an exercise of the decorated function, which is the solution.
+def exercise(number: str, title: str, statement: str) -> Callable[[Callable[..., Any]], Exercise]:
+    """Make an exercise of the decorated function or class, which is the solution.
 
-    number: notebook and place, "03.2". statement: the task in markdown; the notebook's cell holds
-    `Exercise.statement`, a heading above this text. The docstring becomes the stub's.
+    number: notebook and place, for example "03.2". title, statement: literals, the statement in
+    Markdown; they are looked up in the learner's language when they are shown. The stub in the
+    notebook has the docstring of the solution.
+
+    Raises ValueError if the solution has no docstring, or if another module has this number.
     """
 
-    def make(solution):
+    def make(solution: Callable[..., Any]) -> Exercise:
         if not inspect.getdoc(solution):
             raise ValueError(
-                f"exercise {number}: the solution needs a docstring, the stub shows it"
+                f"exercise {number}: the solution needs a docstring, because the stub shows it"
             )
         module = getattr(REGISTRY.get(number), "solution", solution).__module__
         if module != solution.__module__:
             raise ValueError(f"exercise {number} exists in {module} and {solution.__module__}")
-        made = Exercise(number, title, _clean(statement), solution)
+        made = Exercise(number, title, dedented(statement), solution)
         REGISTRY[number] = made
         return made
 
     return make
 
 
+# -- trials ----------------------------------------------------------------------------------------
+
+
 @dataclass
 class _Trial:
     kind: str  # "value", "error" or "unsolved"
-    value: object = None
+    value: Any = None
     error: str = ""
     error_type: type | None = None
     printed: str = ""
-    changed: str = ""  # name of an argument that the answer has changed
+    changed: str = ""  # the argument that the answer has changed, in words
 
 
-def _try(answer, one):
-    """Run an answer on a copy of the arguments; what it prints is kept, not shown."""
+def _try(answer: Callable[..., Any], one: Case) -> _Trial:
+    """Run an answer on a copy of the arguments; what it prints is stored, not shown."""
     args, kwargs = _copied(one.args), _copied(one.kwargs)
     printed = io.StringIO()
     _seed()
@@ -293,35 +327,37 @@ def _try(answer, one):
             if inspect.isgenerator(value):
                 value = list(value)
     except Exception as error:
-        kind = "error"
-        if isinstance(error, NotImplementedError) and not error.args:
-            kind = "unsolved"
-        text = _error_text(error, answer)
-        return _Trial(kind, error=text, error_type=type(error), printed=printed.getvalue())
+        unsolved = isinstance(error, NotImplementedError) and not error.args
+        return _Trial(
+            "unsolved" if unsolved else "error",
+            error=_error_text(error, answer),
+            error_type=type(error),
+            printed=printed.getvalue(),
+        )
     changed = ""
-    before = list(one.args) + list(one.kwargs.values())
-    for place, (old, new) in enumerate(
-        zip(before, list(args) + list(kwargs.values()), strict=True), start=1
-    ):
-        if isinstance(old, list | dict | set) or _is_tensor(old):
+    before, after = [*one.args, *one.kwargs.values()], [*args, *kwargs.values()]
+    for place, (old, new) in enumerate(zip(before, after, strict=True), start=1):
+        if isinstance(old, list | dict | set) or is_tensor(old):
             if difference(old, new, 0, 0) is not None:
-                changed = f"argument {place}"
+                changed = _argument(place)
                 break
     return _Trial("value", value=value, printed=printed.getvalue(), changed=changed)
 
 
-def _problem(one, trial):
-    """What is wrong with this trial, in words; None when nothing is."""
+def _problem(one: Case, trial: _Trial) -> str | None:
+    """What is wrong with this trial, in words; None if nothing is."""
     if trial.kind == "error":
         return trial.error
     problem = difference(one.expected, trial.value, one.rtol, one.atol)
     if problem is None and trial.changed:
-        return f"the result is right, but {trial.changed} was changed on the way"
+        return _("the result is right, but {argument} was modified in place").format(
+            argument=trial.changed
+        )
     return problem
 
 
-def _same(a, b):
-    """Two trials went the same way."""
+def _same(a: _Trial, b: _Trial) -> bool:
+    """Whether two trials had the same outcome."""
     if a.kind != b.kind or bool(a.changed) != bool(b.changed):
         return False
     if a.kind == "error":
@@ -331,37 +367,66 @@ def _same(a, b):
     return difference(a.value, b.value) is None
 
 
-class _Guarded:
-    """The answer as a free check sees it: remembers the last input for the message."""
+class _Recorded:
+    """The answer as a free check sees it; it remembers the last input for the verdict."""
 
-    def __init__(self, answer):
-        self.answer, self.last = answer, None
+    def __init__(self, answer: Callable[..., Any]):
+        self.answer = answer
+        self.last: Case | None = None
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.last = case(*_copied(args), **_copied(kwargs))
         _seed()
         with contextlib.redirect_stdout(io.StringIO()), _gradients():
             return self.answer(*args, **kwargs)
 
-    def __getattr__(self, name):  # of a class, for example its `apply`
+    def __getattr__(self, name: str) -> Any:  # of a class, for example its `apply`
         return getattr(self.answer, name)
 
 
-def _error_text(error, answer):
-    text = f"raises {type(error).__name__}"
-    message = str(error).strip()
+# -- words -----------------------------------------------------------------------------------------
+
+
+def _row(name: str, text: str) -> str:
+    """A line of a verdict. The texts of all lines start in the same column."""
+    names = (
+        _("problem:"),
+        _("input:"),
+        _("expected:"),
+        _("yours:"),
+        _("printed:"),
+        _("hint:"),
+        _("in line:"),
+    )
+    return f"   {name:<{max(map(len, names))}} {text}"
+
+
+def _argument(place: int) -> str:
+    return _("argument {place}").format(place=place)
+
+
+def _error_text(error: Exception, answer: Any) -> str:
+    """The exception, and the line of the answer in which it was raised."""
+    name, message = type(error).__name__, str(error).strip()
     if message:
-        text += f": {textwrap.shorten(message, 300)}"
+        text = _("raises {error}: {message}").format(
+            error=name, message=textwrap.shorten(message, 300)
+        )
+    else:
+        text = _("raises {error}").format(error=name)
     code = getattr(inspect.unwrap(answer), "__code__", None) if callable(answer) else None
     if code is not None:
         frames = traceback.extract_tb(error.__traceback__)
         inside = [frame for frame in frames if frame.filename == code.co_filename]
         if inside and inside[-1].line:
-            text += f"\n   {'in line:':<9} {inside[-1].line}"
+            text += "\n" + _row(_("in line:"), inside[-1].line)
     return text
 
 
-def _copied(value):
+# -- a controlled environment ----------------------------------------------------------------------
+
+
+def _copied(value: Any) -> Any:
     if hasattr(value, "detach"):
         return value.detach().clone().requires_grad_(value.requires_grad)
     if type(value) in (list, tuple):
@@ -371,12 +436,12 @@ def _copied(value):
     return copy.deepcopy(value) if not callable(value) or hasattr(value, "parameters") else value
 
 
-def _gradients():
+def _gradients() -> contextlib.AbstractContextManager[Any]:
     torch = sys.modules.get("torch")
     return torch.enable_grad() if torch else contextlib.nullcontext()
 
 
-def _seed():
+def _seed() -> None:
     random.seed(0)
     if "torch" in sys.modules:
         sys.modules["torch"].default_generator.manual_seed(0)  # of the CPU only
@@ -385,8 +450,8 @@ def _seed():
 
 
 @contextlib.contextmanager
-def _own_randomness():
-    """Seeded random numbers inside; outside, all generators stand where they stood."""
+def _preserved_randomness() -> Iterator[None]:
+    """Seeded random numbers inside; afterwards all generators are in the state they had before."""
     torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
     before = random.getstate(), numpy and numpy.random.get_state(), torch and torch.get_rng_state()
     _seed()

@@ -2,7 +2,7 @@
 
 import torch
 
-from course_utils.exercises.cases import Wrong, case
+from course_utils.exercises.cases import CheckFailed, case
 from course_utils.exercises.judging import exercise
 
 
@@ -50,7 +50,7 @@ def _(answer):
     weights, values = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([[1.0], [5.0], [2.0]])
     once, tenfold = answer(weights, values), answer(10 * weights, values)
     if not torch.allclose(once, tenfold):
-        raise Wrong(
+        raise CheckFailed(
             "ten times the weights has to give the same average", expected=once, got=tenfold
         )
 

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from course_utils.exercises.cases import Wrong, case
+from course_utils.exercises.cases import CheckFailed, case
 from course_utils.exercises.judging import exercise
 
 
@@ -290,7 +290,7 @@ def _(answer):
     y = y.clone()
     y[2] = 1000.0
     if not torch.allclose(before[2], answer(x, y, 0.5)[2]):
-        raise Wrong(
+        raise CheckFailed(
             "the prediction for a point changes with its own y",
             hint="a point must not see its own answer: mask the diagonal before softmax",
         )

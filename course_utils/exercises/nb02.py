@@ -127,13 +127,13 @@ def _():
 
 @score_scale.check
 def _(answer):
-    from course_utils.exercises.cases import Wrong
+    from course_utils.exercises.cases import CheckFailed
     from course_utils.exercises.comparing import difference
 
     queries, keys = 3 * torch.randn(2000, 50), 0.7 * torch.randn(2000, 50)
     measured = (answer(3.0, 0.7, 50) * (queries * keys).sum(1)).var().item()
     if difference(1.0, measured, rtol=0.2):
-        raise Wrong("the variance of the scores is not 1", got=measured, expected=1.0)
+        raise CheckFailed("the variance of the scores is not 1", got=measured, expected=1.0)
 
 
 @score_scale.mistake(

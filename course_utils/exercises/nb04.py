@@ -39,13 +39,23 @@ def to_pixels(weights, rows, columns, height, width):
 @to_pixels.cases
 def _():
     yield case(
-        torch.tensor([[0.25, 0.75]]), 1, 2, 1, 2, expected=torch.tensor([[[0.25, 0.75]]]),
+        torch.tensor([[0.25, 0.75]]),
+        1,
+        2,
+        1,
+        2,
+        expected=torch.tensor([[[0.25, 0.75]]]),
         label="a pixel for each place",
-    )  # fmt: skip
+    )
     yield case(
-        torch.tensor([[0.2, 0.8]]), 2, 1, 4, 1,
-        expected=torch.tensor([[[0.1], [0.1], [0.4], [0.4]]]), label="one place below the other",
-    )  # fmt: skip
+        torch.tensor([[0.2, 0.8]]),
+        2,
+        1,
+        4,
+        1,
+        expected=torch.tensor([[[0.1], [0.1], [0.4], [0.4]]]),
+        label="one place below the other",
+    )
     for T, rows, columns, tall, wide in ((1, 2, 3, 1, 1), (3, 2, 5, 3, 2), (2, 7, 4, 2, 5)):
         weights = torch.softmax(torch.randn(T, rows * columns), dim=1)
         yield case(weights, rows, columns, rows * tall, columns * wide)
@@ -207,9 +217,12 @@ def _():
         "the cat runs in the snow".split(), two[:1], 2, expected=(3, 5), label="one reference"
     )
     yield case(
-        "on the on the".split(), ["on the".split(), "on the".split()], 1, expected=(2, 4),
+        "on the on the".split(),
+        ["on the".split(), "on the".split()],
+        1,
+        expected=(2, 4),
         label="the same reference twice",
-    )  # fmt: skip
+    )
     words = "a b c d".split()
     for length, count, n in ((7, 2, 1), (9, 5, 2), (12, 3, 3)):
         picks = torch.randint(4, (1 + count, length)).tolist()
@@ -283,9 +296,14 @@ def _():
     states, values = torch.tensor([[0.0, 0.0], [100.0, 0.0]]), torch.tensor([[2.0], [4.0]])
     half = torch.tensor([[0.5, 0.5], [0.0, 1.0]])
     yield case(
-        states, half, values, torch.tensor([1.0, 0.0]), torch.tensor(0.0),
-        expected=(torch.tensor([[1.5], [4.0]]), torch.tensor([0.5, 1.0])), label="half open, open",
-    )  # fmt: skip
+        states,
+        half,
+        values,
+        torch.tensor([1.0, 0.0]),
+        torch.tensor(0.0),
+        expected=(torch.tensor([[1.5], [4.0]]), torch.tensor([0.5, 1.0])),
+        label="half open, open",
+    )
     for T, D, places, Dv in ((1, 3, 4, 2), (5, 2, 3, 4), (3, 6, 9, 5)):
         weights = torch.softmax(torch.randn(T, places), dim=1)
         yield case(

@@ -2,7 +2,7 @@
 
 import torch
 
-from course_utils.exercises.cases import Wrong, case
+from course_utils.exercises.cases import CheckFailed, case
 from course_utils.exercises.comparing import difference
 from course_utils.exercises.judging import exercise
 
@@ -38,10 +38,15 @@ def mean_of_words(states, ids):
 @mean_of_words.cases
 def _():
     states = torch.tensor([[[2.0, 0.0], [4.0, 6.0], [9.0, 9.0]]])
-    yield case(states, torch.tensor([[5, 7, 0]]), expected=torch.tensor([[3.0, 3.0]]),
-               label="two words and a PAD")  # fmt: skip
-    yield case(states, torch.tensor([[5, 7, 8]]), expected=torch.tensor([[5.0, 5.0]]),
-               label="no padding")  # fmt: skip
+    yield case(
+        states,
+        torch.tensor([[5, 7, 0]]),
+        expected=torch.tensor([[3.0, 3.0]]),
+        label="two words and a PAD",
+    )
+    yield case(
+        states, torch.tensor([[5, 7, 8]]), expected=torch.tensor([[5.0, 5.0]]), label="no padding"
+    )
     yield case(states, torch.tensor([[0, 0, 0]]), expected=torch.zeros(1, 2), label="no words")
     for texts, words, width in ((2, 5, 3), (4, 7, 2), (3, 1, 6)):
         ids = torch.randint(0, 3, (texts, words))
@@ -101,12 +106,24 @@ def turn_round(ids, lengths):
 
 @turn_round.cases
 def _():
-    yield case(torch.tensor([[4, 5, 6, 0, 0]]), torch.tensor([3]),
-               expected=torch.tensor([[6, 5, 4, 0, 0]]), label="three words, two PADs")  # fmt: skip
-    yield case(torch.tensor([[4, 5, 6]]), torch.tensor([3]),
-               expected=torch.tensor([[6, 5, 4]]), label="no padding")  # fmt: skip
-    yield case(torch.tensor([[7, 0], [0, 0]]), torch.tensor([1, 0]),
-               expected=torch.tensor([[7, 0], [0, 0]]), label="one word; none")  # fmt: skip
+    yield case(
+        torch.tensor([[4, 5, 6, 0, 0]]),
+        torch.tensor([3]),
+        expected=torch.tensor([[6, 5, 4, 0, 0]]),
+        label="three words, two PADs",
+    )
+    yield case(
+        torch.tensor([[4, 5, 6]]),
+        torch.tensor([3]),
+        expected=torch.tensor([[6, 5, 4]]),
+        label="no padding",
+    )
+    yield case(
+        torch.tensor([[7, 0], [0, 0]]),
+        torch.tensor([1, 0]),
+        expected=torch.tensor([[7, 0], [0, 0]]),
+        label="one word; none",
+    )
     for texts, words in ((3, 7), (5, 4), (2, 9)):
         lengths = torch.randint(0, words + 1, (texts,))
         ids = torch.randint(1, 50, (texts, words)) * (torch.arange(words) < lengths[:, None])
@@ -139,11 +156,13 @@ def _(answer):
     lengths = torch.tensor([3, 4, 1])
     twice = answer(answer(ids.clone(), lengths.clone()), lengths.clone())
     if difference(ids, twice):
-        raise Wrong(
+        raise CheckFailed(
             "turned twice, the batch is not what it was",
-            input=case(ids, lengths), got=twice, expected=ids,
+            input=case(ids, lengths),
+            got=twice,
+            expected=ids,
             hint="apply it twice to [4, 5, 6, 0] with length 3, on paper",
-        )  # fmt: skip
+        )
 
 
 @exercise(
@@ -179,8 +198,12 @@ def _():
 
     yield case(torch.tensor([0.5, 0.3, 0.2]), marks(1, 0, 0), expected=1.0, label="found at once")
     yield case(torch.tensor([0.5, 0.3, 0.2]), marks(0, 1, 0), expected=0.5, label="second place")
-    yield case(torch.tensor([0.1, 0.6, 0.3]), marks(1, 1, 0), expected=(1 + 2 / 3) / 2,
-               label="first and last place")  # fmt: skip
+    yield case(
+        torch.tensor([0.1, 0.6, 0.3]),
+        marks(1, 1, 0),
+        expected=(1 + 2 / 3) / 2,
+        label="first and last place",
+    )
     yield case(torch.tensor([1.0]), marks(1), expected=1.0, label="one word")
     for words in (4, 9, 30):
         marked = torch.rand(words) < 0.4

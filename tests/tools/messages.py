@@ -82,7 +82,7 @@ CALLEES: dict[str, Callee] = {
     ),
     "mistake": Callee((Argument(0, "hint", _one_line),)),
     "case": Callee((Argument(None, "label"),)),
-    "Wrong": Callee((Argument(0, "problem"), Argument(None, "hint"))),
+    "CheckFailed": Callee((Argument(0, "problem"), Argument(None, "hint"))),
 }
 LOOKUPS = {"_", "ngettext"}
 # Modules in which a lookup is defined, so texts are passed on by name.
