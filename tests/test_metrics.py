@@ -135,6 +135,19 @@ def test_words_from_pieces_by_loops(source, target, seed):
 
 def test_words_from_pieces_of_an_empty_output():
     assert words_from_pieces(np.zeros((0, 3)), [0, 0, 1], []).shape == (0, 2)
+    assert words_from_pieces(np.zeros((3, 0)), [], [0, 1, 1]).shape == (2, 0)
+    assert words_from_pieces(np.zeros((0, 0)), [], []).shape == (0, 0)
+
+
+def test_whole_numbers_become_weights():
+    for words in (None, [0, 1]):
+        found = words_from_pieces([[1, 3], [0, 2]], words, words)
+        assert found.dtype == float and found.tolist() == [[1, 3], [0, 2]]
+
+
+def test_words_without_pieces_get_no_attention():
+    found = words_from_pieces([[0.25, 0.75], [1.0, 0.0]], [0, 2], [0, 2])
+    assert found.tolist() == [[0.25, 0, 0.75], [0, 0, 0], [1, 0, 0]]
 
 
 def test_words_from_pieces_errors():

@@ -189,6 +189,37 @@ def test_scenes_of_up_to_four_things_are_counted(monkeypatch):
     assert [(row["things"], row["scenes"]) for row in found] == [(1, 1), (2, 1), (3, 1), (4, 2)]
 
 
+@pytest.mark.parametrize(
+    "kind,words",
+    [
+        ("size", ("small", "large")),
+        ("texture", ("plain", "striped", "dotted")),
+        ("colour", ("red", "blue", "green", "yellow")),
+        ("number", ("two", "three", "four")),
+        ("shape", ("circle", "stars", "thing")),
+    ],
+)
+def test_kinds_of_words(kind, words, monkeypatch):
+    """Every word of a kind is counted there, and nowhere else but in all."""
+    names = [(0,)] * len(words)
+    scene = TableScene("one", [[1, 0], [0, 0]], 1, [caption(" ".join(words), *names)])
+    every = {"size": "large", "texture": "plain", "colour": "red", "number": "two", "shape": "ring"}
+    others = [
+        TableScene("one", [[1, 0], [0, 0]], 1, [caption(word, (0,))])
+        for other, word in every.items()
+        if other != kind
+    ]
+
+    class Looks(TableCaptioner):
+        def attention_of(self, pairs):
+            return [np.eye(4)[[0] * len(text.split())] for _, text in pairs]
+
+    found = captioning.pointing_by_kind(Looks(), [scene, *others])
+    counts = {name: score["words"] for name, score in found.items()}
+    assert counts.pop("all") == len(words) + 4
+    assert counts == dict.fromkeys(every, 1) | {kind: len(words)}
+
+
 def test_photos_are_measured_on_the_validation_set_only(monkeypatch):
     asked = []
 
