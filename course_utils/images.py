@@ -1,4 +1,4 @@
-"""Images: a picture file of any kind → 224 × 224 pixels."""
+"""Images: a picture file of any kind → 224 × 224 pixels, and pictures as batches hold them."""
 
 import io
 import warnings
@@ -6,8 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
-__all__ = ["PhotoError", "SIDE", "read_photo"]
+__all__ = ["PhotoError", "SIDE", "as_source", "read_photo"]
 
 SIDE = 224  # pixels of the squashed photo
 
@@ -75,3 +77,21 @@ def _to_rgb(image):
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
     return image.convert("RGB")
+
+
+def as_source(picture: Tensor | np.ndarray) -> Tensor:
+    """A picture in the form in which a batch holds it: bytes, pixels as (3, height, width).
+
+    ``picture`` is pixels (height, width, 3) or (3, height, width), or features (places, channels).
+    Raises ValueError for any other shape and for floating point numbers.
+    """
+    if not isinstance(picture, Tensor):
+        picture = torch.tensor(np.asarray(picture))  # copied: arrays from disk are read-only
+    if picture.dim() == 3 and picture.shape[-1] == 3:
+        picture = picture.permute(2, 0, 1)
+    if picture.dim() not in (2, 3) or picture.is_floating_point():
+        raise ValueError(
+            "a picture is pixels (height, width, 3) or features (places, channels), in bytes; got "
+            f"{picture.dtype} {tuple(picture.shape)}"
+        )
+    return picture

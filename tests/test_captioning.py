@@ -18,13 +18,14 @@ from course_utils.__main__ import main
 from course_utils.batches import Example, make_batch
 from course_utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
 from course_utils.datasets.generated.scenes import scenes
+from course_utils.images import as_source
 from course_utils.metrics import cider
 from course_utils.models.builders import build_captioner
 from course_utils.models.image_encoders import GridEncoder, ImageEncoder, PhotoEncoder
 from course_utils.models.seq2seq import count_parameters
 from course_utils.recipes import RECIPES, train
 from course_utils.tasks.captioning.captioner import Captioner
-from course_utils.tasks.captioning.data import CaptionData, as_source, captions_of, scene_pairs
+from course_utils.tasks.captioning.data import CaptionData, captions_of, scene_pairs
 from course_utils.tasks.captioning.pointing import cover, pointing, word_masks
 from course_utils.tasks.captioning.studies import measure_scenes
 from course_utils.tasks.translation.translator import Translator

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from course_utils.batches import Example
+from course_utils.images import as_source
 from course_utils.metrics import words_from_pieces
 from course_utils.models.decoders import AttentionDecoder
 from course_utils.models.image_encoders import GridEncoder
 from course_utils.models.seq2seq import Seq2Seq
 from course_utils.search import Hypothesis
 from course_utils.tasks.base import Pair, SequencePredictor
-from course_utils.tasks.captioning.data import as_source
 from course_utils.tasks.inference import search_in_batches, teacher_forced_attention
 from course_utils.vocabulary import Vocabulary
 

@@ -3,12 +3,11 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from course_utils.batches import Batch
 from course_utils.datasets.registry import public_card
+from course_utils.images import as_source
 from course_utils.tasks.base import Pair, TaskData
 from course_utils.vocabulary import Vocabulary
 
@@ -17,31 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CaptionData",
-    "as_source",
     "captions_of",
     "flickr8k_data",
     "flickr8k_pairs",
     "scene_pairs",
     "scenes_data",
 ]
-
-
-def as_source(picture: Tensor | np.ndarray) -> Tensor:
-    """A picture in the form in which a batch holds it: bytes, pixels as (3, height, width).
-
-    ``picture`` is pixels (height, width, 3) or (3, height, width), or features (places, channels).
-    Raises ValueError for any other shape and for floating point numbers.
-    """
-    if not isinstance(picture, Tensor):
-        picture = torch.tensor(np.asarray(picture))  # copied: arrays from disk are read-only
-    if picture.dim() == 3 and picture.shape[-1] == 3:
-        picture = picture.permute(2, 0, 1)
-    if picture.dim() not in (2, 3) or picture.is_floating_point():
-        raise ValueError(
-            "a picture is pixels (height, width, 3) or features (places, channels), in bytes; got "
-            f"{picture.dtype} {tuple(picture.shape)}"
-        )
-    return picture
 
 
 class CaptionData(TaskData):
