@@ -53,8 +53,9 @@ def printed(text, name="stdout"):
 
 
 def picture(alt):
-    metadata = {"image/png": {"alt": alt}} if alt else {}
-    return nbformat.v4.new_output("display_data", data={"image/png": "iVBORw0="}, metadata=metadata)
+    """Its bytes are no text: they may look like the folder of a machine."""
+    page = f'<img alt="{alt}" src="data:image/png;base64,iVBO+/tmp/Rw0=">'
+    return nbformat.v4.new_output("display_data", data={"text/html": page, "text/plain": alt})
 
 
 def stub(key):
@@ -216,12 +217,12 @@ def an_address(cells):
 
 
 def silent_picture(cells):
-    cells[5].outputs = [picture("")]
+    data, metadata = {"image/png": "iVBORw0="}, {"image/png": {"alt": "never read aloud"}}
+    cells[5].outputs = [nbformat.v4.new_output("display_data", data=data, metadata=metadata)]
 
 
 def silent_html(cells):
-    html = {"text/html": '<img alt="" src="data:image/png;base64,iVBORw0=">'}
-    cells[5].outputs = [nbformat.v4.new_output("display_data", data=html)]
+    cells[5].outputs = [picture("")]
 
 
 def silent_markdown(cells):
@@ -326,8 +327,8 @@ def test_cells_run_out_of_order_are_found(folder):
 
 def test_large_file_is_found(folder):
     cells = good_cells()
-    cells[4].outputs = [printed("x" * 3_000_001)]
-    assert "3.0 MB" in problems_of("small_file", write(folder, cells))[0]
+    cells[4].outputs = [printed("x" * 1_000_001)]
+    assert "1.0 MB" in problems_of("small_file", write(folder, cells))[0]
 
 
 def test_every_rule_was_broken():
