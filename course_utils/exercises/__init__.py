@@ -1,89 +1,112 @@
-'''Exercises: `check("03.2", answer)` judges an answer, `solution("03.2")` prints ours.
+'''Exercises: `check("03.2", answer)` judges an answer, `solution("03.2")` prints a solution.
 
-One master module for each notebook, `nb01.py`, `nb02.py` …, holds statement, solution, cases and
-mistakes of its exercises in one place; the notebook's cells are copies that a test compares.
+The exercises of a notebook are defined in its master, `nb01.py`, `nb02.py` and so on; masters are
+found by looking into this folder. Statement, solution, cases and mistakes are all there. The cells
+in the notebook are copies: `make exercises NB=01` writes them, and a test compares them.
 
-How to write an exercise (see `nb03.py` for three of them)::
+How to write an exercise::
 
-    from course_utils.exercises.framework import case, exercise
+    import torch
+
+    from course_utils.exercises.cases import CheckFailed, case
+    from course_utils.exercises.comparing import difference
+    from course_utils.exercises.judging import exercise
 
     @exercise(
-        "01.1",
+        "01.1",                           # the notebook, and the place in it
         "The middle of a vector",
         """
-        Task in markdown, formulas allowed. It stands in the notebook under a heading.
+        The task in Markdown, formulas allowed. It names the function: write `middle(x)`.
         """,
     )
-    def middle(x):                     # the decorated function IS the solution
-        """Mean of x (T,), a number."""       # required; the stub shows it
-        return x.sum() / len(x)        # imports stand inside, except math, torch and F
+    def middle(x):                        # the decorated function is the solution
+        """Mean of x (T,), a number."""   # the stub in the notebook shows this docstring
+        return x.sum() / len(x)           # math, torch and F are there; import the rest here
 
-    @middle.cases
-    def _():                           # simple cases first: the first that fails is shown
-        yield case(torch.tensor([1.0, 3.0]), expected=torch.tensor(2.0))  # a known result
+    @middle.cases                         # the first case that fails is shown: simple ones first
+    def _():
+        yield case(torch.tensor([1.0, 3.0]), expected=2.0)            # a known result
         yield case(torch.tensor([5.0]), expected=5.0, label="one value")
-        for length in (2, 3, 7):       # every dimension another size
-            yield case(torch.randn(length))   # the solution's result is expected; seeded by check
+        for length in (2, 3, 7):                                      # sizes that all differ
+            yield case(torch.randn(length))     # expected: what the solution returns
 
     @middle.mistake("the number of values is len(x), not len(x) - 1")
-    def one_too_few(x):                # a plausible wrong answer, and the hint that mends it
+    def one_too_few(x):                   # a plausible wrong answer, and the hint that corrects it
         return x.sum() / (len(x) - 1)
 
-    @middle.check                      # optional, after all cases: properties of any kind
-    def _(answer):                     # (gradients, invariances)
-        if …:
-            raise Wrong("what is wrong", input=case(x), got=…, expected=…, hint="…")
+    @middle.check                         # optional: properties that cases cannot express
+    def _(answer):
+        x = torch.tensor([1.0, 2.0, 6.0])
+        if difference(answer(x) + 5, answer(x + 5)):
+            raise CheckFailed("the middle has to move with the values", input=case(x))
 
-At least three mistakes. An answer that gives the same wrong results as a mistake gets its hint, so
-the cases have to tell the mistakes apart (the tests say when they do not).
+**Cases.** Random numbers in them are seeded. Arguments are copied before each call. Results are
+compared by `course_utils.exercises.comparing.difference`: floats within the tolerances `rtol` and
+`atol` of the case, everything else exactly. Missing results (None), wrong shapes and kinds of
+numbers, NaNs, exceptions and modified arguments are reported without any further code.
 
-The framework copies arguments, holds back what answers print, finds changed inputs, None, wrong
-shapes, wrong kinds of numbers, NaNs and exceptions, and compares floats with tolerance (`rtol` and
-`atol` of `case`). Inside a free check, `difference(expected, got)` is None when they are equal. An
-answer may also be a class: then write the solution as a class (each method becomes a stub) and use
-free checks in place of cases.
+**Mistakes.** An exercise needs at least three; eight or more are better. An answer with the same
+wrong results as a mistake gets its hint, so the cases have to tell the mistakes apart; the tests
+report any two that they do not.
 
-`python -m course_utils.exercises 01` prints the notebook's exercise cells in jupytext's percent
-format, ready to be pasted. `tests/test_exercises.py` covers every registered exercise by itself.
+**Free checks** run after all cases and raise `CheckFailed`. Use them for gradients, invariances and
+the like. If the solution is a class, each of its methods becomes a stub; use free checks instead of
+cases.
+
+**Texts** are marked for translation by where they are: the title and statement of `exercise(…)`,
+the hint of `.mistake(…)`, the label of `case(…)`, and the problem and hint of `CheckFailed(…)`.
+Write each as a plain literal; it is looked up when it is shown, and ``tests/tools/messages.py``
+finds it under these names. A text with values in it is
+``localised("K = {K}", K=width)``, with `localised` from `course_utils.messages`.
+
+`tests/test_exercises.py` tests every exercise: the solution passes, the stub is unsolved, each
+mistake gets its own hint, and the notebook has the cells of the master.
 '''
 
 import importlib
 import pkgutil
+from typing import Any
 
-from course_utils.exercises.judging import REGISTRY, Verdict
+from course_utils.exercises.judging import REGISTRY, Exercise, Verdict
 
-__all__ = ["Verdict", "check", "numbers", "solution", "statement", "stub_source"]
+__all__ = ["Verdict", "check", "get", "numbers", "solution", "statement", "stub_source"]
 
 
-def check(number, answer):
-    """Judge an answer: prints ✔, what is wrong and for which input, or that it is not solved yet.
+def check(number: str, answer: Any) -> Verdict:
+    """Judge an answer and print ✔, ✘ with what is wrong and for which input, or ✎ for unsolved.
 
-    answer: the function (or class) that the learner wrote. Never raises for what the answer does,
-    so that a notebook with unsolved exercises runs through; leaves the random generators alone.
-    Returns a Verdict, which is true when the answer is right and shows nothing in a notebook.
+    answer: the function (or class) that the learner wrote. It is called with copies of the
+    arguments and seeded random numbers; afterwards all generators are in their old state. Nothing
+    that the answer does raises an exception here, so a notebook with unsolved exercises runs.
+
+    Returns a `Verdict`, which is true if the answer is right. Raises ValueError if there is no
+    exercise with this number.
     """
     verdict = get(number).judge(answer)
     print(verdict.text)
     return verdict
 
 
-def solution(number):
+def solution(number: str) -> None:
     """Print a solution: the very code that the tests run."""
     print(get(number).solution_source)
 
 
-def statement(number):
-    """The task in markdown, with its heading, as in the notebook's cell."""
+def statement(number: str) -> str:
+    """The task in Markdown with its heading, as in the notebook."""
     return get(number).statement
 
 
-def stub_source(number):
+def stub_source(number: str) -> str:
     """The code that the learner starts from: signature, docstring, `raise NotImplementedError`."""
     return get(number).stub_source
 
 
-def get(number):
-    """The exercise with this number. Raises ValueError with the known ones when there is none."""
+def get(number: str) -> Exercise:
+    """The exercise with this number, for example "03.2".
+
+    Raises ValueError, with all numbers that exist, if there is none.
+    """
     notebook = str(number).split(".")[0]
     if f"nb{notebook}" in _masters():
         importlib.import_module(f"{__name__}.nb{notebook}")
@@ -92,13 +115,15 @@ def get(number):
     return REGISTRY[number]
 
 
-def numbers(notebook=None):
-    """Numbers of all exercises, or of one notebook ("03"), in order."""
+def numbers(notebook: str | None = None) -> list[str]:
+    """The numbers of all exercises, or of those of one notebook ("03"), in order."""
     for name in _masters():
         if notebook is None or name == f"nb{notebook}":
             importlib.import_module(f"{__name__}.{name}")
-    return sorted(n for n in REGISTRY if notebook is None or n.startswith(f"{notebook}."))
+    found = [n for n in REGISTRY if notebook is None or n.startswith(f"{notebook}.")]
+    return sorted(found, key=lambda number: [int(part) for part in number.split(".")])
 
 
-def _masters():
+def _masters() -> list[str]:
+    """The names of the masters, found by looking into this folder."""
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name.startswith("nb"))

@@ -145,9 +145,9 @@ class Exercise:
         if isinstance(answer, Exercise):
             answer = answer.solution
         if not callable(answer):
-            problem = _("{value} is not a function").format(value=with_article(answer))
+            text = _("{value} is not a function").format(value=with_article(answer))
             hint = _('pass the function itself, without brackets: check("{number}", {name})')
-            return self._wrong(problem, [], hint.format(number=self.number, name=self.name))
+            return self._wrong(text, [], hint.format(number=self.number, name=self.name))
         with _preserved_randomness():
             cases = self._all_cases()
             trials = [_try(answer, one) for one in cases]
@@ -210,11 +210,11 @@ class Exercise:
         self, cases: list[Case], trials: list["_Trial"], index: int, problem: str
     ) -> Verdict:
         one, trial = cases[index], trials[index]
-        if trial.kind == "value" and trial.value is None:
+        no_return = trial.kind == "value" and trial.value is None
+        hint = None if no_return else self._diagnosis(cases, trials, index)
+        if no_return:
             hint = _("is the `return` missing at the end?")
-        else:
-            hint = self._diagnosis(cases, trials, index)
-        if hint is None and trial.changed:
+        elif hint is None and trial.changed:
             hint = _("work on a copy (`x.clone()`, `list(x)`): the caller still needs the input")
         rows = [(_("input:"), self._call(one)), (_("expected:"), describe(one.expected))]
         if trial.kind == "value":
@@ -224,23 +224,23 @@ class Exercise:
         return self._wrong(problem, rows, hint)
 
     def _wrong_check(self, failure: CheckFailed) -> Verdict:
-        hint = failure.hint and localised(failure.hint)
-        for mistake in self.mistakes:
+        hint, mistakes = failure.hint, iter(self.mistakes)
+        while hint is None and (mistake := next(mistakes, None)):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 found = self._run_free_checks(mistake.answer)
             if isinstance(found, CheckFailed) and found.problem == failure.problem:
-                hint = hint or localised(mistake.hint)
-                break
+                hint = mistake.hint
         rows = []
-        if failure.input is not None:
-            is_text = isinstance(failure.input, str)
-            rows.append((_("input:"), failure.input if is_text else self._call(failure.input)))
+        if isinstance(failure.input, Case):
+            rows.append((_("input:"), self._call(failure.input)))
+        elif failure.input is not None:
+            rows.append((_("input:"), failure.input))
         if failure.expected is not None:
             rows.append((_("expected:"), describe(failure.expected)))
         if failure.got is not None:
             rows.append((_("yours:"), describe(failure.got)))
-        return self._wrong(localised(failure.problem), rows, hint)
+        return self._wrong(localised(failure.problem), rows, hint and localised(hint))
 
     def _diagnosis(self, cases: list[Case], trials: list["_Trial"], index: int) -> str | None:
         """The hint of the mistake that has the same result in every case.
@@ -249,7 +249,7 @@ class Exercise:
         None unless these are more than half of the wrong results.
         """
         wrong = [i for i in range(index, len(cases)) if _problem(cases[i], trials[i]) is not None]
-        best, most = None, len(wrong) / 2
+        best, most = "", len(wrong) / 2
         for mistake in self.mistakes:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -258,8 +258,8 @@ class Exercise:
                 return localised(mistake.hint)
             common = sum(_same(theirs[i], trials[i]) for i in wrong)
             if common > most:
-                best, most = mistake, common
-        return best and _("perhaps this: {hint}").format(hint=localised(best.hint))
+                best, most = mistake.hint, common
+        return _("perhaps this: {hint}").format(hint=localised(best)) if best else None
 
     def _wrong(self, problem: str, rows: list[tuple[str, str]], hint: str | None) -> Verdict:
         rows = [(_("problem:"), problem), *rows, *([(_("hint:"), hint)] if hint else [])]
