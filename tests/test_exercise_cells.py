@@ -54,9 +54,13 @@ def sources(cells):
 
 
 def test_nothing_changes_where_all_agrees(folder, capsys):
-    before = {path.name: path.read_bytes() for path in folder.glob("*.ipynb")}
+    def state():
+        paths = folder.glob("*.ipynb")
+        return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+
+    before = state()
     assert main(["--write", "--folder", str(folder)]) == 0
-    assert {path.name: path.read_bytes() for path in folder.glob("*.ipynb")} == before
+    assert state() == before
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f"{name}: already up to date" for name in sorted(before)]
 

@@ -1,7 +1,7 @@
-"""Each exercise is proved: the solution passes, the stub is unsolved, mistakes get their hint.
+"""Each exercise works: the solution passes, the stub is unsolved, each mistake gets its hint.
 
-The first half runs over every registered exercise and every notebook; the second half is about the
-framework itself, on small exercises made here.
+The first half tests every registered exercise and its cells in the notebook; the second half tests
+the judging of answers, on small exercises that are defined here.
 """
 
 import builtins
@@ -100,7 +100,7 @@ def test_notebooks_have_the_cells_of_the_masters():
     assert wrong == [], "write them with `make exercises`"
 
 
-def test_every_master_belongs_to_numbers_of_its_own():
+def test_exercises_are_numbered_from_1_in_the_master_of_their_notebook():
     for number in numbers():
         notebook = number.split(".")[0]
         assert get(number).solution.__module__ == f"course_utils.exercises.nb{notebook}"
@@ -194,13 +194,14 @@ def test_03_solutions_agree_with_other_implementations():
         if bleu.counts[3]:
             assert [o[0] for o in ours] == bleu.counts
 
+    torch.manual_seed(3)
     log_probs, scores = torch.randn(4, 6).log_softmax(1), -torch.rand(4)
     everything = [(float(scores[k] + log_probs[k, v]), k, v) for k in range(4) for v in range(6)]
     best = sorted(everything, reverse=True)[:4]
     assert difference(best, get("03.3")(log_probs, scores)) is None
 
 
-# --------------------------------------------------------------------------------- the framework
+# --------------------------------------------------------------------------------------- judging
 
 
 @pytest.fixture
@@ -226,7 +227,7 @@ def doubled(monkeypatch):
     return doubled
 
 
-def test_a_wrong_answer_is_told_what_and_for_which_input(doubled, capsys):
+def test_a_verdict_says_what_is_wrong_and_for_which_input(doubled, capsys):
     verdict = check("99.1", lambda x: x * x)
     assert not verdict
     assert capsys.readouterr().out == (
@@ -314,7 +315,7 @@ def test_a_partly_fitting_mistake_gives_a_careful_hint(doubled):
     assert doubled.judge(lambda x: x if len(x) > 1 else x**2).hint is None
 
 
-def test_random_generators_stand_where_they_stood(doubled):
+def test_random_generators_keep_their_state(doubled):
     def state():
         return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
 
@@ -356,6 +357,28 @@ def test_free_checks_judge_properties(doubled, capsys):
     assert "the gradient is wrong" in verdict.text and "x = tensor([[1.0, 1.0]])" in verdict.text
     broken = doubled.judge(lambda x: 2 * x.detach())
     assert broken.state == "wrong" and "RuntimeError" in broken.text
+
+
+def test_a_failed_check_shows_its_input_and_finds_the_mistake(doubled):
+    @doubled.check
+    def _(answer):
+        if answer.__name__ not in ("doubled", "squared"):
+            raise CheckFailed("the name is wrong", input="the name itself", got=answer.__name__)
+
+    @doubled.mistake("the function has to be called doubled")
+    def tripled(x):
+        return 2 * x
+
+    def quadrupled(x):
+        return x + x
+
+    verdict = doubled.judge(quadrupled)
+    assert verdict.hint == "the function has to be called doubled"
+    assert verdict.text.splitlines()[1:4] == [
+        "   problem:  the name is wrong",
+        "   input:    the name itself",
+        "   yours:    'quadrupled'",
+    ]
 
 
 def test_an_answer_may_be_a_class(monkeypatch):
@@ -430,7 +453,7 @@ def test_sources_are_cut_at_the_right_lines(monkeypatch):
     )
 
 
-def test_masters_mistakes_are_refused(monkeypatch):
+def test_faulty_masters_are_refused(monkeypatch):
     monkeypatch.setattr(judging, "REGISTRY", {})
     with pytest.raises(ValueError, match="docstring"):
         exercise("99.1", "Bare", "…")(lambda x: x)
@@ -555,5 +578,5 @@ def test_importing_the_package_is_light():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_a_name_of_python_is_no_exercise():
+def test_no_exercise_has_the_name_of_a_builtin():
     assert not set(get(number).name for number in numbers()) & set(dir(builtins))

@@ -128,7 +128,7 @@ def _find(cells: list[Cell], number: str) -> int | None:
 
 
 def _is_statement(cell: Cell, number: str) -> bool:
-    heading = rf"### .*(?<![\d.]){re.escape(number)}(?!\d)"
+    heading = rf"### .*\b{re.escape(number)}\b"
     return cell["cell_type"] == "markdown" and re.match(heading, _source(cell)) is not None
 
 

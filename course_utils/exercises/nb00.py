@@ -51,7 +51,9 @@ def _(answer):
     once, tenfold = answer(weights, values), answer(10 * weights, values)
     if not torch.allclose(once, tenfold):
         raise CheckFailed(
-            "ten times the weights has to give the same average", expected=once, got=tenfold
+            "multiplying all weights by ten has to give the same average",
+            expected=once,
+            got=tenfold,
         )
 
 
@@ -61,7 +63,8 @@ def not_divided(weights, values):
 
 
 @weighted_average.mistake(
-    "divide by the sum of the weights, not by their number: two votes count twice below, too"
+    "divide by the sum of the weights, not by their number: a weight of 2 counts twice in the"
+    " denominator, too"
 )
 def divided_by_their_number(weights, values):
     return weights @ values / len(weights)
@@ -80,8 +83,8 @@ def everything_summed(weights, values):
 
 
 @weighted_average.mistake(
-    "`w / w.sum()` is enough: softmax makes weights from scores of any sign, these are weights"
-    " already"
+    "`w / w.sum()` is enough: softmax turns scores of any sign into weights, and these already"
+    " are weights"
 )
 def softmax_of_weights(weights, values):
     return torch.softmax(weights, dim=0) @ values

@@ -74,13 +74,13 @@ def softmax_over_queries(queries, keys, values):
     return torch.softmax(queries @ keys.T, dim=0) @ values
 
 
-@ask_all.mistake("the scores themselves are no weights: softmax is missing")
+@ask_all.mistake("the scores themselves are not weights: softmax is missing")
 def scores_as_weights(queries, keys, values):
     return (queries @ keys.T) @ values
 
 
 @ask_all.mistake(
-    "scores divided by their sum are no weights when some are negative or the sum is zero: softmax"
+    "scores divided by their sum are not weights if some are negative or the sum is zero: softmax"
     " takes exp first"
 )
 def scores_divided_by_sum(queries, keys, values):
@@ -89,24 +89,23 @@ def scores_divided_by_sum(queries, keys, values):
 
 
 @ask_all.mistake(
-    "the best key alone was taken: that is hard attention; soft attention averages all values"
+    "only the value of the best key is used: that is hard attention; soft attention averages all"
+    " values"
 )
 def hard_attention(queries, keys, values):
     return values[(queries @ keys.T).argmax(dim=-1)]
 
 
 @ask_all.mistake(
-    "exp of a large number is infinite, and ∞/∞ is NaN: take `torch.softmax`, or subtract the row's"
-    " largest score first"
+    "exp of a large number is infinite, and ∞/∞ is NaN: use `torch.softmax`, or subtract the"
+    " row's largest score first"
 )
 def exp_overflows(queries, keys, values):
     exps = torch.exp(queries @ keys.T)
     return exps / exps.sum(dim=-1, keepdim=True) @ values
 
 
-@ask_all.mistake(
-    "no division by √D is asked for here: that is the scaled dot product of notebook 02"
-)
+@ask_all.mistake("do not divide by √D here: that is the scaled dot product of notebook 02")
 def scaled(queries, keys, values):
     return torch.softmax(queries @ keys.T / math.sqrt(keys.shape[1]), dim=-1) @ values
 
@@ -178,7 +177,8 @@ def _number(scores, temperature):
 
 
 @temperature_for.mistake(
-    "scores are divided by the temperature, not multiplied by it: hot means soft"
+    "scores are divided by the temperature, not multiplied by it: a high temperature makes"
+    " attention soft"
 )
 def multiplied_by_temperature(scores, places):
     return 1 / _search(scores, places, _number)
@@ -199,7 +199,7 @@ def entropy_in_bits(scores, places):
 
 
 @temperature_for.mistake(
-    "the search walks away from the answer: where attention is too soft, τ has to fall"
+    "the search moves away from the answer: if attention is too soft, τ has to fall"
 )
 def wrong_half_kept(scores, places):
     return _search(scores, places, _number, warm_when_soft=True)
@@ -220,7 +220,7 @@ def zero_times_infinity(scores, places):
         weights = torch.softmax(scores / temperature, dim=-1)
         return torch.exp(-(weights * weights.log()).sum())
 
-    # the other comparison of the two possible ones goes wrong here
+    # of the two possible comparisons, the other one fails here
     low, high = 1e-3, 1e3
     for _ in range(60):
         middle = math.sqrt(low * high)
@@ -297,8 +297,8 @@ def _(answer):
 
 
 @leave_one_out.mistake(
-    "each point still looks at itself; a mask of 0 changes nothing, for its own score is 0 already:"
-    " fill with -inf"
+    "each point still looks at itself; a mask of 0 changes nothing, because its own score is 0"
+    " already: fill with -inf"
 )
 def nothing_masked(x, y, width):
     scores = -((x[:, None] - x[None, :]) ** 2) / (2 * width**2)
@@ -314,9 +314,7 @@ def masked_after_softmax(x, y, width):
     return torch.softmax(scores, dim=-1).masked_fill(itself, 0.0) @ y
 
 
-@leave_one_out.mistake(
-    "the mask is the wrong way round: now each point sees only itself, and y comes back"
-)
+@leave_one_out.mistake("the mask is inverted: each point sees only itself, so the result is y")
 def mask_inverted(x, y, width):
     scores = -((x[:, None] - x[None, :]) ** 2) / (2 * width**2)
     itself = torch.eye(len(x), dtype=torch.bool)
@@ -324,7 +322,7 @@ def mask_inverted(x, y, width):
 
 
 @leave_one_out.mistake(
-    "softmax along the other dimension: the weights of point i stand in row i, so dim=-1"
+    "softmax runs along the wrong dimension: the weights of point i are in row i, so use dim=-1"
 )
 def softmax_over_rows(x, y, width):
     scores = -((x[:, None] - x[None, :]) ** 2) / (2 * width**2)
@@ -346,7 +344,7 @@ def minus_forgotten(x, y, width):
     return torch.softmax(scores.masked_fill(itself, -math.inf), dim=-1) @ y
 
 
-@leave_one_out.mistake("the distance is squared in the formula, |x - x'| is not enough")
+@leave_one_out.mistake("the distance is squared in the formula: |x - x'| is not enough")
 def distance_not_squared(x, y, width):
     scores = -(x[:, None] - x[None, :]).abs() / (2 * width**2)
     itself = torch.eye(len(x), dtype=torch.bool)

@@ -4,7 +4,8 @@ import math
 
 import torch
 
-from course_utils.exercises.cases import case
+from course_utils.exercises.cases import CheckFailed, case
+from course_utils.exercises.comparing import difference
 from course_utils.exercises.judging import exercise
 
 
@@ -56,34 +57,38 @@ def _():
 
 
 @softmax_backward.mistake(
-    "that is the diagonal only: raising one score also takes weight from all other slots, the part"
-    " −ααᵀg"
+    "this is only the diagonal: raising one score also takes weight from all other slots, which"
+    " is the term −ααᵀg"
 )
 def only_the_diagonal(weights, upstream):
     return weights * (1 - weights) * upstream
 
 
-@softmax_backward.mistake("diag(α)g is there, −ααᵀg is missing: subtract the average of g under α")
+@softmax_backward.mistake(
+    "diag(α)g is there, but −ααᵀg is missing: subtract the average of g under α"
+)
 def without_the_mean(weights, upstream):
     return weights * upstream
 
 
 @softmax_backward.mistake(
-    "αᵀg is an average weighted by α, the sum of α_i g_i; a plain mean counts every slot alike"
+    "αᵀg is an average weighted by α, the sum of α_i g_i; a plain mean gives every slot the same"
+    " weight"
 )
 def plain_mean(weights, upstream):
     return weights * (upstream - upstream.mean(dim=-1, keepdim=True))
 
 
 @softmax_backward.mistake(
-    "the sum runs over the slots of one row only: sum(dim=-1, keepdim=True), rows do not mix"
+    "the sum runs over the slots of one row only, sum(dim=-1, keepdim=True): rows do not mix"
 )
 def sum_over_everything(weights, upstream):
     return weights * (upstream - (weights * upstream).sum())
 
 
 @softmax_backward.mistake(
-    "the second term has its own α in front: αᵀg is a number, and α times that number is subtracted"
+    "the second term has a factor α of its own: αᵀg is a number, and α times that number is"
+    " subtracted"
 )
 def mean_not_weighted(weights, upstream):
     return weights * upstream - (weights * upstream).sum(dim=-1, keepdim=True)
@@ -127,9 +132,6 @@ def _():
 
 @score_scale.check
 def _(answer):
-    from course_utils.exercises.cases import CheckFailed
-    from course_utils.exercises.comparing import difference
-
     queries, keys = 3 * torch.randn(2000, 50), 0.7 * torch.randn(2000, 50)
     measured = (answer(3.0, 0.7, 50) * (queries * keys).sum(1)).var().item()
     if difference(1.0, measured, rtol=0.2):
@@ -137,36 +139,36 @@ def _(answer):
 
 
 @score_scale.mistake(
-    "1/√D is right only when both standard deviations are 1: where do query_std and key_std enter?"
+    "1/√D is right only if both standard deviations are 1: where do query_std and key_std enter?"
 )
 def deviations_ignored(query_std, key_std, width):
     return 1 / math.sqrt(width)
 
 
 @score_scale.mistake(
-    "that makes the variance 1 over the variance: divide by the standard deviation of q·k, the root"
+    "this divides by the variance of q·k: divide by its square root, the standard deviation"
 )
 def root_forgotten(query_std, key_std, width):
     return 1 / (query_std**2 * key_std**2 * width)
 
 
 @score_scale.mistake(
-    "the width goes under the root: the variance of q·k grows as D, its spread as √D"
+    "the width goes under the root: the variance of q·k grows as D, its standard deviation as √D"
 )
 def width_without_root(query_std, key_std, width):
     return 1 / (query_std * key_std * width)
 
 
 @score_scale.mistake(
-    "the variance of one product is query_std² · key_std²; the root of that is query_std · key_std,"
-    " which stands outside the root of the width"
+    "the variance of one product is query_std² · key_std²; the root of that is query_std ·"
+    " key_std, so these two do not go under the root with the width"
 )
 def deviations_under_the_root(query_std, key_std, width):
     return 1 / math.sqrt(query_std * key_std * width)
 
 
 @score_scale.mistake(
-    "this is the standard deviation of q·k; the factor that brings it to 1 is one over it"
+    "this is the standard deviation of q·k; the factor that scales it to 1 is its reciprocal"
 )
 def upside_down(query_std, key_std, width):
     return query_std * key_std * math.sqrt(width)
@@ -220,15 +222,15 @@ def _():
 
 
 @softmax_or_nothing.mistake(
-    "these weights sum to 1, as always: the invisible slot is missing below the fraction bar"
+    "these weights sum to 1, as in any softmax: the invisible slot is missing in the denominator"
 )
 def plain_softmax(scores):
     return scores.softmax(dim=-1)
 
 
 @softmax_or_nothing.mistake(
-    "exp(1000) is infinite, and ∞/∞ is NaN: subtract the largest score first, from the 0 of the"
-    " invisible slot as well"
+    "exp(1000) is infinite, and ∞/∞ is NaN: subtract the largest score first, also from the 0 of"
+    " the invisible slot"
 )
 def overflow(scores):
     return scores.exp() / (1 + scores.exp().sum(dim=-1, keepdim=True))
@@ -249,7 +251,9 @@ def invisible_slot_returned(scores):
     return torch.cat([scores, torch.zeros_like(scores[..., :1])], dim=-1).softmax(dim=-1)
 
 
-@softmax_or_nothing.mistake("each slot got its own 1: it is added once, to the sum of the others")
+@softmax_or_nothing.mistake(
+    "each slot has its own 1 in the denominator: add 1 only once, to the sum over all slots"
+)
 def one_for_each_slot(scores):
     return scores.sigmoid()
 
@@ -325,7 +329,7 @@ def _():
         torch.tensor([[0.0], [4.0]]),
         1,
         expected=torch.tensor([3.0]),
-        label="the second key is the better one: weights 1/4 and 3/4",
+        label="the second key fits better: weights 1/4 and 3/4",
     )
     yield case(
         torch.tensor([1000.0]),
@@ -346,8 +350,8 @@ def _portions(query, keys, values, size):
 
 
 @attend_in_portions.mistake(
-    "a mean of the portions' answers gives every portion the same say; a portion with high scores"
-    " must count for more, so keep sums and divide once, at the end"
+    "a mean over the portions gives each of them the same weight; a portion with high scores must"
+    " count for more, so keep sums and divide once, at the end"
 )
 def mean_of_portions(query, keys, values, size):
     parts = [scores.softmax(0) @ some for scores, some in _portions(query, keys, values, size)]
@@ -355,8 +359,8 @@ def mean_of_portions(query, keys, values, size):
 
 
 @attend_in_portions.mistake(
-    "when the largest score changes, what was summed before belongs to the old one: multiply z and"
-    " u by exp(m − m')"
+    "when the largest score changes, the sums so far still refer to the old one: multiply z and u"
+    " by exp(m − m')"
 )
 def not_rescaled(query, keys, values, size):
     largest, total, read = -math.inf, 0.0, torch.zeros(values.shape[1])
@@ -400,6 +404,8 @@ def last_portion_forgotten(query, keys, values, size):
     return attend_in_portions.solution(query, keys[:full], values[:full], size)
 
 
-@attend_in_portions.mistake("scaled dot scores: divide q·k by √D, the width of the query")
+@attend_in_portions.mistake(
+    "the scale is missing: divide q·k by √D, where D is the width of the query"
+)
 def without_scale(query, keys, values, size):
     return attend_in_portions.solution(query * math.sqrt(len(query)), keys, values, size)

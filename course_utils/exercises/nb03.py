@@ -57,7 +57,7 @@ def _():
 
 
 @link_error_rate.mistake(
-    "words without a gold link do not count: neither as wrong nor in the number you divide by"
+    "words without a gold link do not count: neither as errors nor in the denominator"
 )
 def unaligned_words_counted_as_wrong(weights, gold):
     proposed = weights.argmax(dim=1).tolist()
@@ -66,7 +66,7 @@ def unaligned_words_counted_as_wrong(weights, gold):
 
 
 @link_error_rate.mistake(
-    "words without a gold link also leave the number you divide by: count aligned words only"
+    "words without a gold link are not in the denominator either: count aligned words only"
 )
 def divided_by_all_words(weights, gold):
     proposed = weights.argmax(dim=1).tolist()
@@ -75,8 +75,7 @@ def divided_by_all_words(weights, gold):
 
 
 @link_error_rate.mistake(
-    "the largest weight is wanted in each row, one for each target word: which `dim` runs along a"
-    " row?"
+    "take the largest weight of each row, one for each target word: which `dim` runs along a row?"
 )
 def largest_of_each_column(weights, gold):
     proposed = weights.argmax(dim=0).tolist()  # a target position for each source word
@@ -88,7 +87,7 @@ def largest_of_each_column(weights, gold):
 
 
 @link_error_rate.mistake(
-    "look at the order in a gold link: the source position comes first, then the target position"
+    "check the order within a gold link: the source position comes first, then the target position"
 )
 def pair_turned_round(weights, gold):
     proposed = weights.argmax(dim=1).tolist()
@@ -98,7 +97,7 @@ def pair_turned_round(weights, gold):
     return sum((target, proposed[target]) not in gold for target in aligned) / len(aligned)
 
 
-@link_error_rate.mistake("this is the share of right links; the error rate is the rest, 1 minus it")
+@link_error_rate.mistake("this is the share of correct links; the error rate is 1 minus this share")
 def share_of_right_links(weights, gold):
     if not gold:
         return 0.0
@@ -182,7 +181,7 @@ def _grams(words, n):
 
 
 @modified_precision.mistake(
-    "clip the counts: an n-gram that stands twice in the reference can match twice, not seven times"
+    "clip the counts: an n-gram that occurs twice in the reference can match twice, not seven times"
 )
 def without_clipping(candidate_words, reference_words, n):
     candidate, reference = _grams(candidate_words, n), _grams(reference_words, n)
@@ -206,8 +205,8 @@ def recall_instead_of_precision(candidate_words, reference_words, n):
 
 
 @modified_precision.mistake(
-    "the last n-gram is missing: a sentence of T words has T - n + 1 n-grams, mind where `range`"
-    " ends"
+    "the last n-gram is missing: a sentence of T words has T - n + 1 n-grams, so check where"
+    " `range` ends"
 )
 def last_ngram_forgotten(candidate_words, reference_words, n):
     return modified_precision.solution(candidate_words[:-1], reference_words[:-1], n)
@@ -230,7 +229,7 @@ def total_of_words(candidate_words, reference_words, n):
 
 
 @modified_precision.mistake(
-    "only single words were compared: an n-gram is n words in a row, and its order counts"
+    "only single words were compared: an n-gram is n words in a row, and their order matters"
 )
 def single_words_only(candidate_words, reference_words, n):
     matches, _ = modified_precision.solution(candidate_words, reference_words, 1)
@@ -325,7 +324,8 @@ def float_division(log_probs, scores):
 
 
 @beam_step.mistake(
-    "rounding to the nearest beam is wrong from the middle of a row on: use `//`, which rounds down"
+    "rounding to the nearest beam is wrong in the second half of each row: use `//`, which rounds"
+    " down"
 )
 def rounded_division(log_probs, scores):
     V = log_probs.shape[1]
@@ -355,8 +355,8 @@ def scores_not_added(log_probs, scores):
 
 
 @beam_step.mistake(
-    "the best K of all K · V candidates are wanted, not the best one of each beam: all survivors"
-    " may come from one beginning"
+    "keep the best K of all K · V candidates, not the best one of each beam: all survivors may"
+    " come from one beginning"
 )
 def best_of_each_beam(log_probs, scores):
     best, token = (scores[:, None] + log_probs).max(dim=1)
@@ -372,7 +372,7 @@ def worst_first(log_probs, scores):
 
 
 @beam_step.mistake(
-    "log-probabilities add up: multiplying belongs to probabilities, the `exp` of these numbers"
+    "log-probabilities are added; only probabilities, the `exp` of these numbers, are multiplied"
 )
 def multiplied(log_probs, scores):
     V = log_probs.shape[1]

@@ -45,7 +45,7 @@ def _():
         1,
         2,
         expected=torch.tensor([[[0.25, 0.75]]]),
-        label="a pixel for each place",
+        label="one pixel for each place",
     )
     yield case(
         torch.tensor([[0.2, 0.8]]),
@@ -62,7 +62,7 @@ def _():
 
 
 @to_pixels.mistake(
-    "a place's weight is spread over its pixels: divide by how many there are, or the sum grows"
+    "a place's weight is spread over its pixels: divide by their number, or the sum grows"
 )
 def weight_repeated(weights, rows, columns, height, width):
     grid = weights.reshape(len(weights), rows, columns)
@@ -71,7 +71,7 @@ def weight_repeated(weights, rows, columns, height, width):
 
 
 @to_pixels.mistake(
-    "places are counted row by row: reshape to (T, rows, columns), without exchanging the two"
+    "places are counted row by row: reshape to (T, rows, columns), without swapping the two"
 )
 def grid_turned(weights, rows, columns, height, width):
     tall, wide = height // rows, width // columns
@@ -80,8 +80,7 @@ def grid_turned(weights, rows, columns, height, width):
 
 
 @to_pixels.mistake(
-    "`repeat` puts the whole grid several times side by side; `repeat_interleave` makes each place"
-    " larger"
+    "`repeat` tiles copies of the whole grid; `repeat_interleave` enlarges each place"
 )
 def grid_tiled(weights, rows, columns, height, width):
     tall, wide = height // rows, width // columns
@@ -155,15 +154,15 @@ def mass_instead_of_hits(weights, holds):
 
 
 @pointing_game.mistake(
-    "chance is the share of places that hold the thing, not one place out of all: a large thing is"
-    " easier to hit"
+    "chance is the share of places that hold the thing, not one place out of all: a large thing"
+    " is easier to hit"
 )
 def chance_of_one_place(weights, holds):
     hits, _ = pointing_game.solution(weights, holds)
     return hits, (1 / weights.shape[1] if holds.any() else 0.0)
 
 
-@pointing_game.mistake("without any counted word you take the mean of nothing: return 0.0, 0.0")
+@pointing_game.mistake("if no word counts, this is the mean of nothing: return 0.0, 0.0")
 def no_words_forgotten(weights, holds):
     counted = holds.any(dim=1)
     hit = holds.gather(1, weights.argmax(dim=1, keepdim=True))[counted]
@@ -231,7 +230,8 @@ def _():
 
 
 @precision.mistake(
-    "clip at the largest count in one reference; adding the references up lets *the the the* pass"
+    "clip at the largest count in one reference; adding the counts of all references lets *the"
+    " the the* pass"
 )
 def references_added_up(candidate, references, n):
     from collections import Counter
@@ -323,14 +323,12 @@ def softmax_over_steps(states, weights, values, w, b):
     return gate[:, None] * (weights @ values), gate
 
 
-@gated_read.mistake("the gate has an offset b as well")
+@gated_read.mistake("the offset b is missing in the gate")
 def offset_forgotten(states, weights, values, w, b):
     gate = torch.sigmoid(states @ w)
     return gate[:, None] * (weights @ values), gate
 
 
-@gated_read.mistake(
-    "what is read is multiplied by the gate; the gate returned alone changes nothing"
-)
+@gated_read.mistake("multiply what is read by the gate; returning the gate alone changes nothing")
 def gate_not_used(states, weights, values, w, b):
     return weights @ values, torch.sigmoid(states @ w + b)

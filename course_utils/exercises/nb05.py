@@ -53,8 +53,10 @@ def _():
     yield case(_texts("four nine six"), digits, expected=1 / 3, label="one substitution")
     yield case(_texts("four six"), digits, expected=1 / 3, label="one deletion")
     yield case(_texts("four five five six"), digits, expected=1 / 3, label="one insertion")
-    yield case([[]], digits, expected=1.0, label="nothing was written")
-    yield case(_texts("one two three four"), _texts("five"), expected=4.0, label="more than 1")
+    yield case([[]], digits, expected=1.0, label="an empty output")
+    yield case(
+        _texts("one two three four"), _texts("five"), expected=4.0, label="an error rate above 1"
+    )
     yield case(
         _texts("one", "one two three nine"),
         _texts("two", "one two three four"),
@@ -79,8 +81,8 @@ def _distances(outputs, references):
 
 
 @word_error_rate.mistake(
-    "this is the mean of the rates of single texts: add up all errors and all words first, then"
-    " divide once"
+    "this is the mean of the error rates of single texts: add up all errors and all words first,"
+    " then divide once"
 )
 def mean_of_rates(outputs, references):
     found = _distances(outputs, references)
@@ -88,14 +90,14 @@ def mean_of_rates(outputs, references):
     return sum(rates) / len(rates)
 
 
-@word_error_rate.mistake("divide by the words of the references, not by those that were written")
+@word_error_rate.mistake("divide by the number of words in the references, not in the outputs")
 def divided_by_outputs(outputs, references):
     return sum(_distances(outputs, references)) / max(1, sum(len(o) for o in outputs))
 
 
 @word_error_rate.mistake(
-    "word by word at the same place is no edit distance: after one missing word everything behind"
-    " it would be wrong"
+    "comparing words at the same position is not an edit distance: after one missing word, every"
+    " later word would be wrong"
 )
 def place_by_place(outputs, references):
     errors = 0
@@ -105,7 +107,9 @@ def place_by_place(outputs, references):
     return errors / sum(len(reference) for reference in references)
 
 
-@word_error_rate.mistake("an error rate has no upper end: inserted words can make it larger than 1")
+@word_error_rate.mistake(
+    "an error rate has no upper limit: inserted words can make it larger than 1"
+)
 def cut_at_one(outputs, references):
     return min(1.0, word_error_rate.solution(outputs, references))
 
@@ -153,7 +157,7 @@ def _():
     yield case(_path(2, 2, 2, 0, 1, 1), expected=[2, 1], label="held for several positions")
     yield case(_path(2, 2, 0, 2), expected=[2, 2], label="the same word twice")
     yield case(_path(3, 1, 1, 3), expected=[3, 1, 3], label="without any blank")
-    yield case(_path(0, 0, 0), expected=[], label="nothing but blanks")
+    yield case(_path(0, 0, 0), expected=[], label="only blanks")
     yield case(_path(1), expected=[1], label="one position")
     for length, size in ((9, 3), (14, 5)):
         yield case(torch.randn(length, size).log_softmax(-1))
@@ -161,7 +165,7 @@ def _():
 
 @collapse.mistake(
     "the order matters: merge equal neighbours first and remove blanks afterwards, or a word can"
-    " never come twice in a row"
+    " never occur twice in a row"
 )
 def blanks_first(log_probs):
     tokens = [token for token in log_probs.argmax(dim=1).tolist() if token != 0]
@@ -173,13 +177,13 @@ def not_merged(log_probs):
     return [token for token in log_probs.argmax(dim=1).tolist() if token != 0]
 
 
-@collapse.mistake("the blank is no word: it must not be in the result")
+@collapse.mistake("the blank is not a word: it must not be in the result")
 def blanks_kept(log_probs):
     tokens = log_probs.argmax(dim=1).tolist()
     return [t for i, t in enumerate(tokens) if i == 0 or t != tokens[i - 1]]
 
 
-@collapse.mistake("only neighbours are merged: the same word may come again later")
+@collapse.mistake("only neighbours are merged: the same word may occur again later")
 def every_word_once(log_probs):
     return [t for t in dict.fromkeys(log_probs.argmax(dim=1).tolist()) if t != 0]
 
@@ -225,7 +229,7 @@ def _():
 
 
 @location_features.mistake(
-    "the filter is turned round: `filters[:, 0]` meets the weight *before* position i"
+    "the filter is reversed: `filters[:, 0]` meets the weight *before* position i"
 )
 def turned_round(previous, filters):
     return location_features.solution(previous, filters.flip(1))
@@ -244,7 +248,7 @@ def looks_back_only(previous, filters):
     return F.pad(previous, (W - 1, 0)).unfold(0, W, 1) @ filters.T
 
 
-@location_features.mistake("outside of the memory the weights are 0, they do not go round")
+@location_features.mistake("outside the memory the weights are 0: they do not wrap around")
 def round_the_corner(previous, filters):
     W = filters.shape[1]
     rows = [previous.roll(W // 2 - k) for k in range(W)]

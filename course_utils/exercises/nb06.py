@@ -53,7 +53,7 @@ def _():
         yield case(torch.randn(texts, words, width), ids)
 
 
-@mean_of_words.mistake("the sum leaves the padding out, but you divide by all T positions")
+@mean_of_words.mistake("the sum leaves out the padding, but you divide by all T positions")
 def divided_by_all(states, ids):
     mask = (ids != 0).unsqueeze(-1).to(states.dtype)
     return (states * mask).mean(dim=1)
@@ -64,13 +64,15 @@ def padding_counted(states, ids):
     return states.mean(dim=1)
 
 
-@mean_of_words.mistake("a text without words divides zero by zero: `clamp_min(1)` the number")
+@mean_of_words.mistake(
+    "a text without words gives zero divided by zero: apply `clamp_min(1)` to the number of words"
+)
 def no_words_forgotten(states, ids):
     mask = (ids != 0).unsqueeze(-1).to(states.dtype)
     return (states * mask).sum(dim=1) / mask.sum(dim=1)
 
 
-@mean_of_words.mistake("the mean runs over the words (dim 1): each text keeps a vector of its own")
+@mean_of_words.mistake("take the mean over the words (dim 1): each text keeps a vector of its own")
 def mean_over_the_batch(states, ids):
     mask = (ids != 0).unsqueeze(-1).to(states.dtype)
     return (states * mask).sum(dim=0) / mask.sum(dim=0).clamp_min(1)
@@ -130,12 +132,14 @@ def _():
         yield case(ids, lengths)
 
 
-@turn_round.mistake("the whole row is turned, so the padding comes first: turn only the words")
+@turn_round.mistake("the whole row is reversed, so the padding comes first: reverse only the words")
 def padding_first(ids, lengths):
     return ids.flip(1)
 
 
-@turn_round.mistake("every row is turned by the longest length: each row has a length of its own")
+@turn_round.mistake(
+    "every row is reversed within the longest length: each row has a length of its own"
+)
 def by_the_longest(ids, lengths):
     longest = int(lengths.max())
     turned = ids.clone()
@@ -143,7 +147,7 @@ def by_the_longest(ids, lengths):
     return turned
 
 
-@turn_round.mistake("off by one: the last word stands at position n - 1, not at n")
+@turn_round.mistake("off by one: the last word is at position n - 1, not at n")
 def one_too_far(ids, lengths):
     places = torch.arange(ids.shape[1])[None, :]
     source = torch.where(places < lengths[:, None], lengths[:, None] - places, places)
@@ -157,7 +161,7 @@ def _(answer):
     twice = answer(answer(ids.clone(), lengths.clone()), lengths.clone())
     if difference(ids, twice):
         raise CheckFailed(
-            "turned twice, the batch is not what it was",
+            "reversing a batch twice does not give the batch itself",
             input=case(ids, lengths),
             got=twice,
             expected=ids,
@@ -231,7 +235,7 @@ def divided_by_words(weights, marked):
     return (precision * ranked).sum().item() / len(ranked)
 
 
-@average_precision.mistake("places are counted from 1: the first word has a precision of 1 or 0")
+@average_precision.mistake("ranks are counted from 1: at the first word, the precision is 1 or 0")
 def places_from_zero(weights, marked):
     ranked = marked[weights.argsort(descending=True)].float()
     precision = ranked.cumsum(0) / torch.arange(2, len(ranked) + 2)

@@ -122,7 +122,7 @@ def last_sections(notebook: Notebook) -> list[str]:
 
 
 def exercises(notebook: Notebook) -> list[str]:
-    """Three exercises of its own from 01 on: a stub that raises, and a call that checks it."""
+    """From 01 on, at least three exercises: a stub that raises, and a call that checks it."""
     problems = []
     stubs = [(n, cell, key) for n, cell in notebook.code_cells for key in tagged(cell, "exercise:")]
     if not is_start(notebook) and len({key for _, _, key in stubs}) < 3:
@@ -132,7 +132,7 @@ def exercises(notebook: Notebook) -> list[str]:
         if not key.startswith(notebook.name[:2] + "."):
             problems.append(f"cell {number}: exercise {key} belongs to another notebook")
         if "NotImplementedError" not in cell.source:
-            problems.append(f"cell {number}: the stub of {key} raises no NotImplementedError")
+            problems.append(f"cell {number}: the stub of {key} does not raise NotImplementedError")
         if not re.search(rf"\bcheck\(\s*[\"']{re.escape(key)}[\"']", code):
             problems.append(f"cell {number}: nothing calls check({key!r}, …)")
     return problems
