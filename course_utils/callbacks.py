@@ -2,7 +2,8 @@
 
 `course_utils.training.fit` calls every callback at the same moments: at the start, after each step,
 after each validation, and at the end. To log, stop, or change something, subclass `Callback` and
-give an instance to ``fit(…, callbacks=[…])``; `TensorBoard` is an example.
+give an instance to ``fit(…, callbacks=[…])`` or to `course_utils.recipes.train`, which is what
+``python -m course_utils train`` calls. `TensorBoard` is an example.
 """
 
 import copy
@@ -158,7 +159,10 @@ class Callback:
         """Before the first step of this call (``run.history.steps`` is above 0 after a resume)."""
 
     def after_step(self, run: Run) -> None:
-        """After each update of the weights; ``run.loss`` is the loss before it."""
+        """After each update of the weights.
+
+        ``run.loss`` is the loss before the update; gradients are those after clipping.
+        """
 
     def after_validation(self, run: Run, row: dict) -> None:
         """After each validation; ``row`` is the newest row of ``run.history.rows``."""

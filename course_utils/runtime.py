@@ -30,7 +30,10 @@ __all__ = [
 
 
 def default_device() -> "torch.device":
-    """The GPU if there is one, otherwise the CPU."""
+    """The GPU if there is one, otherwise the CPU: where trainings run.
+
+    Trained models are loaded to the CPU, unless `Predictor.load` is given another device.
+    """
     import torch
 
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

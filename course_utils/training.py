@@ -48,6 +48,8 @@ Loss = Callable[[nn.Module, Batch, float], Tensor]
 def sequence_loss(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
     """Mean cross-entropy in nats over all tokens that are not padding.
 
+    ``logits`` may be log probabilities; with label smoothing none of them may be -inf.
+
     ``logits`` (B, Tt, V), ``targets`` (B, Tt) with PAD where nothing is to be predicted.
     ``label_smoothing`` ε gives 1 − ε to the right token and spreads ε evenly over all V (Szegedy
     et al. 2016, section 7).

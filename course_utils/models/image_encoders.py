@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from course_utils.batches import Batch
 from course_utils.memory import Memory
+from course_utils.models.photo_features import CHANNELS, GRID, STEPS
 
 __all__ = ["GridEncoder", "ImageEncoder", "PhotoEncoder"]
 
@@ -132,8 +133,8 @@ class PhotoEncoder(GridEncoder):
         memory_dim: int,
         dropout: float = 0.0,
         positions: bool = True,
-        places: int = 49,
-        feature_dim: int = 320,
+        places: int = GRID * GRID,
+        feature_dim: int = CHANNELS,
     ):
         super().__init__(places, feature_dim, memory_dim, dropout, positions)
         self.feature_dim = feature_dim
@@ -145,4 +146,4 @@ class PhotoEncoder(GridEncoder):
                 f"features of photos are bytes (B, grid cells, {self.feature_dim}), got "
                 f"{source.dtype} {tuple(source.shape)}; photo_features computes them from photos"
             )
-        return (source.float() - 128) / 20
+        return (source.float() - 128) / STEPS

