@@ -199,7 +199,7 @@ def alignment_from_attention(weights: ArrayLike) -> set[tuple[int, int]]:
     ``weights`` (target words, source words) without the row of the end mark. A row of zeros
     (nothing was attended to) gives no link.
     """
-    matrix = np.asarray(weights, dtype=float)
+    matrix = np.asarray(weights)
     return {(int(row.argmax()), t) for t, row in enumerate(matrix) if row.size and row.max() > 0}
 
 

@@ -398,12 +398,24 @@ def test_a_recipe_is_what_its_checkpoint_was_trained_with(name):
 
 
 BUDGETS = {
-    # Recipes that only studies and notebooks use: steps, learning rate, validations, batch.
-    "translation-generated": (1500, 5e-3, 250, 500),
-    "classification-generated": (300, 0.01, 100, 2000),
-    "classification-questions": (600, 0.01, 100, 2000),
-    "classification-long": (1500, 0.01, 100, 4000),
-    "classification-eraser": (400, 3e-3, 100, 8192),
+    # Recipes that only studies and notebooks use: steps, learning rate, validations, batch, title.
+    "translation-generated": (
+        1500,
+        5e-3,
+        250,
+        500,
+        "English → French, generated with gold alignments",
+    ),
+    "classification-generated": (300, 0.01, 100, 2000, "Generated reviews, reasons known"),
+    "classification-questions": (600, 0.01, 100, 2000, "Questions about generated reviews"),
+    "classification-long": (
+        1500,
+        0.01,
+        100,
+        4000,
+        "Long generated reviews, sentence by sentence",
+    ),
+    "classification-eraser": (400, 3e-3, 100, 8192, "Film reviews with people's marks, ERASER"),
 }
 
 
@@ -414,13 +426,12 @@ def test_every_recipe_is_shipped_or_has_a_known_budget():
 @pytest.mark.parametrize("name", BUDGETS)
 def test_budgets_of_the_other_recipes(name):
     recipe = RECIPES[name]
+    steps, rate, validate_every, tokens, title = BUDGETS[name]
     expected = FitSettings(
-        steps=BUDGETS[name][0],
-        learning_rate=BUDGETS[name][1],
-        validate_every=BUDGETS[name][2],
-        label_smoothing=0.0,
+        steps=steps, learning_rate=rate, validate_every=validate_every, label_smoothing=0.0
     )
-    assert recipe.settings == expected and recipe.batch_tokens == BUDGETS[name][3]
+    assert recipe.settings == expected
+    assert (recipe.batch_tokens, recipe.title) == (tokens, title)
     assert recipe.start is None and not recipe.start_encoder_only
 
 
@@ -476,6 +487,8 @@ def test_what_selects_and_what_is_searched():
     assert RECIPES["speech-commands"].start_encoder_only
     assert not RECIPES["speech-digits-long"].start_encoder_only
     assert "wer" in RECIPES["speech-digits"].task.lower_is_better
+    prepared = {name for name, recipe in RECIPES.items() if recipe.prepare is not None}
+    assert prepared == {"classification-imdb", "classification-eraser"}
 
 
 SPLITS = {

@@ -359,24 +359,24 @@ def test_questions(monkeypatch):
 def test_long_reviews_with_attention_to_their_deciding_sentences(monkeypatch):
     given = [
         review("the soup . good food .", "positive", [0, 0, 0, 1, 0, 0], None, (0, 0, 0, 1, 1, 1)),
-        review("bad . we sat .", "negative", [1, 0, 0, 0, 0], None, (0, 0, 1, 1, 1)),
+        review("bad . we sat in .", "negative", [1, 0, 0, 0, 0, 0], None, (0, 0, 1, 1, 1, 1)),
     ]
     asked = []
     monkeypatch.setattr(classification, "reviews", lambda *names: asked.append(names) or given)
     table = {
         "the soup . good food .": ("positive", [0.1, 0.1, 0.0, 0.3, 0.4, 0.1], []),
-        "bad . we sat .": ("positive", [0.5, 0.1, 0.2, 0.15, 0.05], []),
+        "bad . we sat in .": ("positive", [0.51237, 0.1, 0.15, 0.12763, 0.06, 0.05], []),
     }
     found = classification.measure_long(TableClassifier(table))
     assert found == {
         "accuracy": 0.5,
-        "on_deciding_sentences": round((0.8 + 0.6) / 2, 4),
-        "on_deciding_sentences_chance": round((3 / 6 + 2 / 5) / 2, 4),
-        # Chosen: "good", "food" | "bad"; 0.2 is not above 1/5.
+        "on_deciding_sentences": round((0.8 + 0.61237) / 2, 4),
+        "on_deciding_sentences_chance": round((3 / 6 + 2 / 6) / 2, 4),
+        # Chosen: "good", "food" | "bad".
         "precision": round(2 / 3, 4),
         "recall": 1.0,
-        "chance_precision": round(2 / 11, 4),
-        "chosen": round(3 / 11, 4),
+        "chance_precision": round(2 / 12, 4),
+        "chosen": round(3 / 12, 4),
         "auprc": round((1 / 2 + 1) / 2, 4),
         "auprc_chance": round(by_chance([r.rationale for r in given]), 4),
     }
@@ -602,13 +602,13 @@ def test_a_speaker_is_measured_on_the_test_recordings(monkeypatch):
 
     def digit_strings(split, count, seed=0, speakers=()):
         asked.append((split, count, seed, speakers))
-        texts = ("one two", "one two three four five six seven eight")
+        texts = ("one two six", "one two three four five six seven")
         return [SimpleNamespace(text=text) for text in texts]
 
     class Listener:
         def predict(self, sounds, beam=1, alpha=1.0):
             assert beam == 1
-            return ["one three", sounds[1].text]
+            return ["one three six", sounds[1].text]
 
     monkeypatch.setattr(speech, "digit_strings", digit_strings)
     assert speech.measure_speaker(Listener(), "theo") == {
@@ -618,7 +618,7 @@ def test_a_speaker_is_measured_on_the_test_recordings(monkeypatch):
         "deletions": 0,
         "insertions": 0,
         "words": 10,
-        "interval": [0.0, 50.0],  # of two texts: both the second, both the first
+        "interval": [0.0, 33.33],  # of two texts: both the second, both the first
     }
     assert asked == [("test", 150, 1, ("theo",))]
 
@@ -825,6 +825,9 @@ MODELS = {
     ("question", "fixed query, LSTM reads the question"): {"kind": "attention"},
     ("hierarchy", "hierarchical"): {},
     ("imdb", "mean of words"): {"kind": "mean", "pairs": None, "embed_dim": 218, "hidden_dim": 0},
+    ("imdb", "attention over words"): {"pairs": None, "embed_dim": 218, "hidden_dim": 0},
+    ("imdb", "attention over words and pairs"): {"embed_dim": 113, "hidden_dim": 0},
+    ("hierarchy", "flat attention"): {"kind": "attention", "sentence_end": None, "hidden_dim": 70},
     ("imdb", "LSTM and attention, words"): {"pairs": None, "embed_dim": 200},
     ("listening", "CTC"): {"score": None, "ctc_weight": 1.0},
     ("listening", "location"): {"score": "location", "ctc_weight": 0.0},

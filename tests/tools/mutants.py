@@ -258,9 +258,10 @@ class Tests:
     def of(self, mutant: Mutant) -> list[str]:
         """The tests for a mutant, file by file: those that concern its module come first."""
         own = set(self.files[mutant.module])
+        found: set[str] = set()
         if mutant.late:
             found = set().union(*(self.by_line.get((mutant.module, n), ()) for n in mutant.lines))
-        else:
+        if not found:  # the line runs with the import, or never
             found = {test for test in self.seconds if file_of(test) in own}
         by_file: dict[str, list[str]] = defaultdict(list)
         for test in sorted(found, key=self.seconds.__getitem__):
@@ -525,6 +526,8 @@ def run(given: argparse.Namespace, folder: Path) -> int:
 
     def record(mutant: Mutant, text: str, chosen: list[str], found: str, seconds: float) -> None:
         results[mutant.module][found] += 1
+        if (count := sum(results.values(), Counter()).total()) % 50 == 0:
+            print(f"{count} of {len(sample)}", flush=True)
         if found != "killed":
             source = sources[mutant.module]
             row = {
