@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -90,7 +91,7 @@ def audio_blocks(
         raise AudioError(f"{name} cannot be read as sound: {str(reason).rstrip('.')}") from error
 
 
-def _mono(sound, frames: int) -> Tensor:
+def _mono(sound: Any, frames: int) -> Tensor:
     """The next ``frames`` samples of an open file, or fewer at its end, averaged over channels."""
     block = torch.from_numpy(sound.read(frames, dtype="float32", always_2d=True))
     return block.mean(dim=1).nan_to_num(0.0, 0.0, 0.0)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -117,7 +118,7 @@ class Run:
         self.history.seconds += now - self._started
         self._started = now
 
-    def notify(self, event: str, *arguments) -> None:
+    def notify(self, event: str, *arguments: Any) -> None:
         """Call the method ``event`` of every callback, in their order."""
         for callback in self.callbacks:
             getattr(callback, event)(self, *arguments)
@@ -217,7 +218,8 @@ class BestWeights(Callback):
 
     def __init__(self, select: str, lower_is_better: bool):
         self.select, self.lower_is_better = select, lower_is_better
-        self.score, self.weights = -math.inf, None
+        self.score = -math.inf
+        self.weights: dict[str, Any] | None = None
 
     def after_validation(self, run: Run, row: dict) -> None:
         if self.select not in row:

@@ -66,10 +66,10 @@ def claim(
         raise ClaimError(
             _("✘ {text}: the value is NaN (claimed: {bounds})").format(text=text, bounds=bounds)
         )
-    too_low = low is not None and number < low
-    too_high = high is not None and number > high
-    if too_low or too_high:
-        shown = _written_apart(number, low if too_low else high)
+    broken = [bound for bound in (low,) if bound is not None and number < bound]
+    broken += [bound for bound in (high,) if bound is not None and number > bound]
+    if broken:
+        shown = _written_apart(number, broken[0])
         raise ClaimError(
             _("✘ {text}: {value} ({bounds})").format(text=text, value=shown, bounds=bounds)
         )
@@ -103,10 +103,10 @@ def _bound(text: str, name: str, bound: Any) -> bool | int | float:
 
 
 def _bounds(low: float | None, high: float | None) -> str:
-    if high is None:
-        return _("at least {low}").format(low=_written(low))
-    if low is None:
-        return _("at most {high}").format(high=_written(high))
+    if low is None or high is None:
+        if low is not None:
+            return _("at least {low}").format(low=_written(low))
+        return "" if high is None else _("at most {high}").format(high=_written(high))
     return _("at least {low} and at most {high}").format(low=_written(low), high=_written(high))
 
 

@@ -4,6 +4,7 @@ import io
 import warnings
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,13 +56,13 @@ def read_photo(file: str | Path | bytes) -> np.ndarray:
 
 
 @lru_cache
-def _squash():
+def _squash() -> Any:
     from torchvision.transforms import v2
 
     return v2.Resize((SIDE, SIDE), antialias=True)
 
 
-def _to_rgb(image):
+def _to_rgb(image: Any) -> Any:
     """A picture in any of Pillow's modes as RGB."""
     from PIL import Image
 

@@ -8,6 +8,7 @@ resumes. Each of them is a callback (`course_utils.callbacks`), and so is whatev
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +26,7 @@ from course_utils.callbacks import (
     Run,
     Validation,
 )
+from course_utils.models.seq2seq import Seq2Seq
 from course_utils.runtime import evaluating
 from course_utils.vocabulary import PAD
 
@@ -107,8 +109,9 @@ def train_step(
             "the regulariser needs a decoder's weights, so it works with attention_loss only"
         )
     if regulariser:
-        memory = model.remember(batch)
-        logits, weights = model.decoder(memory, batch.target_in)
+        seq2seq = cast(Seq2Seq, model)
+        memory = seq2seq.remember(batch)
+        logits, weights = seq2seq.decoder(memory, batch.target_in)
         value = sequence_loss(logits, batch.target_out, label_smoothing)
         term = doubly_stochastic(weights, batch.target_out, memory.attend_mask)
         minimised = value + regulariser * term
@@ -126,8 +129,9 @@ def validation_loss(model: nn.Module, batches: list[Batch], loss: Loss = attenti
     """Loss (nats a token) over all batches, without dropout and label smoothing."""
     with evaluating(model):
         total, tokens = 0.0, 0
+        device = next(model.parameters()).device
         for batch in batches:
-            batch = batch.to(model.device)
+            batch = batch.to(device)
             total += loss(model, batch, 0.0).item() * batch.target_tokens
             tokens += batch.target_tokens
     return total / max(1, tokens)
