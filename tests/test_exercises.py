@@ -16,7 +16,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from IPython.core.formatters import DisplayFormatter
 
@@ -380,6 +380,12 @@ def test_a_failed_check_shows_its_input_and_finds_the_mistake(doubled):
         "   yours:    'quadrupled'",
     ]
 
+    @doubled.check
+    def _(answer):
+        raise CheckFailed("nothing is right", hint="the hint of the check comes first")
+
+    assert doubled.judge(doubled).hint == "the hint of the check comes first"
+
 
 def test_an_answer_may_be_a_class(monkeypatch):
     monkeypatch.setattr(judging, "REGISTRY", {})
@@ -532,6 +538,8 @@ def test_special_numbers_are_told_apart(expected, got):
     rtol=st.sampled_from([0.0, 1e-4, 0.2]),
     atol=st.sampled_from([1e-5, 0.5]),
 )
+@example(expected=1.0, error=1.1, rtol=0.2, atol=1e-5)
+@example(expected=-1.0, error=-0.95, rtol=0.2, atol=1e-5)
 def test_floats_are_compared_with_both_tolerances(expected, error, rtol, atol):
     got = expected + error * (atol + rtol * abs(expected))
     assume(abs(error) < 1e-3 or atol + rtol * abs(expected) > 1e-9 * abs(expected))
