@@ -4,7 +4,7 @@ import json
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from course_utils.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary
@@ -48,9 +48,14 @@ def test_bpe_round_trip_with_capitals(text):
     assert UNK not in ids
 
 
-@given(text=st.text(st.sampled_from(alphabet(t.lower() for t in EXOTIC) + SPACES), max_size=25))
+LOWER = alphabet(t.lower() for t in EXOTIC) + SPACES
+
+
+@given(text=st.text(st.sampled_from(LOWER), max_size=25))
 @quick
 def test_bpe_round_trip_in_lower_case(text):
+    # A letter and a combining accent may compose to a letter that the vocabulary has never seen.
+    assume(set(unicodedata.normalize("NFC", text)) <= set(LOWER))
     assert WIDE.decode(WIDE.encode(text)) == folded(text)
 
 
