@@ -4,6 +4,7 @@ The predictors answer from tables and record what they are asked, so that every 
 """
 
 import json
+import time
 from dataclasses import asdict, replace
 
 import pytest
@@ -361,6 +362,85 @@ def test_a_baseline_of_a_study_is_trained_on_the_recipes_data(table, tmp_path, m
     (row,) = load_study("mine", run_study("mine", tmp_path / "mine.json"))["runs"]
     assert (row["parameters"], row["seed"], row["steps"]) == (17, 6, 0)
     assert "curve" not in row and 0 <= row["minutes"] < 5 and 0 <= row["processor_minutes"] < 5
+
+
+def test_a_training_resumes_although_a_setting_is_computed_anew(table):
+    """Two processes have two functions that compute a setting; it is the same training."""
+    data = table.data()
+    one, other = (
+        replace(table, model=MODEL | {"hidden_dim": lambda words: len(words)}) for _ in range(2)
+    )
+    assert recipes.identity(one, data) == recipes.identity(other, data)
+    wider = replace(one, model=one.model | {"memory_dim": 12})
+    assert recipes.identity(wider, data)["model"] != recipes.identity(one, data)["model"]
+    fewer = table.data()
+    fewer.train = fewer.train[:2]
+    assert recipes.identity(table, fewer)["data"] != recipes.identity(table, data)["data"]
+
+
+# --- minutes ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still: ``clock(seconds, processor)`` moves it."""
+    now = {"perf_counter": 1000.0, "process_time": 300.0}
+
+    def move(seconds, processor):
+        now["perf_counter"] += seconds
+        now["process_time"] += processor
+
+    for name in now:
+        monkeypatch.setattr(time, name, lambda name=name: now[name])
+    return move
+
+
+@pytest.fixture
+def timed(table, clock):
+    """The recipe with answers that take 61.7 seconds of 100.1 processor seconds each."""
+
+    class Slow(Table):
+        def predict(self, inputs, beam=1, alpha=1.0):
+            clock(61.7, 100.1)
+            return super().predict(inputs, beam, alpha)
+
+    def prepare(model, data):
+        clock(100, 10)
+
+    return replace(table, task=replace(table.task, predictor=Slow), prepare=prepare)
+
+
+def test_a_card_has_the_minutes_of_training_and_of_everything(timed, tmp_path, monkeypatch):
+    monkeypatch.setitem(recipes.RECIPES, "table", timed)
+    card = train("table", out=tmp_path / "made")
+    assert card["training_minutes"] == round(3 * 61.7 / 60, 1)  # three validations
+    assert card["minutes"] == round((100 + 7 * 61.7) / 60, 1)
+    assert card["processor_minutes"] == round((10 + 7 * 100.1) / 60, 1)
+
+
+def test_a_row_has_the_minutes_of_training_and_of_everything(timed, clock, tmp_path, monkeypatch):
+    def measure(predictor):
+        clock(750.3, 303.4)
+        return {}
+
+    class Method:
+        parameters = 0
+
+        def __init__(self, data, seed):
+            clock(333.3, 222.2)
+
+    variants = (Variant("plain", {}, 2), Variant("rule", {}, 0, baseline=Method))
+    study = Study("mine", "Two", variants, (2,), timed, measure=measure)
+    monkeypatch.setitem(STUDIES_BY_NAME, "mine", study)
+    found = load_study("mine", run_study("mine", tmp_path / "mine.json"))
+    plain, rule = found["runs"]
+    assert plain["training_minutes"] == round(2 * 61.7 / 60, 2)
+    assert plain["minutes"] == round((100 + 2 * 61.7 + 750.3) / 60, 2)
+    assert plain["processor_minutes"] == round((10 + 2 * 100.1 + 303.4) / 60, 2)
+    assert rule["minutes"] == round((333.3 + 750.3) / 60, 2)
+    assert rule["processor_minutes"] == round((222.2 + 303.4) / 60, 2)
+    for name in ("minutes", "processor_minutes"):
+        assert found[name] == round(plain[name] + rule[name], 1)
 
 
 # --- the recipes of the course ----------------------------------------------------------------
