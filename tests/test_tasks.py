@@ -1,6 +1,7 @@
 """Every task has what is looked for in its folder; what predictors share works."""
 
 import inspect
+from dataclasses import replace
 
 import pytest
 import torch
@@ -128,3 +129,31 @@ def test_search_and_attention_do_not_depend_on_the_batches(batch_size):
             torch.tensor(weights), alone[0, : len(example.target)], atol=1e-5, rtol=1e-4
         )
     assert model.training
+
+
+def test_search_reads_the_further_sources_of_an_example():
+    """The encoder gets them in the order of the inputs, whatever batches they share."""
+    model = tiny_translator()
+    seen = {}
+
+    def remember(batch, remember=model.remember):
+        rows, lengths = batch.others["question"]
+        for source, n, row, m in zip(
+            batch.source.tolist(),
+            batch.source_lengths.tolist(),
+            rows.tolist(),
+            lengths.tolist(),
+            strict=True,
+        ):
+            seen[tuple(source[:n])] = row[:m]
+        return remember(batch)
+
+    model.remember = remember
+    examples = random_examples([(5, 3), (9, 6), (2, 4)])
+    asked = [
+        replace(example, others={"question": [7] * (i + 1)}) for i, example in enumerate(examples)
+    ]
+    found = search_in_batches(model, asked, 1, 1.0, batch_size=2, max_length=len)
+    assert len(found) == 3
+    for i, example in enumerate(examples):
+        assert seen[tuple(example.source)] == [7] * (i + 1)

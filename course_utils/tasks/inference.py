@@ -39,25 +39,27 @@ def in_batches(
 
 def search_in_batches(
     model: Seq2Seq,
-    sources: Sequence[list[int] | Tensor],
+    inputs: Sequence[list[int] | Tensor | Example],
     beam: int,
     alpha: float,
     batch_size: int,
     max_length: Callable[[Any], int],
 ) -> list[Hypothesis]:
-    """The output that `course_utils.search.search` finds for each source, in order.
+    """The output that `course_utils.search.search` finds for each input, in order.
 
+    An input is a source, or an `Example` if it has further sources; targets are not read.
     ``max_length(source)`` is the largest number of tokens of its output.
     """
+    examples = [x if isinstance(x, Example) else Example(x, []) for x in inputs]
 
     @torch.no_grad()
-    def run(batch_sources: list[list[int] | Tensor]) -> list[Hypothesis]:
-        batch = make_batch([Example(source, []) for source in batch_sources]).to(model.device)
-        limits = [max_length(source) for source in batch_sources]
+    def run(batch_examples: list[Example]) -> list[Hypothesis]:
+        batch = make_batch(batch_examples).to(model.device)
+        limits = [max_length(example.source) for example in batch_examples]
         return search(model.decoder, model.remember(batch), beam, limits, alpha)
 
     with evaluating(model):
-        return in_batches(sources, batch_size, run)
+        return in_batches(examples, batch_size, run, length=lambda example: len(example.source))
 
 
 def teacher_forced_attention(

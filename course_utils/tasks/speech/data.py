@@ -1,7 +1,7 @@
 """Data for speech recognition: recorded digits, and generated commands."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -66,7 +66,7 @@ class SpeechData(TaskData):
     def _vary(self, examples: list[Example]) -> Batch:
         return make_batch(
             [
-                Example(self.augmentation.frames(samples_of(e.source), self.front_end), e.target)
+                replace(e, source=self.augmentation.frames(samples_of(e.source), self.front_end))
                 for e in examples
             ]
         )
