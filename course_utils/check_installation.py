@@ -26,7 +26,7 @@ def check_installation() -> bool:
     ✔ in place; – optional and not there, or another version than the one that is tested most.
     Returns True when nothing is missing.
     """
-    rows = [_python(), *_packages(), *_computing(), *_data()]
+    rows = [python_line(), *package_lines(), *computing_lines(), *_data()]
     width = max(len(name) for _mark, name, _found in rows)
     for mark, name, found in rows:
         print(f"{mark} {name:<{width}}  {found}")
@@ -45,7 +45,7 @@ def check_installation() -> bool:
     return faults == 0
 
 
-def _python() -> Row:
+def python_line() -> Row:
     found = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < OLDEST_PYTHON:
         needed = ".".join(map(str, OLDEST_PYTHON))
@@ -54,7 +54,7 @@ def _python() -> Row:
     return GOOD, "Python", found
 
 
-def _packages(folder: Path = REPO) -> Iterator[Row]:
+def package_lines(folder: Path = REPO) -> Iterator[Row]:
     """One row for each package of pyproject.toml: is its version that of the lock?"""
     from packaging.requirements import Requirement
 
@@ -107,7 +107,7 @@ def _place() -> str:
     return ".venv" if (REPO / ".venv").exists() else _("the environment with the course in it")
 
 
-def _computing() -> Iterator[Row]:
+def computing_lines() -> Iterator[Row]:
     """Does PyTorch compute, with gradients, and on what?"""
     cores = os.cpu_count() or 1
     few = _("{count}; the stated minutes are for 2") if cores < 2 else "{count}"

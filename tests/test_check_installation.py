@@ -15,7 +15,7 @@ def compared(folder, needed, locked=None):
     (folder / "pyproject.toml").write_text(f"[project]\ndependencies = [{needed!r}]\n", "utf-8")
     if locked is not None:
         (folder / "constraints.txt").write_text(locked, "utf-8")
-    return list(module._packages(folder))
+    return list(module.package_lines(folder))
 
 
 def install(monkeypatch, name, version):
@@ -85,25 +85,25 @@ def test_the_lock_may_differ_between_systems(tmp_path, monkeypatch):
 
 
 def test_without_a_project_nothing_is_compared(tmp_path):
-    ((mark, _, text),) = module._packages(tmp_path)
+    ((mark, _, text),) = module.package_lines(tmp_path)
     assert mark == "–" and "not here" in text
 
 
 def test_an_old_python_is_refused(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 10, 4))
-    mark, _, text = module._python()
+    mark, _, text = module.python_line()
     assert mark == "✘" and "3.10.4" in text and "3.11" in text
 
 
 def test_a_fault_is_counted_and_told(monkeypatch, capsys):
-    monkeypatch.setattr(module, "_packages", lambda: [("✘", "abacus", "missing")])
+    monkeypatch.setattr(module, "package_lines", lambda: [("✘", "abacus", "missing")])
     assert not check_installation()
     assert "1 to mend" in capsys.readouterr().out
 
 
 def test_a_damaged_pytorch_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)  # the import raises
-    rows = list(module._computing())
+    rows = list(module.computing_lines())
     assert rows[-1][:2] == ("✘", "PyTorch computes")
     assert "ImportError" in rows[-1][2] or "ModuleNotFoundError" in rows[-1][2]
 

@@ -522,7 +522,7 @@ def test_a_mirror_file_is_read_once_and_again_after_a_change(tmp_path, cache, se
     verify = verification.verify
     monkeypatch.setattr(verification, "verify", lambda *a: (read.append(a), verify(*a)))
     locate("things")
-    monkeypatch.setattr(verification, "_known", set())  # as in a new process
+    monkeypatch.setattr(verification, "checked_here", set())  # as in a new process
     assert locate("things") is not None
     assert len(read) == 1
     (tmp_path / "mirror/folder/things.bin").write_bytes(BODY + b"!")
@@ -557,7 +557,7 @@ def test_a_mirror_on_the_web(tmp_path, cache, server, monkeypatch):
     asked = [path for path, _ in server.requests]
     assert asked == ["/class/SHA256SUMS", "/class/an%20archive.zip"]
     monkeypatch.delenv("COURSE_MIRROR")
-    monkeypatch.setattr(verification, "_known", set())
+    monkeypatch.setattr(verification, "checked_here", set())
     assert locate("things") == cache, "what a mirror delivered stays accepted without it"
 
 

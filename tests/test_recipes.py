@@ -46,8 +46,12 @@ def test_train_writes_a_checkpoint_that_says_how_it_came_about(tiny, tmp_path, c
     assert card["data"] == [{"name": "four pairs"}]
     assert card["fit"]["batch_tokens"] == 12
     assert card["processor_minutes"] >= 0
-    scores = {f"{s}_{m}_{d}" for s in ("valid", "test") for m in ("bleu", "chrf", "exact")
-              for d in ("greedy", "beam5")}  # fmt: skip
+    scores = {
+        f"{s}_{m}_{d}"
+        for s in ("valid", "test")
+        for m in ("bleu", "chrf", "exact")
+        for d in ("greedy", "beam5")
+    }
     assert set(card["metrics"]) == scores
     # The scores are those of the weights in the file.
     checkpoint = load_checkpoint(tmp_path / "made")
@@ -201,8 +205,15 @@ def test_a_study_has_a_row_for_each_training_and_goes_on_where_it_stopped(
         measured.append(writer)
         return {"outputs": writer.predict(["two"])}
 
-    study = Study("small", "Two", variants, (0, 4), RECIPES["tiny"], seeds_of={"general": (1,)},
-                  measure=measure)  # fmt: skip
+    study = Study(
+        "small",
+        "Two",
+        variants,
+        (0, 4),
+        RECIPES["tiny"],
+        seeds_of={"general": (1,)},
+        measure=measure,
+    )
     monkeypatch.setitem(studies.STUDIES_BY_NAME, "small", study)
     path = run_study("small", tmp_path / "small.json")
     result = load_study("small", path)
@@ -255,8 +266,11 @@ def test_two_calls_can_share_a_study(tiny, tmp_path, monkeypatch):
     assert [len(load_study("mine", file)["runs"]) for file in files] == [2, 2]
     whole = load_study("mine", run_study("mine", tmp_path / "all.json", rows=files))
     assert [(r["variant"], r["seed"], r["n"]) for r in whole["runs"]] == [
-        ("dot", 0, 3), ("more", 0, 4), ("dot", 4, 1), ("more", 4, 2)
-    ]  # fmt: skip
+        ("dot", 0, 3),
+        ("more", 0, 4),
+        ("dot", 4, 1),
+        ("more", 4, 2),
+    ]
     assert len(measured) == 4 and whole["seeds"] == [0, 4]
     with pytest.raises(ValueError, match="'mine' has no seed 7"):
         run_study("mine", tmp_path / "x.json", seeds=[0, 7])

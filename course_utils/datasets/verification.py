@@ -71,14 +71,14 @@ def _tar_members(path: Path) -> list[str]:
 
 # A large file is verified only once, as long as its size and date stay the same. An empty file in
 # the cache folder, named after all that matters, records it; the set serves a read-only cache.
-_known: set[str] = set()
+checked_here: set[str] = set()
 
 
 def is_verified(path: Path, file: RemoteFile, checksum: str | None) -> bool:
     """Whether ``path`` exists and is the right file. It is read only if that is not known yet."""
     try:
         record = _record(path, file, checksum)
-        if record.name not in _known and not record.exists():
+        if record.name not in checked_here and not record.exists():
             verify(path, file, checksum)
             remember(path, file, checksum)
     except (Mismatch, OSError):
@@ -89,7 +89,7 @@ def is_verified(path: Path, file: RemoteFile, checksum: str | None) -> bool:
 def remember(path: Path, file: RemoteFile, checksum: str | None) -> None:
     """Count ``path`` as verified from now on, until it changes."""
     record = _record(path, file, checksum)
-    _known.add(record.name)
+    checked_here.add(record.name)
     with contextlib.suppress(OSError):
         record.parent.mkdir(parents=True, exist_ok=True)
         record.touch()
