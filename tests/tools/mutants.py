@@ -97,7 +97,16 @@ RULES = {
     "options of a dataclass": "frozen and slots forbid assignments that nothing makes",
     "length or type": "mutmut leaves len() and isinstance() alone: a change is an error at once",
     "name of an encoding": "its letters may be of either case",
+    "place of computation": "device, map_location and cuda matter on a GPU; unit tests use the CPU",
 }
+# Arguments that a rule excludes, by their keyword.
+KEYWORDS = {
+    "strict": "assertion",
+    "encoding": "name of an encoding",
+    "device": "place of computation",
+    "map_location": "place of computation",
+}
+PARTS = (cst.DictElement, cst.BooleanOperation, cst.Comparison, cst.Call, cst.IfExp)
 
 
 def rule_of(node: cst.CSTNode, parents: tuple[cst.CSTNode, ...]) -> str | None:
@@ -114,16 +123,18 @@ def rule_of(node: cst.CSTNode, parents: tuple[cst.CSTNode, ...]) -> str | None:
         return "docstring"
     if isinstance(node, cst.Raise) or m.matches(node, m.Call(func=m.Name("_"))):
         return "wording of a message"
-    if isinstance(node, cst.Assert) or m.matches(node, m.Arg(keyword=m.Name("strict"))):
+    if isinstance(node, cst.Assert):
         return "assertion"
+    if isinstance(node, cst.Arg) and node.keyword is not None and node.keyword.value in KEYWORDS:
+        return KEYWORDS[node.keyword.value]
+    if isinstance(node, PARTS) and "cuda" in cst.Module([]).code_for_node(node):
+        return "place of computation"
     if isinstance(node, cst.Decorator) and m.matches(
         node.decorator, m.Call(func=m.Name("dataclass"))
     ):
         return "options of a dataclass"
     if m.matches(node, m.Call(func=m.Name("len") | m.Name("isinstance"))):
         return "length or type"
-    if m.matches(node, m.Arg(keyword=m.Name("encoding"))):
-        return "name of an encoding"
     if isinstance(parent, cst.Call) and m.matches(parent.func, m.Name("cast")):
         if isinstance(node, cst.Arg) and node is parent.args[0]:
             return "type hint"
@@ -169,8 +180,8 @@ class Source:
         for kind, operator in mutation_operators:
             if isinstance(node, kind):
                 for changed in operator(node):
-                    if rule is not None or drops_assertion(node, changed):
-                        self.excluded[rule or "assertion"] += 1
+                    if why := rule or rule_of_change(node, changed):
+                        self.excluded[why] += 1
                     else:
                         lines = self.lines_of(node, parents)
                         number = len(self.mutants)
@@ -196,15 +207,18 @@ class Source:
         return None if text == self.text else text
 
 
-def drops_assertion(node: cst.CSTNode, changed: cst.CSTNode) -> bool:
-    """Whether a mutant only removes ``strict=True`` from a call."""
+def rule_of_change(node: cst.CSTNode, changed: cst.CSTNode) -> str | None:
+    """The rule that excludes a mutant which only removes or empties an argument of `KEYWORDS`."""
     if not (isinstance(node, cst.Call) and isinstance(changed, cst.Call)):
-        return False
-    strict = m.Arg(keyword=m.Name("strict"))
+        return None
     before, after = (
-        [arg.value for arg in call.args if m.matches(arg, strict)] for call in (node, changed)
+        {arg.keyword.value: arg.value for arg in call.args if arg.keyword is not None}
+        for call in (node, changed)
     )
-    return len(before) > len(after) or any(m.matches(value, m.Name("None")) for value in after)
+    for name, rule in KEYWORDS.items():
+        if name in before and before[name] is not after.get(name):
+            return rule
+    return None
 
 
 def draw(sources: list[Source], size: int, seed: int) -> list[tuple[Mutant, str]]:

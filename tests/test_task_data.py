@@ -1,0 +1,126 @@
+"""What tasks share: pairs as examples and batches, and which checkpoints a predictor accepts."""
+
+import pytest
+import torch
+
+from course_utils.checkpoints import Checkpoint, CheckpointError
+from course_utils.models.builders import build_captioner
+from course_utils.models.classifiers import build_text_classifier
+from course_utils.search import SearchSettings
+from course_utils.tasks.base import Predictor, SequencePredictor, TaskData
+from course_utils.tasks.captioning.captioner import Captioner
+from course_utils.tasks.classification.classifier import Classifier
+from course_utils.tasks.translation.data import TranslationData
+from course_utils.tasks.translation.task import TASK
+from course_utils.tasks.translation.translator import Translator
+from course_utils.vocabulary import Vocabulary
+from tools.tiny import tiny_translator
+
+WORDS = Vocabulary.words(["a b c d e f"])
+
+
+def data(train=(), valid=(), **others):
+    return TranslationData(list(train), list(valid), WORDS, **others)
+
+
+def texts(ids):
+    return WORDS.decode(ids)
+
+
+# --- pairs ------------------------------------------------------------------------------------
+
+
+def test_usual_settings_of_data():
+    one, other = data(), data()
+    assert one.lowercase and one.cards == []
+    one.cards.append({"name": "mine"})
+    assert other.cards == []  # each has its own
+
+
+def test_a_pair_with_several_texts_is_several_examples():
+    found = data().to_examples([("a b", ["c", "d e"]), ("f", "a")])
+    assert [(texts(e.source), texts(e.target)) for e in found] == [
+        ("a b", "c"),
+        ("a b", "d e"),
+        ("f", "a"),
+    ]
+
+
+def test_training_batches_hold_all_pairs_and_depend_on_the_seed():
+    pairs = [("a", " ".join("abcdef"[: 1 + i % 6])) for i in range(40)]
+
+    def targets(seed):
+        batches = data(pairs).batches(18, seed).forever()
+        found = []
+        while sum(map(len, found)) < 40:
+            batch = next(batches)
+            assert batch.target[:, 1:].numel() <= 18
+            found.append(sorted(texts(row.tolist()) for row in batch.target))
+        return found
+
+    first = targets(0)
+    assert sorted(t for batch in first for t in batch) == sorted(text for _, text in pairs)
+    assert first == targets(0) and first != targets(1)
+    usual = next(data(pairs).batches(18).forever())
+    assert torch.equal(usual.target, next(data(pairs).batches(18, 0).forever()).target)
+
+
+def test_validation_batches_are_sorted_and_of_a_hundred():
+    pairs = [("a" if i % 2 else "a b", " ".join("abcdef"[: 1 + i % 6])) for i in range(230)]
+    found = data(valid=pairs).valid_batches
+    assert [len(batch.source) for batch in found] == [100, 100, 30]
+    order = [
+        (len(texts(target.tolist()).split()), int(length))
+        for batch in found
+        for target, length in zip(batch.target, batch.source_lengths, strict=True)
+    ]
+    assert order == sorted(order)
+
+
+def test_a_task_has_to_say_what_its_inputs_become():
+    with pytest.raises(NotImplementedError, match="encode_inputs"):
+        TaskData([], [], WORDS).encode_inputs([])
+    with pytest.raises(NotImplementedError, match="predict"):
+        Predictor(None, WORDS).predict([])
+    with pytest.raises(NotImplementedError, match="predict"):
+        SequencePredictor(None, WORDS).predict([])
+
+
+# --- predictors -------------------------------------------------------------------------------
+
+
+def checkpoint(model, **card):
+    return Checkpoint("mine", model, WORDS, card, [])
+
+
+def classifier():
+    return build_text_classifier(len(WORDS), labels=("bad", "good"), embed_dim=6, hidden_dim=4)
+
+
+def test_a_predictor_uses_the_search_of_its_card():
+    model = tiny_translator()
+    found = Translator.from_checkpoint(checkpoint(model, search={"beam": 3, "alpha": 0.7}))
+    assert found.search == SearchSettings(beam=3, alpha=0.7)
+    assert found.model is model and found.vocabulary is WORDS
+    for card in ({}, {"search": None}):
+        assert Translator.from_checkpoint(checkpoint(model, **card)).search == SearchSettings()
+    assert Translator.search == SearchSettings(beam=1, alpha=1.0)
+
+
+def test_a_predictor_refuses_other_models_and_encoders():
+    with pytest.raises(CheckpointError, match="mine holds a .*, which a Translator .* Seq2Seq"):
+        Translator.from_checkpoint(checkpoint(classifier()))
+    pictures = build_captioner(
+        len(WORDS), pictures="photos", embedding_dim=6, memory_dim=10, hidden_dim=10
+    )
+    with pytest.raises(CheckpointError, match="mine holds a .*, which a Translator .* TextEncoder"):
+        Translator.from_checkpoint(checkpoint(pictures))
+    with pytest.raises(CheckpointError, match="which a Captioner .* GridEncoder"):
+        Captioner.from_checkpoint(checkpoint(tiny_translator()))
+    with pytest.raises(CheckpointError, match="which a Classifier .* TextClassifier"):
+        Classifier.from_checkpoint(checkpoint(tiny_translator()))
+    assert isinstance(Classifier.from_checkpoint(checkpoint(classifier())), Classifier)
+
+
+def test_a_task_knows_the_name_of_its_builder():
+    assert TASK.builder == "translator"
