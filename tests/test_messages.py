@@ -399,6 +399,7 @@ def test_notices_of_missing_data_speak_the_other_language(
     other_language, capsys, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    monkeypatch.delenv("COURSE_MIRROR", raising=False)
     assert not real_data("multi30k")
     assert words(capsys.readouterr().out) == set()
 
