@@ -18,6 +18,7 @@ from course_utils.metrics import (
     cer,
     chance_alignment_error,
     chrf,
+    cider,
     diagonal_alignment,
     exact_match,
     monotonicity,
@@ -297,11 +298,33 @@ def test_error_rates_say_what_was_counted():
     assert words.signature == "word errors per 100 reference words, jiwer, cased"
     assert letters.signature == "letter errors per 100 reference letters, lowercased"
     assert (words.score, letters.score) == (50, pytest.approx(100 / 3))
+    words, letters = wer(["A c"], ["a b"], lowercase=True), cer(["a C"], ["a b"])
+    assert words.signature == "word errors per 100 reference words, jiwer, lowercased"
+    assert letters.signature == "letter errors per 100 reference letters, cased"
+    assert (words.score, letters.score) == (50, pytest.approx(100 / 3))
+
+
+def test_cider_compares_words_without_punctuation():
+    pytest.importorskip("pycocoevalcap")
+    references = [["a dog runs", "the dog is fast"], ["two cats sleep"], ["one bird sings"]]
+    outputs = ["a dog runs", "two cats sing", "birds"]
+    plain = cider(outputs, references)
+    assert plain.score > 0
+    assert plain.signature == "CIDEr-D|case:mixed|tok:words without punctuation|pycocoevalcap"
+    marked = cider(["a, dog runs!", '"two" cats - sing', "birds."], references)
+    assert marked.score == pytest.approx(plain.score)
+    shouted = [text.upper() for text in outputs]
+    assert cider(shouted, references).score == 0
+    folded = cider(shouted, references, lowercase=True)
+    assert folded.score == pytest.approx(plain.score)
+    assert folded.signature == "CIDEr-D|case:lc|tok:words without punctuation|pycocoevalcap"
 
 
 def test_errors_add_up():
     found = WordErrors(substitutions=1, deletions=2, insertions=4, words=20)
     assert (found.errors, found.rate) == (7, 35)
+    counted = word_errors(["a x"], ["a b"])
+    assert all(type(number) is int for number in (counted.substitutions, counted.words))
 
 
 def test_letters_of_an_output_without_a_reference_are_insertions():

@@ -50,7 +50,11 @@ def test_usual_settings_are_a_hundred_tokens_and_a_penalty_of_one(model, memory,
     same(find(model.decoder, memory), greedy_search(model.decoder, memory, 100, 1.0))
     same(search(model.decoder, memory, 3), search(model.decoder, memory, 3, 100, 1.0))
     (several, *_) = beam_search(model.decoder, memory, best=5, max_length=4)
-    assert len(several) == 5  # the usual width
+    assert len(several) == 5
+    with pytest.raises(ValueError, match="best=6 and width=5"):  # the usual width
+        beam_search(model.decoder, memory, best=6)
+    (several, *_) = beam_search(model.decoder, memory)
+    assert len(several) == 1
     assert SearchSettings() == SearchSettings(beam=1, alpha=1.0)
 
 

@@ -144,6 +144,7 @@ def test_one_cycle_by_hand():
     assert found == pytest.approx([1 / 3, 2 / 3, 1, *fall])
     assert one_cycle(0, 1, 0.0) == 1 and one_cycle(1, 1, 0.0) == 1
     assert one_cycle(0, 4, 0.0) == 1  # at least one step rises
+    assert one_cycle(4, 4, 0.75) == 0 and one_cycle(3, 4, 0.75) == 1
 
 
 def test_validation_loss_counts_tokens_and_smooths_nothing():

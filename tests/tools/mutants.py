@@ -36,9 +36,10 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType
 
 os.environ |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -166,7 +167,9 @@ class Source:
         parts = root / "course_utils" / Path(*name.split("."))
         self.path = parts / "__init__.py" if parts.is_dir() else parts.with_suffix(".py")
         self.text = self.path.read_text("utf-8")
-        self.digest = hashlib.sha256(self.text.encode()).hexdigest()
+        # The number of a mutant holds for this module under these rules.
+        given = self.text + Path(__file__).read_text("utf-8")
+        self.digest = hashlib.sha256(given.encode()).hexdigest()
         wrapper = MetadataWrapper(cst.parse_module(self.text))
         self.tree, self.places = wrapper.module, wrapper.resolve(PositionProvider)
         self.excluded: Counter[str] = Counter()
@@ -308,7 +311,7 @@ class Observer:
 
     def pytest_runtest_logreport(self, report) -> None:
         self.seconds[report.nodeid] += report.duration
-        if report.outcome == "failed" or report.outcome == "skipped":
+        if report.outcome in ("failed", "skipped"):
             self.failed.add(report.nodeid)
 
 
@@ -329,7 +332,7 @@ def observe(root: Path, file: str, paths: dict[str, str], out: Path) -> None:
     observer = Observer(measure)
     before = set(sys.modules)
     measure.start()
-    run_pytest(root, ["-o", "maxfail=0", "--maxfail=0", file], [observer])
+    run_pytest(root, ["--maxfail=0", file], [observer])
     measure.stop()
     data, lines = measure.get_data(), []
     for path in data.measured_files():
@@ -360,19 +363,21 @@ class Faulty(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader)
         super().__init__(name, str(path))
         self.text = text
 
-    def find_spec(self, fullname, path=None, target=None):  # noqa: ANN001, ANN201
+    def find_spec(
+        self, fullname: str, path: object = None, target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
         if fullname == self.name:
             return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
         return None
 
-    def get_code(self, fullname):  # noqa: ANN001, ANN201
+    def get_code(self, fullname: str) -> CodeType:
         return compile(self.text, self.path, "exec")
 
 
 # --- processes --------------------------------------------------------------------------------
 
 
-def fork(work, log: Path) -> int:
+def fork(work: Callable[[], int | None], log: Path) -> int:
     """Run ``work()`` in a forked process; its result is the exit status. Returns the process id."""
     process = os.fork()
     if process:
@@ -453,7 +458,7 @@ def look_at_tests(root: Path, sources: list[Source], jobs: int, logs: Path) -> T
     paths = {str(source.path): source.name for source in sources}
     tests, modules, failed = Tests(files, {}, defaultdict(set)), set(), []
 
-    def work(file: str):
+    def work(file: str) -> Callable[[], None]:
         return lambda: observe(root, file, paths, logs / f"{Path(file).stem}.json")
 
     for file, status, seconds in run_all(((f, work(f), 900.0) for f in wanted), jobs, logs):
@@ -557,7 +562,7 @@ def run(given: argparse.Namespace, folder: Path) -> int:
             print(f"{found} after {len(chosen)} tests, {seconds:.0f} s: {mutant.module}")
             print(row["difference"], flush=True)
 
-    def work(mutant: Mutant, text: str, chosen: list[str]):
+    def work(mutant: Mutant, text: str, chosen: list[str]) -> Callable[[], int]:
         def test() -> int:
             sys.meta_path.insert(0, Faulty(mutant.module, sources[mutant.module].path, text))
             status = run_pytest(root, chosen)
