@@ -489,6 +489,7 @@ class TableRecogniser:
 
     def transcribe(self, sounds, beam=1, alpha=1.0):
         assert self.longest >= 600 and beam == 1  # not cut, and greedy
+        self.model.read.append(self.by)
         found = []
         for sound in sounds:
             text = HEARD[self.by][sound.text]
@@ -510,7 +511,8 @@ class TableRecogniser:
 
 
 def recogniser(ctc_weight, decoder="attention", by=None):
-    return TableRecogniser(SimpleNamespace(ctc_weight=ctc_weight, decoder=decoder), "words", by)
+    model = SimpleNamespace(ctc_weight=ctc_weight, decoder=decoder, read=[])
+    return TableRecogniser(model, "words", by)
 
 
 @pytest.fixture
@@ -585,9 +587,11 @@ def test_commands_by_attention_and_ctc(commands):
 
 
 def test_commands_by_one_way_alone(commands):
-    found = speech.measure_commands(recogniser(0.0))
+    attention, ctc = recogniser(0.0), recogniser(1.0)
+    found = speech.measure_commands(attention)
     assert found == {"by": "attention", **BY_ATTENTION, "evenly_ms": EVENLY}
-    assert speech.measure_commands(recogniser(1.0)) == {"by": "ctc", **BY_CTC, "evenly_ms": EVENLY}
+    assert speech.measure_commands(ctc) == {"by": "ctc", **BY_CTC, "evenly_ms": EVENLY}
+    assert attention.model.read == ["attention"] * 2 and ctc.model.read == ["ctc"] * 2
 
 
 def test_commands_without_attention_have_no_times(commands):
@@ -608,17 +612,17 @@ def test_a_speaker_is_measured_on_the_test_recordings(monkeypatch):
     class Listener:
         def predict(self, sounds, beam=1, alpha=1.0):
             assert beam == 1
-            return ["one three six", sounds[1].text]
+            return ["one three six", "one one three four five six seven"]
 
     monkeypatch.setattr(speech, "digit_strings", digit_strings)
     assert speech.measure_speaker(Listener(), "theo") == {
         "speaker": "theo",
-        "wer": 10.0,
-        "substitutions": 1,
+        "wer": 20.0,
+        "substitutions": 2,
         "deletions": 0,
         "insertions": 0,
         "words": 10,
-        "interval": [0.0, 33.33],  # of two texts: both the second, both the first
+        "interval": [14.29, 33.33],  # of two texts: both the second, both the first
     }
     assert asked == [("test", 150, 1, ("theo",))]
 
