@@ -572,6 +572,16 @@ def run(given: argparse.Namespace, folder: Path) -> int:
 
         return test
 
+    # Control: with a module as it is, loaded in the same way, the tests have to pass.
+    controls = []
+    for source in sources.values():
+        chosen = tests.of(Mutant(source.name, -1, source.tree, source.tree, range(0), False))
+        controls.append((source.name, work(source.mutants[0], source.text, chosen), 600.0))
+    broken = [name for name, status, _ in run_all(controls, given.jobs, logs) if status != 0]
+    if broken:
+        print(f"tests fail without any fault: {', '.join(broken)}", file=sys.stderr)
+        return 2
+
     def works() -> Iterator[tuple]:
         for mutant, text in sample:
             chosen = tests.of(mutant)
