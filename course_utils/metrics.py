@@ -188,7 +188,7 @@ def words_from_pieces(
         count = max(target_words, default=-1) + 1
         summed = np.zeros((count, matrix.shape[1]))
         np.add.at(summed, list(target_words), matrix)
-        pieces = np.bincount(np.asarray(target_words, dtype=int), minlength=count)
+        pieces = np.bincount(np.asarray(target_words, dtype=int))
         matrix = summed / np.maximum(pieces, 1)[:, None]
     return matrix
 

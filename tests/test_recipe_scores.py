@@ -6,18 +6,24 @@ The predictors answer from tables and record what they are asked, so that every 
 import json
 import time
 from dataclasses import asdict, replace
+from typing import ClassVar
 
 import pytest
 import torch
 
 from course_utils import recipes
-from course_utils.checkpoints import load_checkpoint
+from course_utils.checkpoints import load_checkpoint, save_checkpoint
 from course_utils.metrics import TextScore, exact_match
+from course_utils.models.builders import BUILDERS, build_translator
+from course_utils.models.classifiers import build_text_classifier
 from course_utils.paths import CHECKPOINTS
 from course_utils.recipes import RECIPES, train
 from course_utils.search import SearchSettings
 from course_utils.studies import STUDIES_BY_NAME, load_study, run_study
 from course_utils.tasks.base import Predictor, SequencePredictor
+from course_utils.tasks.classification.data import ClassificationData
+from course_utils.tasks.classification.recipes import start_from_neighbours
+from course_utils.tasks.classification.word_vectors import word_vectors
 from course_utils.tasks.recipe import final_scores, recommended_search, train_model
 from course_utils.tasks.study import Study, Variant
 from course_utils.tasks.translation.data import TranslationData
@@ -237,6 +243,58 @@ def test_prepare_runs_before_the_training(table):
     assert max(float(p.detach().abs().max()) for p in model.parameters()) < 1e-4
 
 
+def test_a_training_starts_from_the_weights_and_builder_of_a_checkpoint(
+    table, tmp_path, monkeypatch
+):
+    """The builder of a task is known to its predictor only."""
+
+    def build_mine(**settings):
+        return build_translator(**settings)
+
+    class Mine(Table):
+        builders: ClassVar[dict] = {"mine": build_mine}
+
+    recipe = replace(table, task=replace(table.task, predictor=Mine))
+    first, _, build = train_model(recipe, table.data(), progress=False)
+    save_checkpoint(
+        tmp_path / "first",
+        first,
+        table.data().vocabulary,
+        builder="mine",
+        settings=build,
+        card={"name": "first", "steps": 5, "processor_minutes": 0.7, "commit": "c", "more": 1},
+        log=[],
+    )
+    start = str(tmp_path / "first")
+    settings = replace(table.settings, steps=1, learning_rate=1e-9, seed=77)
+    second, _, _ = train_model(
+        replace(recipe, start=start, settings=settings), table.data(), progress=False
+    )
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)  # half precision
+    monkeypatch.setitem(BUILDERS, "mine", build_mine)
+    assert set(recipes.started_from(start)) == {
+        "name",
+        "steps",
+        "processor_minutes",
+        "commit",
+        "sha256",
+    }
+
+
+def test_embeddings_start_from_the_vectors_of_the_training_texts():
+    texts = ["good food", "bad food", "good good soup", "bad soup", "good staff", "bad staff"] * 4
+    words = Vocabulary.words(texts)
+    data = ClassificationData(
+        [(text, "positive") for text in texts], [], words, labels=("negative", "positive")
+    )
+    model = build_text_classifier(len(words), labels=data.labels, embed_dim=4, hidden_dim=4)
+    start_from_neighbours(model, data)
+    expected = word_vectors(words.encode_all(texts), len(words), 4)
+    torch.testing.assert_close(model.embedding.weight.detach(), expected)
+    assert float(expected.norm()) > 0
+
+
 def test_the_seed_decides_the_first_weights_and_the_batches(table):
     def trained(seed):
         recipe = replace(table, settings=replace(table.settings, seed=seed))
@@ -326,10 +384,12 @@ def test_a_row_of_a_study_is_trained_and_measured_as_its_variant_says(table, tmp
             "wide", {"hidden_dim": None, "memory_dim": 14}, 7, {"learning_rate": 0.5, "seed": 9}
         ),
     )
-    study = Study("mine", "Two", variants, (2,), table, measure=measure)
+    loaded = []
+    recipe = replace(table, data=lambda: loaded.append(1) or table.data())
+    study = Study("mine", "Two", variants, (2,), recipe, measure=measure)
     monkeypatch.setitem(STUDIES_BY_NAME, "mine", study)
     plain, wide = load_study("mine", run_study("mine", tmp_path / "mine.json"))["runs"]
-    assert plain["size"] == len(table.data().vocabulary)
+    assert plain["size"] == len(table.data().vocabulary) and loaded == [1]
     assert all(isinstance(predictor, Table) for predictor in measured)
     # Six validations in a budget.
     assert [row["step"] for row in plain["curve"]] == [2, 4, 6, 8, 10, 12]
@@ -371,6 +431,8 @@ def test_a_training_resumes_although_a_setting_is_computed_anew(table):
         replace(table, model=MODEL | {"hidden_dim": lambda words: len(words)}) for _ in range(2)
     )
     assert recipes.identity(one, data) == recipes.identity(other, data)
+    assert set(recipes.identity(one, data)) == {"name", "model", "batch_tokens", "data", "start"}
+    assert recipes.identity(one, data)["name"] == "table"
     wider = replace(one, model=one.model | {"memory_dim": 12})
     assert recipes.identity(wider, data)["model"] != recipes.identity(one, data)["model"]
     fewer = table.data()

@@ -639,7 +639,7 @@ def test_a_speaker_is_left_out_of_training_and_validation(monkeypatch):
     variant.measure("predictor")
     others = {"theo", "george", "jackson", "nicolas", "yweweler"}
     assert [(set(a["speakers"]), a["augmentation"]) for a in asked] == [(others, MILD)]
-    assert variant.name == "lucas, mild"
+    assert variant.name == "lucas, mild" and measured == ["lucas"]
 
 
 def data_of(variant, monkeypatch):
