@@ -34,7 +34,7 @@ help:
 	@echo "make hooks              what a commit checks, on every file; make hooks ARGS=install switches it on"
 	@echo "make lock               write constraints.txt anew (UPGRADE=1: everything; UPGRADE=numpy: one)"
 	@echo "make api                the reference of the package, in site/api"
-	@echo "make mutants            do the tests notice small faults? (takes hours)"
+	@echo "make mutants            do the tests notice small faults? (about ten minutes)"
 	@echo "make accessibility      can a screen reader read the notebooks? (needs Chromium and npm)"
 	@echo "make clean              remove .venv, caches and site"
 

@@ -71,7 +71,7 @@ def train(
         # Of all cores together: on a busy machine this is the fairer measure of cost.
         "processor_minutes": round((time.process_time() - processor) / 60, 1),
         "fit": asdict(settings) | {"batch_tokens": recipe.batch_tokens},
-        **({} if recipe.start is None else {"start": started_from(recipe.start)}),
+        **({} if recipe.start is None else {"start": started_from(recipe)}),
         # What the commands use by default.
         "search": None if search is None else asdict(search),
         "metrics": metrics,
@@ -97,7 +97,7 @@ def identity(recipe: Recipe, data: TaskData) -> dict:
     def digest(content: object) -> str:
         return hashlib.sha256(repr(content).encode()).hexdigest()
 
-    start = None if recipe.start is None else started_from(recipe.start)
+    start = None if recipe.start is None else started_from(recipe)
     pieces = data.vocabulary.pieces(range(len(data.vocabulary)))
     return {
         "name": recipe.name,
@@ -108,9 +108,11 @@ def identity(recipe: Recipe, data: TaskData) -> dict:
     }
 
 
-def started_from(start: str) -> dict:
+def started_from(recipe: Recipe) -> dict:
     """What a card says of the checkpoint that a training started from: name, cost and weights."""
-    card = load_checkpoint(start).card
+    assert recipe.start is not None  # the callers have seen to it
+    builders = recipe.task.predictor.builders
+    card = load_checkpoint(recipe.start, builders=builders).card
     kept = ("name", "steps", "processor_minutes", "commit")
     return {key: card[key] for key in kept if key in card} | {
         "sha256": card["sha256"]["model.safetensors"]
