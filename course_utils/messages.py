@@ -25,11 +25,12 @@ LC_ALL, LC_MESSAGES and LANG do. No catalogue comes with the course yet, so ever
 
 import gettext
 import os
+import re
 import string
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["DOMAIN", "_", "catalogue", "fields", "localised", "marked", "ngettext"]
+__all__ = ["DOMAIN", "_", "catalogue", "fields", "localised", "marked", "ngettext", "shown"]
 
 DOMAIN = "course_utils"
 LANGUAGE_VARIABLES = ("COURSE_LANGUAGE", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
@@ -88,3 +89,19 @@ def localised(text: str, /, **values: object) -> str:
 def fields(text: str) -> set[str]:
     """Names of the placeholders in a text: {"loss"} for "loss {loss:.2f}"."""
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def shown(text: object, longest: int = 1000) -> str:
+    """A text that somebody else chose, such as a file name or a server's answer, for a message.
+
+    It becomes one line that a terminal displays as it is: control characters, line ends, marks that
+    change the direction of writing, and bytes that are not UTF-8 appear as escapes ("\\x1b").
+    User names and passwords in web addresses are left out, and so is what follows their question
+    mark, which may be a key. Of a text with more than ``longest`` characters, the middle is left
+    out.
+    """
+    found = re.sub(r"://\S*:\S*@|://[^\s/?#]*@", "://", str(text))
+    found = re.sub(r"(://[^\s?]*\?)[^\s'\">)]+", r"\1…", found)
+    if len(found) > longest:
+        found = f"{found[: longest // 2]}…{found[-(longest // 2) :]}"
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in found)

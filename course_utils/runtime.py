@@ -1,14 +1,16 @@
 """Runtime: the device, evaluation mode, files written whole, and progress bars."""
 
+import errno
 import glob
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from course_utils.messages import localised
 
@@ -22,7 +24,9 @@ __all__ = [
     "evaluating",
     "in_notebook",
     "progress_bar",
+    "read_file",
     "recover_folder",
+    "regular_file",
     "replacing",
     "replacing_folder",
     "write_text",
@@ -52,6 +56,57 @@ def evaluating(model: "nn.Module") -> Iterator["nn.Module"]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+REASONS = {
+    errno.ENOENT: "there is no such file",
+    errno.ENOTDIR: "there is no such file",
+    errno.EISDIR: "this is a folder",
+    errno.EACCES: "no permission to read it",
+    errno.EPERM: "no permission to read it",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ELOOP: "a link that leads to itself",
+    errno.EINVAL: "not a name that a file can have",
+}
+
+
+def regular_file(path: Path | str, limit: int | None = None) -> BinaryIO:
+    """Open a file for reading in binary, without ever waiting: a device or a pipe is refused.
+
+    limit: the most bytes that the file may have.
+
+    Raises OSError, whose ``strerror`` says in a few words why the file cannot be read ("there is no
+    such file", "this is a folder", …), for a file that does not exist, cannot be read, is not a
+    regular file, or is larger than ``limit``.
+    """
+    try:
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise OSError(errno.EISDIR, "")
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.ENODEV, "a device or a pipe, not a file")
+        if limit is not None and status.st_size > limit:
+            raise OSError(
+                errno.EFBIG, f"{status.st_size:,} bytes are more than the {limit:,} allowed"
+            )
+        return open(path, "rb")
+    except ValueError:  # a zero byte or a lone surrogate in the name
+        raise OSError(errno.EINVAL, REASONS[errno.EINVAL], str(path)) from None
+    except OSError as error:
+        number = error.errno or errno.EIO
+        raise OSError(number, REASONS.get(number, error.strerror), str(path)) from None
+
+
+def read_file(path: Path | str, limit: int) -> bytes:
+    """The content of a regular file of at most ``limit`` bytes.
+
+    Raises OSError as `regular_file` does, also for a file that has more bytes than it says.
+    """
+    with regular_file(path, limit) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"more than the {limit:,} bytes allowed", str(path))
+    return content
 
 
 @contextmanager
