@@ -1,7 +1,11 @@
 """Studies of translation on the generated corpus, whose alignments are known."""
 
+from dataclasses import replace
 from functools import partial
 
+from torch import Tensor, nn
+
+from course_utils.attention import Attention, GeneralScore
 from course_utils.datasets.generated.english_french import english_french
 from course_utils.metrics import (
     alignment_error_rate,
@@ -12,12 +16,13 @@ from course_utils.metrics import (
     exact_match,
     score_by_bucket,
 )
+from course_utils.tasks.base import TaskData
 from course_utils.tasks.study import Study, Variant
 from course_utils.tasks.translation import recipes
 from course_utils.tasks.translation.data import generated_pairs
 from course_utils.tasks.translation.translator import Translator
 
-__all__ = ["BUCKETS", "STUDIES", "measure_generated"]
+__all__ = ["BUCKETS", "STUDIES", "ScaledGeneralScore", "measure_generated"]
 
 BUCKETS = [(3, 5), (6, 8), (9, 11), (12, 14), (15, 18), (19, 22), (25, 28), (29, 32), (33, 40)]
 
@@ -62,6 +67,22 @@ def measure_generated(translator: Translator) -> dict:
     return measured
 
 
+class ScaledGeneralScore(GeneralScore):
+    """e = qᵀ W k / √D: the general score with the factor of the scaled dot product.
+
+    A control for the study "scores", whose general score has no such factor.
+    """
+
+    def forward(self, query: Tensor, prepared: Tensor) -> Tensor:
+        return super().forward(query, prepared) / self.query_dim**0.5
+
+
+def scale_general(model: nn.Module, data: TaskData) -> None:
+    """Give a new model the scaled general score; the ``prepare`` of a recipe."""
+    score = model.decoder.attention.score
+    model.decoder.attention = Attention(ScaledGeneralScore(score.query_dim, score.key_dim))
+
+
 BUDGET = recipes.GENERATED.settings.steps
 ATTENTION = {"decoder": "attention"}
 FIXED = {"decoder": "fixed_vector"}
@@ -94,6 +115,14 @@ STUDIES = (
             )
         ),
         seeds=(0, 1, 2),
+    ),
+    Study(
+        "scaled-general",
+        "The general score with the factor 1/√D",
+        (Variant("general / √D", ATTENTION | {"score": "general"}, BUDGET),),
+        seeds=(0, 1, 2),
+        recipe=replace(recipes.GENERATED, prepare=scale_general),
+        measure=measure_generated,
     ),
     OnGenerated(
         "order",
