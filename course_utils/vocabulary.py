@@ -5,6 +5,8 @@ for generated data and for classification. `Vocabulary.bpe` learns subwords by b
 (Sennrich et al. 2016, section 3.2); it is for real text: frequent words are one piece, rare ones
 several.
 
+Both read texts through the same normalisation, `course_utils.text.normaliser`.
+
 The first four ids are the same everywhere: PAD 0, BOS 1, EOS 2, UNK 3.
 """
 
@@ -17,10 +19,11 @@ from tokenizers import (
     Tokenizer,
     decoders,
     models,
-    normalizers,
     pre_tokenizers,
     trainers,
 )
+
+from course_utils.text import normaliser
 
 __all__ = ["BOS", "EOS", "PAD", "SPECIAL", "UNK", "Vocabulary"]
 
@@ -50,8 +53,7 @@ class Vocabulary:
                      of its own, except an apostrophe inside a word (don't)
         """
         tokenizer = Tokenizer(models.WordLevel(unk_token=SPECIAL[UNK]))
-        if lowercase:
-            tokenizer.normalizer = normalizers.Lowercase()
+        tokenizer.normalizer = normaliser(lowercase)
         tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
         if punctuation:
             words_and_marks = r"[\p{L}\p{N}\p{M}]+(?:['’]\p{L}+)*|\S"
@@ -73,10 +75,7 @@ class Vocabulary:
     def bpe(cls, texts: Iterable[str], size: int, lowercase: bool = True) -> "Vocabulary":
         """``size`` pieces learnt from ``texts``; punctuation is never merged with letters."""
         tokenizer = Tokenizer(models.BPE(unk_token=SPECIAL[UNK], fuse_unk=True))
-        steps = [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
-        tokenizer.normalizer = normalizers.Sequence(
-            steps + ([normalizers.Lowercase()] if lowercase else [])
-        )
+        tokenizer.normalizer = normaliser(lowercase)
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [
                 pre_tokenizers.Metaspace(replacement=WORD_START, prepend_scheme="always"),

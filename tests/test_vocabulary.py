@@ -27,13 +27,13 @@ SPACES = [" ", "\t", "\n", "\r", "\u2028", "\x0b", "\x85", "\u3000", "\u00a0"]
 
 def alphabet(texts):
     """Every character of the texts as the vocabulary sees them."""
-    folded = "".join(unicodedata.normalize("NFC", text) for text in texts)
-    return sorted(set(folded) - {" "})
+    return sorted(set("".join(folded(text, lowercase=False) for text in texts)) - {" "})
 
 
 def folded(text, lowercase=True):
-    """What a round trip may change: composition, white space and, by default, capitals."""
-    text = " ".join(unicodedata.normalize("NFC", text).split())
+    """What a round trip may change: what looks alike, white space and, by default, capitals."""
+    text = text.translate(str.maketrans("„“’‘", "\"\"''", "\u200d\xad"))
+    text = " ".join(unicodedata.normalize("NFKC", text).split())
     return text.lower() if lowercase else text
 
 
@@ -55,7 +55,7 @@ LOWER = alphabet(t.lower() for t in EXOTIC) + SPACES
 @quick
 def test_bpe_round_trip_in_lower_case(text):
     # A letter and a combining accent may compose to a letter that the vocabulary has never seen.
-    assume(set(unicodedata.normalize("NFC", text)) <= set(LOWER))
+    assume(set(folded(text)) <= set(LOWER) | {" "})
     assert WIDE.decode(WIDE.encode(text)) == folded(text)
 
 
@@ -145,11 +145,11 @@ def test_words_are_split_at_spaces_only():
     [
         ("ein hund", ["ein", "hund"]),
         ("ein hund läuft.", ["ein", "hund", "läuft", "."]),
-        ("„wer ist da ?“, fragt", ["„", "wer", "ist", "da", "?", "“", ",", "fragt"]),
+        ("„wer ist da ?“, fragt", ['"', "wer", "ist", "da", "?", '"', ",", "fragt"]),
         ("?", ["?"]),
         (". .", [".", "."]),
         ("hund.hund", ["hund", ".", "hund"]),
-        ("„ hund “", ["„", "hund", "“"]),
+        ("„ hund “", ['"', "hund", '"']),
         ("xylophon ball", ["<unk>lophon", "ball"]),  # no x and y in the training texts
         ("...", [".", ".", "."]),
         ("", []),
