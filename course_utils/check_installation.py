@@ -1,5 +1,6 @@
 """Is everything in place? `check_installation()` in a notebook, or on the command line
 `python -m course_utils.check_installation`. Needs no network and changes nothing.
+With `--missing` it only prints the requirements of which no version is installed, for pip.
 """
 
 import os
@@ -8,11 +9,15 @@ import tomllib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from course_utils.messages import _, ngettext
-from course_utils.paths import REPO
+from course_utils.paths import INSTALLED, REPO
 
-__all__ = ["check_installation"]
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+__all__ = ["check_installation", "missing", "requirements"]
 
 GOOD, OPTIONAL, BAD = "✔", "–", "✘"
 OLDEST_PYTHON = (3, 11)
@@ -56,15 +61,12 @@ def python_line() -> Row:
 
 def package_lines(folder: Path = REPO) -> Iterator[Row]:
     """One row for each package of pyproject.toml: is its version that of the lock?"""
-    from packaging.requirements import Requirement
-
-    project = folder / "pyproject.toml"
-    if not project.exists():
+    needed = requirements(folder)
+    if not needed:
         yield OPTIONAL, _("versions"), _("pyproject.toml is not here: nothing to compare with")
         return
-    locked = _locked(folder / "constraints.txt")
-    for line in tomllib.loads(project.read_text("utf-8"))["project"]["dependencies"]:
-        wanted = Requirement(line)
+    locked = {} if INSTALLED else _locked(folder / "constraints.txt")
+    for wanted in needed:
         tested = locked.get(_canonical(wanted.name), "")
         try:
             found = metadata.version(wanted.name)
@@ -80,6 +82,33 @@ def package_lines(folder: Path = REPO) -> Iterator[Row]:
         else:
             text = _("{found}; the course needs {needed}: run `make setup`")
             yield BAD, wanted.name, text.format(found=found, needed=wanted.specifier)
+
+
+def requirements(folder: Path = REPO) -> "list[Requirement]":
+    """What the course needs: by pyproject.toml or, for an installed wheel, by its metadata."""
+    from packaging.requirements import Requirement
+
+    project = folder / "pyproject.toml"
+    if INSTALLED:
+        lines = metadata.requires("course-utils") or []
+    elif project.exists():
+        lines = tomllib.loads(project.read_text("utf-8"))["project"]["dependencies"]
+    else:
+        lines = []
+    found = map(Requirement, lines)
+    return [one for one in found if one.marker is None or one.marker.evaluate({"extra": ""})]
+
+
+def missing(folder: Path = REPO) -> list[str]:
+    """The requirements of which no version is installed, as `pip install` takes them."""
+
+    def absent(name: str) -> bool:
+        try:
+            return not metadata.version(name)
+        except metadata.PackageNotFoundError:
+            return True
+
+    return [str(one) for one in requirements(folder) if absent(one.name)]
 
 
 def _locked(lock: Path) -> dict[str, str]:
@@ -157,4 +186,7 @@ def _data() -> Iterator[Row]:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--missing"]:
+        print(*missing(), sep="\n")
+        sys.exit(0)
     sys.exit(0 if check_installation() else 1)

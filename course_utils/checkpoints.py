@@ -23,7 +23,7 @@ from torch import nn
 
 from course_utils.models.builders import BUILDERS
 from course_utils.models.seq2seq import count_parameters
-from course_utils.paths import CHECKPOINTS
+from course_utils.paths import CHECKPOINTS, MADE
 from course_utils.runtime import recover_folder, replacing_folder, write_text
 from course_utils.vocabulary import Vocabulary
 
@@ -178,7 +178,7 @@ def load_checkpoint(
 
 def find_checkpoint(name: str | Path) -> Path:
     """The folder of a checkpoint of the course, by name, or of any other, by path."""
-    for folder in (CHECKPOINTS / str(name), Path(name)):
+    for folder in (MADE / "checkpoints" / str(name), CHECKPOINTS / str(name), Path(name)):
         recover_folder(folder)
         if (folder / "card.json").exists():
             return folder

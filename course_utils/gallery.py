@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from course_utils.checkpoints import checkpoint_names
-from course_utils.paths import DATA
+from course_utils.paths import MADE
 from course_utils.runtime import replacing
 from course_utils.tasks import collect
 
@@ -26,7 +26,7 @@ __all__ = [
     "draw_gallery",
 ]
 
-GALLERY = DATA / "gallery"
+GALLERY = MADE / "gallery"
 # Task → (checkpoint, function that draws its picture and describes it in words).
 APPLICATIONS: dict[str, tuple[str, Callable[[str], tuple[Axes, str]]]] = dict(
     collect("pictures", "APPLICATION")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from course_utils.paths import REPO
+from course_utils.paths import INSTALLED, REPO
 
 __all__ = ["commit", "machine", "provenance"]
 
@@ -38,6 +38,8 @@ def commit() -> str:
         )
         return done.stdout.strip()
 
+    if INSTALLED:  # the current folder may be a checkout of something else
+        return "unknown"
     try:
         changed = git("status", "--porcelain", "--untracked-files=no", "--", "course_utils")
         return git("rev-parse", "HEAD") + ("+changes" if changed else "")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from course_utils.callbacks import Callback, ResumeFile
 from course_utils.checkpoints import check_target, load_checkpoint, save_checkpoint
-from course_utils.paths import CHECKPOINTS
+from course_utils.paths import MADE
 from course_utils.provenance import provenance
 from course_utils.tasks import collect
 from course_utils.tasks.base import Task, TaskData
@@ -48,7 +48,7 @@ def train(
     changes = {"steps": steps, "seed": seed}
     settings = replace(recipe.settings, **{k: v for k, v in changes.items() if v is not None})
     recipe = replace(recipe, settings=settings, start=recipe.start if start is None else start)
-    folder = check_target(CHECKPOINTS / name if out is None else Path(out))
+    folder = check_target(MADE / "checkpoints" / name if out is None else Path(out))
     started, processor = time.perf_counter(), time.process_time()
     data = recipe.data()
     file = folder.with_name(f".{folder.name}.resume")

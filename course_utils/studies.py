@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from course_utils.paths import STUDIES
+from course_utils.paths import MADE, STUDIES
 from course_utils.provenance import provenance
 from course_utils.runtime import write_text
 from course_utils.tasks import collect
@@ -69,7 +69,7 @@ def run_study(
     if name not in STUDIES_BY_NAME:
         raise ValueError(f"unknown study {name!r}; choose from {', '.join(STUDIES_BY_NAME)}")
     study = STUDIES_BY_NAME[name]
-    path = STUDIES / f"{name}.json" if out is None else Path(out)
+    path = MADE / "studies" / f"{name}.json" if out is None else Path(out)
     done = load_rows(name, path) if path.exists() else []
     given = [row for file in rows for row in load_rows(name, file)]
     runs = study.runs()
