@@ -19,6 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_utils.messages import shown
+from course_utils.runtime import regular_file
+
 __all__ = [
     "AudioError",
     "FrontEnd",
@@ -34,6 +37,12 @@ SILENCE = 1e-3  # root mean square below which 10 ms count as silent: -60 dB of 
 PAUSE = 0.5  # seconds of quiet that separate two pieces
 MARGIN = 0.15  # seconds of quiet that a piece keeps at either end
 
+RATES = (1_000, 768_000)  # lowest and highest sample rate of a file in Hz
+LOUDEST = 2.0**31  # samples of 32-bit integers that were stored as floats without scaling
+LONGEST = 3600  # seconds of sound that `read_audio` holds in memory
+CHUNK = 2**20  # numbers that are read, or computed, at once
+UNUSABLE = "it has samples that are not finite, or far too large"
+
 
 class AudioError(Exception):
     """A file is not a sound or cannot be read; the message, one line, says which and why."""
@@ -42,15 +51,38 @@ class AudioError(Exception):
 def resample(samples: Tensor, rate: int, wanted: int) -> Tensor:
     """Sound (N,) at ``rate`` Hz → (⌈N·wanted/rate⌉,) at ``wanted`` Hz, band-limited.
 
-    Raises ValueError for a sample rate below 1 Hz.
+    Needs little memory at any ratio of the rates. Raises ValueError for a sample rate below 1 Hz.
     """
     if rate < 1 or wanted < 1:
         raise ValueError(f"a sample rate is at least 1 Hz, got {rate} and {wanted}")
     if rate == wanted:
         return samples
+    if rate * wanted // math.gcd(rate, wanted) ** 2 > 4 * CHUNK:
+        return _resample_directly(samples, rate, wanted)
     from torchaudio.functional import resample as convert
 
     return convert(samples, rate, wanted)
+
+
+def _resample_directly(samples: Tensor, rate: int, wanted: int) -> Tensor:
+    """What torchaudio computes, with the taps of each sample made when they are needed.
+
+    torchaudio keeps the taps of ``wanted`` samples over ``rate`` samples each: gigabytes if the
+    rates have no common factor.
+    """
+    zeros = 6  # zero crossings of the sinc on either side
+    scale = 0.99 * min(rate, wanted) / rate
+    reach = math.ceil(zeros / scale)
+    windows = F.pad(samples, (reach, reach)).unfold(0, 2 * reach + 1, 1)  # (N, taps), a view
+    taps = torch.arange(-reach, reach + 1)
+    numbers = torch.arange(math.ceil(len(samples) * wanted / rate))
+    found = [samples[:0]]
+    for chunk in numbers.split(max(1, CHUNK // len(taps))):
+        place = (chunk * rate % wanted).double() / wanted  # past the sample before it
+        t = ((taps - place[:, None]) * scale).clamp(-zeros, zeros)
+        kernel = torch.sinc(t) * torch.cos(t * (math.pi / 2 / zeros)) ** 2 * scale
+        found.append((windows[chunk * rate // wanted] * kernel.to(samples)).sum(dim=1))
+    return torch.cat(found)
 
 
 def audio_blocks(
@@ -59,23 +91,25 @@ def audio_blocks(
     """The sound of a file in blocks of ``seconds``, mono, at ``sample_rate``; needs little memory.
 
     file: its path, or its content as bytes; WAV, FLAC, OGG or any other format that libsndfile
-    reads, at any rate and with any number of channels.
+    reads, with any number of channels, at a rate from 1 to 768 kHz.
     context: seconds that are read on either side of each block, so that resampling block by block
     gives the same result as resampling the whole sound.
 
-    A file without samples yields nothing. Raises AudioError if the file cannot be read as sound.
+    A file without samples yields nothing. Raises AudioError if the file cannot be read as sound,
+    for another sample rate, and for samples that are not finite or beyond ±2³¹.
     """
     import soundfile
 
-    name = file if not isinstance(file, bytes) else "the sound"
-    if not isinstance(file, bytes):
-        if Path(file).is_dir():
-            raise AudioError(f"{name}: this is a folder, not a sound")
-        if not Path(file).exists():
-            raise AudioError(f"{name}: there is no such file")
+    name = "the sound" if isinstance(file, bytes) else shown(file)
     try:
-        with soundfile.SoundFile(io.BytesIO(file) if isinstance(file, bytes) else file) as sound:
+        source = io.BytesIO(file) if isinstance(file, bytes) else regular_file(file)
+    except OSError as error:
+        raise AudioError(f"{name}: {error.strerror}") from None
+    try:
+        with source, soundfile.SoundFile(source) as sound:
             rate = sound.samplerate
+            if not RATES[0] <= rate <= RATES[1]:
+                raise ValueError(f"its rate is {rate:,} Hz, not {RATES[0]:,} to {RATES[1]:,}")
             before = torch.zeros(0)
             block = _mono(sound, seconds * rate)
             while len(block):
@@ -88,18 +122,39 @@ def audio_blocks(
                 before, block = block[-context * rate :] if len(after) else block[:0], after
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError, TypeError) as error:
         reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
-        raise AudioError(f"{name} cannot be read as sound: {str(reason).rstrip('.')}") from error
+        raise AudioError(f"{name} cannot be read as sound: {shown(reason).rstrip('.')}") from error
 
 
 def _mono(sound: Any, frames: int) -> Tensor:
-    """The next ``frames`` samples of an open file, or fewer at its end, averaged over channels."""
-    block = torch.from_numpy(sound.read(frames, dtype="float32", always_2d=True))
-    return block.mean(dim=1).nan_to_num(0.0, 0.0, 0.0)
+    """The next ``frames`` samples of an open file, or fewer at its end, averaged over channels.
+
+    Reads little at a time: a header may promise more frames, in more channels, than there are.
+    """
+    found = [torch.zeros(0)]
+    while frames:
+        part = sound.read(min(frames, max(1, CHUNK // sound.channels)), "float32", always_2d=True)
+        block = torch.from_numpy(part).mean(dim=1)
+        if not len(block):
+            break
+        if not float(block.abs().max()) <= LOUDEST:
+            raise ValueError(UNUSABLE)
+        found.append(block)
+        frames -= len(block)
+    return torch.cat(found)
 
 
 def read_audio(file: Path | str | bytes, sample_rate: int) -> Tensor:
-    """The whole sound of a file, (N,), mono, at ``sample_rate``: see `audio_blocks`."""
-    return torch.cat([torch.zeros(0), *audio_blocks(file, sample_rate)])
+    """The whole sound of a file, (N,), mono, at ``sample_rate``: see `audio_blocks`.
+
+    Raises AudioError as `audio_blocks` does, and for a sound that is longer than an hour.
+    """
+    blocks = [torch.zeros(0)]
+    for block in audio_blocks(file, sample_rate):
+        blocks.append(block)
+        if sum(map(len, blocks)) > LONGEST * sample_rate:
+            name = "the sound" if isinstance(file, bytes) else shown(file)
+            raise AudioError(f"{name}: more than an hour of sound; audio_blocks reads it in parts")
+    return torch.cat(blocks)
 
 
 def write_audio(path: Path | str, samples: Tensor, sample_rate: int) -> None:
@@ -174,8 +229,13 @@ class FrontEnd:
         The maximum becomes 1, and everything more than ``depth`` below it becomes -1, so the
         distance from the microphone does not matter. pitch: divides the hop, so that a sound that
         is played ``pitch`` times too fast gives as many frames as the original.
+
+        Raises ValueError as `power` does, and for samples that are not finite or so large that
+        their energy is not.
         """
         power = self.power(samples, max(1, round(self.hop_samples / pitch)))
+        if not bool(power.isfinite().all()):
+            raise ValueError(f"a sound cannot be used: {UNUSABLE}")
         highest = min(self.highest, self.sample_rate / 2)
         bands = power @ _filters(
             self.fft_size // 2 + 1, self.lowest, highest, self.mels, self.sample_rate
@@ -194,10 +254,16 @@ def _filters(bins: int, lowest: float, highest: float, mels: int, sample_rate: i
 
 
 def loudness(samples: Tensor, sample_rate: int) -> Tensor:
-    """Root mean square of each 10 ms of a sound (N,), (⌈N/(sample_rate/100)⌉,)."""
+    """Root mean square of each 10 ms of a sound (N,), (⌈N/(sample_rate/100)⌉,).
+
+    Raises ValueError for samples that are not finite, or so large that their square is not.
+    """
     width = max(1, sample_rate // 100)
     padded = F.pad(samples, (0, -len(samples) % width))
-    return padded.reshape(-1, width).square().mean(dim=1).sqrt()
+    found = padded.reshape(-1, width).square().mean(dim=1).sqrt()
+    if not bool(found.isfinite().all()):
+        raise ValueError(f"a sound cannot be used: {UNUSABLE}")
+    return found
 
 
 def silent(samples: Tensor, sample_rate: int) -> bool:
