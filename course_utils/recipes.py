@@ -58,6 +58,7 @@ def train(
     model.load_state_dict({k: w.half().float() for k, w in model.state_dict().items()})
     metrics = final_scores(recipe, model, data)
     search = recommended_search(recipe, metrics)
+    calibration = recipe.task.predictor(model, data.vocabulary).calibrate(data.valid)
     card = {
         "name": name,
         "title": recipe.title,
@@ -74,6 +75,7 @@ def train(
         **({} if recipe.start is None else {"start": started_from(recipe)}),
         # What the commands use by default.
         "search": None if search is None else asdict(search),
+        **({"calibration": calibration} if calibration else {}),
         "metrics": metrics,
         "data": data.cards,
         **provenance(),

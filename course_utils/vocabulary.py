@@ -105,8 +105,16 @@ class Vocabulary:
         return [[max(i, UNK) for i in encoding.ids] for encoding in encodings]
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where in ``text`` each piece of `encode` is: (first character, one past the last)."""
-        return self.tokenizer.encode(text).offsets
+        """Where in ``text`` each piece of `encode` is: (first character, one past the last).
+
+        If one character became several pieces ("…" is read as three full stops), the first of them
+        has it and the others are empty.
+        """
+        spans, last = [], 0
+        for start, end in self.tokenizer.encode(text).offsets:
+            spans.append((max(start, last), max(end, last)))
+            last = spans[-1][1]
+        return spans
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ids; PAD, BOS and EOS are left out, an unknown piece appears as <unk>."""

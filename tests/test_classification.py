@@ -209,6 +209,50 @@ def test_no_texts_and_texts_without_words(classifier):
     assert classifier.gradient_times_input([" "])[0].shape == (0,)
 
 
+def test_calibration_finds_how_certain_the_verdicts_should_be(classifier):
+    """Labels drawn from the model's own probabilities at temperature T: calibration finds T."""
+    own = Classifier(classifier.model, classifier.vocabulary)
+    known = own.vocabulary.pieces(range(4, len(own.vocabulary)))
+    texts = [" ".join(words) for words in np.random.default_rng(0).choice(known, (3000, 4))]
+    given = np.array([list(v.probabilities.values()) for v in own.classify(texts)])
+    for temperature in (0.7, 1.0, 1.8):
+        scaled = given ** (1 / temperature)
+        right = np.random.default_rng(1).random(3000) < scaled[:, 1] / scaled.sum(axis=1)
+        pairs = [(text, LABELS[int(one)]) for text, one in zip(texts, right, strict=True)]
+        found = own.calibrate(pairs)
+        assert found["temperature"] == own.temperature
+        assert found["temperature"] == pytest.approx(temperature, rel=0.35)
+
+
+def test_a_temperature_changes_probabilities_but_no_verdict(classifier):
+    own = Classifier(classifier.model, classifier.vocabulary)
+    own.temperature = 2.0
+    for one, two in zip(classifier.classify(TEXTS), own.classify(TEXTS), strict=True):
+        assert two.label == one.label and 0.5 <= two.probability <= one.probability
+        odds = [v.probability / (1 - v.probability) for v in (one, two)]
+        assert odds[1] == pytest.approx(odds[0] ** 0.5, rel=1e-4)
+
+
+def test_a_checkpoint_keeps_its_temperature(tmp_path):
+    vocabulary = tiny_data().vocabulary
+    model, settings = build(vocabulary)
+
+    def saved(**card):
+        own = {"builder": "text_classifier", "settings": settings, "card": card, "log": []}
+        save_checkpoint(tmp_path / "one", model, vocabulary, **own)
+        return Classifier.load(tmp_path / "one").temperature
+
+    assert saved(calibration={"temperature": 1.7}) == 1.7
+    assert saved() == saved(calibration=None) == 1.0
+
+
+def test_words_that_the_model_does_not_know_are_counted(classifier):
+    texts = ["a lovely film", "ein lovely Film!", "👍👍👍", "", "sad zzz", "sad a zzz"]
+    verdicts = classifier.classify(texts)
+    assert [v.unknown for v in verdicts] == [0, 1, 3, 0, 1, 1]
+    assert [v.mostly_unknown for v in verdicts] == [False, False, True, False, True, False]
+
+
 @pytest.mark.parametrize("settings", [{}, {"pairs": 97, "pair_dim": 3}])
 def test_gradient_times_input_is_the_effect_of_a_small_change(settings):
     """A change of what represents a word: its embedding and, if the model has pairs, its pair."""
@@ -255,6 +299,7 @@ def test_training_by_recipe(monkeypatch, tmp_path):
     )
     monkeypatch.setitem(recipes.RECIPES, "tiny", recipe)
     card = train("tiny", out=tmp_path / "made")
+    assert 0.5 <= card["calibration"]["temperature"] <= 5
     assert set(card["metrics"]) == {"valid_accuracy", "test_accuracy"}
     assert card["settings"]["dropout"] == len(tiny_data().vocabulary) / 1000
     assert started[0][1] == LABELS
@@ -339,7 +384,13 @@ def classify(folder, capsys):
 
 
 def expected_lines(classifier, texts):
-    return [f"{v.label}\t{v.probability:.4f}" for v in classifier.classify(texts)]
+    return [f"{v.label}\t{v.probability:.2f}" for v in classifier.classify(texts)]
+
+
+def test_a_line_of_mostly_unknown_words_is_marked(classify, classifier):
+    _, output, _ = classify("sad\nLa storia è sad\nsad sad tale\n".encode())
+    marks = [line.split("\t")[2:] for line in output.splitlines()]
+    assert marks == [[], ["unknown words: 3 of 4"], []]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -348,7 +399,7 @@ def test_a_line_each(classify, classifier, end):
     status, output, errors = classify(data)
     assert (status, errors) == (0, "")
     assert output == "".join(line + "\n" for line in expected_lines(classifier, TEXTS))
-    assert re.fullmatch(r"((negative|positive)\t(0\.[5-9]\d{3}|1\.0000)\n){6}", output)
+    assert re.fullmatch(r"((negative|positive)\t(0\.[5-9]\d|1\.00)\n){6}", output)
     assert classify(data.removesuffix(end.encode())) == (0, output, "")
 
 

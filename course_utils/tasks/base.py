@@ -106,6 +106,13 @@ class Predictor:
                 )
         return cls(checkpoint.model, checkpoint.vocabulary)
 
+    def calibrate(self, pairs: Sequence[Pair]) -> dict[str, float]:
+        """Set what is chosen on validation ``pairs`` after the training; the card keeps it.
+
+        `from_checkpoint` finds it in ``card["calibration"]``. Most tasks have nothing to set.
+        """
+        return {}
+
     def predict(self, inputs: Sequence) -> list[str]:
         """The text of each input, in order."""
         raise NotImplementedError("a task defines in predict() how its inputs become texts")

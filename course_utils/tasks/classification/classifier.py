@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from course_utils.batches import Example
+from course_utils.checkpoints import Checkpoint
 from course_utils.models.classifiers import TextClassifier
 from course_utils.runtime import evaluating
-from course_utils.tasks.base import Predictor
+from course_utils.tasks.base import Pair, Predictor
 from course_utils.tasks.classification.data import kept_positions, make_labelled_batch
 from course_utils.tasks.inference import in_batches
+from course_utils.vocabulary import UNK
 
 __all__ = ["Classification", "Classifier"]
 
@@ -24,12 +28,14 @@ class Classification:
     weights        (words,) how much each contributes to the pooled vector; 0 if it was not read
     probabilities  of each label; ``label`` is the most probable one, ``probability`` its
                    probability
+    unknown        how many of the words are not in the vocabulary
     """
 
     text: str
     spans: list[tuple[int, int]]
     weights: np.ndarray
     probabilities: dict[str, float]
+    unknown: int = 0
 
     @property
     def words(self) -> list[str]:
@@ -43,12 +49,47 @@ class Classification:
     def probability(self) -> float:
         return self.probabilities[self.label]
 
+    @property
+    def mostly_unknown(self) -> bool:
+        """Whether the model knows at most half of the words, so that its verdict means little."""
+        return 2 * self.unknown >= len(self.spans) > 0
+
 
 class Classifier(Predictor):
-    """A model and its vocabulary, ready to label texts. `load` gets one from a checkpoint."""
+    """A model and its vocabulary, ready to label texts. `load` gets one from a checkpoint.
+
+    Logits are divided by ``temperature`` before they become probabilities (Guo et al. 2017,
+    eq. 9): above 1, the verdicts are less certain. `calibrate` chooses it.
+    """
 
     model: TextClassifier
     model_type = TextClassifier
+    temperature = 1.0
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
+        """The predictor of a loaded checkpoint, with the temperature of its card."""
+        predictor = super().from_checkpoint(checkpoint)
+        calibration = checkpoint.card.get("calibration") or {}
+        predictor.temperature = float(calibration.get("temperature", 1.0))
+        return predictor
+
+    def calibrate(self, pairs: Sequence[Pair]) -> dict[str, float]:
+        """Set the temperature that makes the labels of ``pairs`` most probable.
+
+        The best of 100 values between 0.5 and 5, evenly spaced in their logarithms. It changes no
+        verdict. ``pairs`` are (text, label), not those of the training.
+        """
+        self.temperature = 1.0
+        found = self.classify([text for text, _ in pairs])
+        labels = list(self.model.labels)
+        given = torch.tensor([[verdict.probabilities[x] for x in labels] for verdict in found])
+        logits = given.clamp(min=1e-12).log()
+        right = torch.tensor([labels.index(str(label)) for _, label in pairs])
+        values = torch.logspace(np.log10(0.5), np.log10(5), 100).tolist()
+        losses = [float(F.cross_entropy(logits / value, right)) for value in values]
+        self.temperature = round(values[int(np.argmin(losses))], 3)
+        return {"temperature": self.temperature}
 
     def classify(self, texts: Sequence[str], batch_size: int = 64) -> list[Classification]:
         """The verdict on each text, in order. It does not depend on the other texts.
@@ -69,7 +110,7 @@ class Classifier(Predictor):
             weights[places] = shares
             spans = self.vocabulary.spans(text)
             named = dict(zip(self.model.labels, probabilities.tolist(), strict=True))
-            verdicts.append(Classification(text, spans, weights, named))
+            verdicts.append(Classification(text, spans, weights, named, ids.count(UNK)))
         return verdicts
 
     def predict(self, inputs: Sequence[str]) -> list[str]:
@@ -105,8 +146,8 @@ class Classifier(Predictor):
         """Probabilities and weights of each list of ids, as one batch."""
         batch = make_labelled_batch([Example(ids, [0]) for ids in sources])
         logits, weights = self.model.attend(batch.to(self.model.device).source)
-        probabilities = logits.softmax(dim=-1).double().cpu().numpy()
-        shares = weights.double().cpu().numpy()
+        probabilities = (logits / self.temperature).softmax(dim=-1).cpu().double().numpy()
+        shares = weights.cpu().double().numpy()
         return [
             (row, share[: len(ids)])
             for row, share, ids in zip(probabilities, shares, sources, strict=True)

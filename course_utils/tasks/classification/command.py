@@ -1,5 +1,8 @@
 """Label standard input: for each line, the label, a tab and its probability.
 
+If the model knows at most half of the words of a line, a second tab and
+"unknown words: 3 of 4" follow: its verdict then means little.
+
 A line ends only at \\n (a \\r before it is dropped); blank lines stay blank;
 every output line ends in \\n. The text must be UTF-8.
 """
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING
 from course_utils.commands import exit_status, report_error
 from course_utils.commands.lines import chunks_of, write_lines
 from course_utils.commands.options import add_checkpoint, option_error
+from course_utils.messages import _
 from course_utils.runtime import write_text
 
 if TYPE_CHECKING:
@@ -56,4 +60,8 @@ def line_for(verdict: "Classification") -> str:
     """The output line of a text: empty if the text is blank."""
     if not verdict.spans:
         return ""
-    return f"{verdict.label}\t{verdict.probability:.4f}"
+    line = f"{verdict.label}\t{verdict.probability:.2f}"
+    if verdict.mostly_unknown:
+        known = _("unknown words: {unknown} of {words}")
+        line += "\t" + known.format(unknown=verdict.unknown, words=len(verdict.spans))
+    return line
