@@ -98,10 +98,11 @@ STUDIES = (
         "One pooled vector for the whole picture against attention",
         (
             Variant("attention", {}, BUDGET),
+            Variant("attention without coordinates", {"positions": False}, BUDGET),
             Variant("pooled with coordinates", COORDINATES, BUDGET),
             Variant("pooled vector", POOLED, BUDGET),
         ),
-        seeds=(0,),
+        seeds=(0, 1),
     ),
     OnScenes(
         "pooled-converged",
@@ -120,7 +121,7 @@ STUDIES = (
             Variant("regulariser", {}, BUDGET, {"regulariser": 0.01}),
             Variant("gate", {"gate": True}, BUDGET),
         ),
-        seeds=(0,),
+        seeds=(0, 1),
     ),
     OnPhotos(
         "photos",
