@@ -15,7 +15,6 @@ BIN := $(VENV)/bin
 # lock, copied after the installation.
 STAMP := $(VENV)/installed.txt
 WANTED = { sed '/^\[tool\./,$$d' pyproject.toml; cat constraints.txt; }
-LAB_SETTINGS := $(VENV)/share/jupyter/lab/settings
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
@@ -65,10 +64,7 @@ ifneq ($(CPU),)
 	$(PIP_INSTALL) --no-deps --index-url $(TORCH_CPU_INDEX) \
 	    $$(grep -oE '^torch(vision|audio)?==[0-9.]+' constraints.txt)
 endif
-	$(PIP_INSTALL) --constraint constraints.txt --editable '.[dev]'
-	@mkdir -p $(LAB_SETTINGS)
-	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}' \
-	    > $(LAB_SETTINGS)/overrides.json
+	$(PIP_INSTALL) --constraint constraints.txt --editable '.[dev,lab]'
 	@$(WANTED) > $(STAMP)
 
 course: setup
@@ -109,7 +105,7 @@ hooks: setup
 lock: venv
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(PIP_INSTALL) --constraint constraints.txt uv
 	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 \
-	    --extra dev --extra mutants --custom-compile-command "make lock" \
+	    --extra dev --extra lab --extra mutants --custom-compile-command "make lock" \
 	    $(if $(filter 1,$(UPGRADE)),--upgrade,$(addprefix --upgrade-package=,$(UPGRADE))) \
 	    --output-file constraints.txt pyproject.toml
 
@@ -118,7 +114,7 @@ api: setup
 
 mutants: setup
 	@$(BIN)/python -m pip show --quiet mutmut 2>/dev/null || \
-	    $(PIP_INSTALL) --constraint constraints.txt --editable '.[dev,mutants]'
+	    $(PIP_INSTALL) --constraint constraints.txt --editable '.[dev,lab,mutants]'
 	$(BIN)/python tests/tools/mutants.py $(ARGS)
 
 accessibility: setup

@@ -1,6 +1,7 @@
-"""What pyproject.toml cannot say: a wheel carries the folder `data` inside the package.
+"""What pyproject.toml cannot say about the two ways in which the course is installed.
 
-Everything else is in pyproject.toml. An editable installation uses the folder of the checkout.
+A wheel carries the folder `data` inside the package; an editable installation uses the one of the
+checkout. Both bring the setting for JupyterLab, which setuptools leaves out of the editable one.
 """
 
 import shutil
@@ -11,15 +12,17 @@ from setuptools.command.build_py import build_py
 
 
 class BuildWithData(build_py):
-    """Copies the package, and beside its modules what they read: checkpoints and small data."""
+    """Builds the package, and adds what belongs to the kind of installation."""
 
     def run(self) -> None:
-        """Build; files that begin with a dot are of a training or a save in progress."""
+        """Files in `data` that begin with a dot belong to a training or a save in progress."""
         super().run()
-        if not self.editable_mode:
-            target = Path(self.build_lib) / "course_utils" / "data"
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree("data", target, ignore=shutil.ignore_patterns(".*"))
+        if self.editable_mode:
+            self.run_command("install_data")
+            return
+        target = Path(self.build_lib) / "course_utils" / "data"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree("data", target, ignore=shutil.ignore_patterns(".*"))
 
 
 setup(cmdclass={"build_py": BuildWithData})

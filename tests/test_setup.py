@@ -9,9 +9,11 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -113,10 +115,20 @@ def test_both_ways_to_run_a_notebook_have_the_same_timeout():
 def test_environment_yml_installs_the_same_from_the_lock():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
     (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
-    assert pip == ["-c constraints.txt", "-e .[dev]"]
+    index, *rest = pip
+    assert index == "--extra-index-url https://download.pytorch.org/whl/cpu"
+    assert rest == ["-c constraints.txt", "-e .[dev]"]
     (python,) = [e for e in environment["dependencies"] if str(e).startswith("python=")]
     major, minor = map(int, python.removeprefix("python=").split("."))
     assert (major, minor) >= (3, 11) and PROJECT["requires-python"] == ">=3.11"
+
+
+def test_environment_yml_has_one_jupyterlab():
+    """The one of conda, which Binder has anyway: pip, with exact pins, would add its own."""
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
+    assert set(EXTRAS["lab"]) <= set(map(str, environment["dependencies"]))
+    by_pip = [*PROJECT["dependencies"], *EXTRAS["dev"]]
+    assert not [line for line in by_pip if line.startswith(("jupyterlab", "course-utils[lab"))]
 
 
 def test_every_set_up_uses_the_lock():
@@ -135,6 +147,92 @@ def test_readme_has_the_torch_of_the_lock():
     for name in ("torch", "torchvision", "torchaudio"):
         (pin,) = [str(pin) for pin in locked() if pin.name == name]
         assert set(re.findall(rf"\b{name}==[\d.]+\d", README)) == {pin}
+
+
+def block(*words):
+    """The first block of code in the README that contains all these words."""
+    blocks = re.findall(r"(?ms)^```\w*\n(.*?)^```", README)
+    return next(text for text in blocks if all(word in text for word in words))
+
+
+def test_readme_asks_nobody_to_activate_an_environment():
+    """PowerShell blocks Activate.ps1 by default."""
+    commands = block("py -m venv").splitlines()
+    assert len(commands) == 4
+    assert all(line.startswith(".venv\\Scripts\\python -m ") for line in commands[1:])
+    assert not re.search(r"(?m)^.*(\$ |source ).*activate", README)
+
+
+def test_readme_names_the_systems_of_the_workflow():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text("utf-8"))
+    matrix = workflow["jobs"]["unit"]["strategy"]["matrix"]
+    rows = re.findall(r"(?m)^\| (Linux|macOS|Windows) on .*? \| (.*?) \|", README)
+    names = {"ubuntu-latest": "Linux", "macos-latest": "macOS", "windows-latest": "Windows"}
+    assert [system for system, _ in rows] == [names[system] for system in matrix["os"]]
+    assert {versions for _, versions in rows} == {", ".join(matrix["python"])}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="with stand-ins for git and pip that are sh scripts")
+def test_the_cell_for_colab_installs_only_what_is_missing(tmp_path, monkeypatch):
+    """In a kernel of its own: afterwards it imports the clone, and the commands work."""
+    origin, tools, place = (tmp_path / name for name in ("origin", "bin", "content"))
+    ignored = shutil.ignore_patterns("__pycache__", "locale")
+    shutil.copytree(ROOT / "course_utils", origin / "course_utils", ignore=ignored)
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    text = text.replace("dependencies = [", 'dependencies = [\n    "no-such-thing>=1,<2",', 1)
+    (origin / "pyproject.toml").write_text(text, "utf-8")
+    tools.mkdir()
+    place.mkdir()
+    log = tmp_path / "pip.txt"
+    scripts = {
+        "git": f'#!/bin/sh\nfor last; do :; done\ncp -r "{origin}" "$last"\n',
+        "python": "#!/bin/sh\n"
+        f'if [ "$2" = pip ]; then echo "$*" > "{log}"; else exec "{sys.executable}" "$@"; fi\n',
+    }
+    for name, script in scripts.items():
+        (tools / name).write_text(script)
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    cells = [
+        nbformat.v4.new_code_cell(block("!git clone", "ADDRESS")),
+        nbformat.v4.new_code_cell("import course_utils\nprint(course_utils.__file__)"),
+        nbformat.v4.new_code_cell("!python -m course_utils data list"),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, resources={"metadata": {"path": str(place)}}).execute()
+    where, listed = ("".join(out["text"] for out in cell.outputs) for cell in cells[1:])
+    assert Path(where.strip()).is_relative_to(place / "course")
+    assert "multi30k" in listed
+    assert log.read_text().split() == ["-m", "pip", "install", "--quiet", "no-such-thing<2,>=1"]
+
+
+def test_jupyterlab_does_not_ask_about_news(tmp_path):
+    """Not even without make: an editable installation brings the setting, as a wheel does."""
+    settings = pytest.importorskip("jupyterlab_server.settings_utils")
+    schemas = Path(pytest.importorskip("jupyterlab.commands").get_app_dir()) / "schemas"
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    for folder, names in data["data-files"].items():
+        (tmp_path / folder).mkdir(parents=True)
+        for name in names:
+            shutil.copy(ROOT / name, tmp_path / folder)
+    shown, _ = settings.get_settings(
+        str(tmp_path / "share" / "jupyter" / "lab" / "settings"),
+        str(schemas),
+        str(tmp_path / "user"),
+        schema_name="@jupyterlab/apputils-extension:notification",
+    )
+    assert shown["schema"]["properties"]["fetchNews"]["default"] == "false"
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@pytest.mark.parametrize("name", [".venv", ".venv/bin/python", "course_utils.egg-info/SOURCES.txt"])
+def test_git_ignores_what_the_set_up_makes(name, tmp_path):
+    """Also an environment that is a link to another place."""
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    ignored = subprocess.run(["git", "check-ignore", "--quiet", name], cwd=tmp_path)
+    assert ignored.returncode == 0  # the path does not exist: as for a link, no folder is seen
 
 
 def test_readme_starts_with_the_two_commands():
@@ -243,7 +341,7 @@ def installs(project):
 @pytest.mark.parametrize("cpu", ["", "1"])
 def test_set_up_installs_the_lock(cpu, project):
     shown = run_make(project, "--dry-run", "install", f"CPU={cpu}").stdout
-    assert "--constraint constraints.txt --editable '.[dev]'" in shown
+    assert "--constraint constraints.txt --editable '.[dev,lab]'" in shown
     assert ("download.pytorch.org/whl/cpu" in shown) == bool(cpu)
     if cpu:
         (command,) = re.findall(r"grep -oE .* constraints\.txt", shown)

@@ -82,7 +82,8 @@ def test_the_wheel_carries_all_data_and_nothing_half_made(source, site):
     assert names(site / "course_utils" / "data") == {
         name for name in names(source / "data") if not name.startswith("checkpoints/.")
     }
-    assert {path.name for path in site.iterdir() if path.suffix != ".dist-info"} == {"course_utils"}
+    packages = {path.name for path in site.iterdir() if path.suffix not in (".dist-info", ".data")}
+    assert packages == {"course_utils"}
 
 
 def test_the_source_distribution_makes_the_same_wheel(source, site, tmp_path):
@@ -92,6 +93,14 @@ def test_the_source_distribution_makes_the_same_wheel(source, site, tmp_path):
     again = zipfile.ZipFile(build("wheel", unpacked, tmp_path))
     contents = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
     assert set(again.namelist()) == contents
+
+
+def test_an_editable_installation_brings_the_setting_of_jupyterlab(source, tmp_path):
+    """Where `jupyter lab` looks for it, in the environment."""
+    names = zipfile.ZipFile(build("editable", source, tmp_path)).namelist()
+    place = "data/share/jupyter/lab/settings/overrides.d/attention-course.json"
+    assert any(name.endswith(f".data/{place}") for name in names)
+    assert not [name for name in names if name.startswith("course_utils/data/")]
 
 
 def test_commands_find_the_checkpoints(run):
