@@ -1,9 +1,9 @@
-"""Drawings of ideas: the course's architecture, and the party at which attention is explained.
+"""Drawings of ideas: the course's architecture, a batch's way through it, and the party.
 
 The other modules of `course_utils.plotting` plot results; this one illustrates concepts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangl
 
 from course_utils.plotting.style import COLOURS, GREY, WEIGHTS, new_figure
 
-__all__ = ["architecture", "party"]
+__all__ = ["architecture", "data_flow", "party"]
 
 BLUE, ORANGE, GREEN, PINK = COLOURS[:4]
 INK = "#1A1A1A"
@@ -260,6 +260,53 @@ def architecture() -> Figure:
         fontsize=12,
         color=INK,
     )
+    return fig
+
+
+# The stations of `data_flow`: (x, y), colour, and the stations that an arrow leads to.
+_STATIONS: dict[str, tuple[float, float, str, tuple[str, ...]]] = {
+    "source": (1.3, 0.9, BLUE, ("memory",)),
+    "memory": (5.0, 0.9, BLUE, ("summary", "weights")),
+    "summary": (5.0, 2.6, BLUE, ("states",)),
+    "weights": (8.7, 0.9, ORANGE, ("read",)),
+    "read": (12.4, 0.9, ORANGE, ("logits",)),
+    "target in": (1.3, 4.3, GREEN, ("states",)),
+    "states": (6.85, 4.3, GREEN, ("weights", "logits")),
+    "logits": (12.4, 4.3, GREEN, ()),
+}
+
+
+def data_flow(shapes: Mapping[str, Sequence[int]]) -> Figure:
+    """The way of one batch through encoder, attention and decoder, with the shape of each tensor.
+
+    shapes: the shapes of "source", "memory" (keys and values), "summary", "target in", "states"
+    (of the decoder, the queries), "weights", "read" and "logits". Returns the figure. Raises
+    ValueError if one of them is missing or there are others.
+    """
+    if set(shapes) != set(_STATIONS):
+        raise ValueError(f"shapes of {', '.join(_STATIONS)} are needed, got {', '.join(shapes)}")
+    fig, ax = new_figure(9.6, 3.7)
+    ax.set(xlim=(0.0, 13.7), ylim=(0.3, 4.9), aspect="equal")
+    ax.axis("off")
+    for name, (x, y, colour, targets) in _STATIONS.items():
+        _box(ax, x, y, 2.4, 0.95, f"{name}\n{tuple(shapes[name])}", colour, size=11)
+        for target in targets:
+            to_x, to_y = _STATIONS[target][:2]
+            if y == to_y:  # from side to side
+                _arrow(ax, (x + 1.2, y), (to_x - 1.2, to_y), colour)
+            else:  # from top to bottom or the other way
+                up = 0.475 if to_y > y else -0.475
+                _arrow(ax, (x, y + up), (to_x, to_y - up), colour)
+    for x, y, text, colour in (
+        (3.15, 1.0, "encoder", BLUE),
+        (6.85, 1.0, "keys", BLUE),
+        (10.55, 1.0, "values", ORANGE),
+        (4.1, 4.4, "recurrence", GREEN),
+        (9.65, 4.4, "output layer", GREEN),
+        (5.4, 3.4, "start", BLUE),
+        (8.6, 2.6, "queries", GREEN),
+    ):
+        ax.text(x, y, text, ha="center", va="bottom", fontsize=10.5, color=_DARK[colour])
     return fig
 
 
