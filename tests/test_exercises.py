@@ -315,6 +315,16 @@ def test_a_partly_fitting_mistake_gives_a_careful_hint(doubled):
     assert doubled.judge(lambda x: x if len(x) > 1 else x**2).hint is None
 
 
+def test_the_first_case_that_fails_may_have_a_hint_of_its_own(doubled):
+    @doubled.cases
+    def _():
+        yield case(torch.full((3, 1), 1e9), hint="do not cut off large numbers")
+
+    assert doubled.judge(lambda x: (2 * x).clamp(max=50)).hint == "do not cut off large numbers"
+    assert doubled.judge(lambda x: x**2).hint == "squaring is something else: use 2 * x"
+    assert doubled.judge(lambda x: (x * x).clamp(max=50)).hint.startswith("perhaps this: squaring")
+
+
 def test_random_generators_keep_their_state(doubled):
     def state():
         return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()

@@ -45,6 +45,9 @@ compared by `course_utils.exercises.comparing.difference`: floats within the tol
 `atol` of the case, everything else exactly. Missing results (None), wrong shapes and kinds of
 numbers, NaNs, exceptions and modified arguments are reported without any further code.
 
+A case that only one kind of mistake fails, such as very large scores, gets a ``hint`` of its own.
+It is shown when all cases before it pass and no mistake below has the same results.
+
 **Mistakes.** An exercise needs at least three; eight or more are better. An answer with the same
 wrong results as a mistake gets its hint, so the cases have to tell the mistakes apart; the tests
 report any two that they do not.
@@ -54,8 +57,8 @@ the like. If the solution is a class, each of its methods becomes a stub; use fr
 cases.
 
 **Texts** are marked for translation by where they are: the title and statement of `exercise(…)`,
-the hint of `.mistake(…)`, the label of `case(…)`, and the problem and hint of `CheckFailed(…)`.
-Write each as a plain literal; it is looked up when it is shown, and ``tests/tools/messages.py``
+the hint of `.mistake(…)`, label and hint of `case(…)`, problem and hint of `CheckFailed(…)`. Write
+each as a plain literal; it is looked up when it is shown, and ``tests/tools/messages.py``
 finds it under these names. A text with values in it is
 ``localised("K = {K}", K=width)``, with `localised` from `course_utils.messages`.
 

@@ -42,6 +42,7 @@ class Case:
     label: str
     rtol: float
     atol: float
+    hint: str = ""
 
     @property
     def has_known_result(self) -> bool:
@@ -55,12 +56,14 @@ def case(
     label: str = "",
     rtol: float = 1e-4,
     atol: float = 1e-5,
+    hint: str = "",
     **kwargs: Any,
 ) -> Case:
     """One case: call the answer with these arguments and compare the result.
 
     expected: the right result, wherever you know it; without it, the result of the solution.
     label: what is special about the case, a literal that is looked up in the learner's language
-    when it is shown. rtol, atol: tolerances for floats, as in `difference`.
+    when it is shown. rtol, atol: tolerances for floats, as in `difference`. hint: a literal, what
+    is probably wrong when this is the first case that fails and no mistake has the same results.
     """
-    return Case(args, kwargs, expected, label, rtol, atol)
+    return Case(args, kwargs, expected, label, rtol, atol, hint)

@@ -245,8 +245,8 @@ class Exercise:
     def _diagnosis(self, cases: list[Case], trials: list["_Trial"], index: int) -> str | None:
         """The hint of the mistake that has the same result in every case.
 
-        If there is none: a cautious hint, from the mistake with the most wrong results in common;
-        None unless these are more than half of the wrong results.
+        If there is none: the hint of the first case that fails; without one, a cautious hint, from
+        the mistake with the most wrong results in common, if these are more than half.
         """
         wrong = [i for i in range(index, len(cases)) if _problem(cases[i], trials[i]) is not None]
         best, most = "", len(wrong) / 2
@@ -259,6 +259,8 @@ class Exercise:
             common = sum(_same(theirs[i], trials[i]) for i in wrong)
             if common > most:
                 best, most = mistake.hint, common
+        if hint := cases[index].hint:
+            return localised(hint)
         return _("perhaps this: {hint}").format(hint=localised(best)) if best else None
 
     def _wrong(self, problem: str, rows: list[tuple[str, str]], hint: str | None) -> Verdict:

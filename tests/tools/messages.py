@@ -81,7 +81,7 @@ CALLEES: dict[str, Callee] = {
         (Argument(1, "title"), Argument(2, "statement", _paragraphs, template=False))
     ),
     "mistake": Callee((Argument(0, "hint", _one_line),)),
-    "case": Callee((Argument(None, "label"),)),
+    "case": Callee((Argument(None, "label"), Argument(None, "hint"))),
     "CheckFailed": Callee((Argument(0, "problem"), Argument(None, "hint"))),
 }
 LOOKUPS = {"_", "ngettext"}
