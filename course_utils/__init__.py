@@ -5,8 +5,13 @@ Importing the package is cheap; the modules that need PyTorch import it themselv
 
 import os
 
+from course_utils.console import readable_streams
+
 # Two threads that wait for each other by spinning make a busy machine up to ten times slower, and
 # gain little on an idle one. The variable is read once, when PyTorch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# What is printed (a claim, the verdict on an exercise) can be read on a console that is not UTF-8.
+readable_streams()
 
 __version__ = "0.1.0"

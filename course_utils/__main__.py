@@ -4,22 +4,22 @@ Nothing lists the commands: they are the modules with a NAME in `course_utils.co
 describes them, and ``command.py`` in the folder of each task.
 """
 
-import argparse
-import importlib
-import importlib.util
-import os
-import pkgutil
 import sys
 from types import ModuleType
 
-from course_utils import commands
-from course_utils.tasks import task_names
+from course_utils.console import program  # all else is imported where Ctrl-C is dealt with
 
 __all__ = ["find_commands", "main"]
 
 
 def find_commands() -> dict[str, ModuleType]:
     """The module of each command, by name, in alphabetical order."""
+    import importlib.util
+    import pkgutil
+
+    from course_utils import commands
+    from course_utils.tasks import task_names
+
     names = [f"{commands.__name__}.{m.name}" for m in pkgutil.iter_modules(commands.__path__)]
     names += [f"course_utils.tasks.{task}.command" for task in task_names()]
     modules = (importlib.import_module(name) for name in names if importlib.util.find_spec(name))
@@ -30,8 +30,16 @@ def find_commands() -> dict[str, ModuleType]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command that ``arguments`` (by default, those of the process) name.
 
-    Returns its exit status.
+    Returns its exit status. `course_utils.console.program` says what becomes of errors.
     """
+    return program(lambda: run_command(arguments))
+
+
+def run_command(arguments: list[str] | None) -> int:
+    """Find the command, and run it."""
+    import argparse
+    import os
+
     os.environ.setdefault("MPLBACKEND", "Agg")  # commands draw into files, not on a screen
     parser = argparse.ArgumentParser(prog="python -m course_utils")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -8,7 +8,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "default_device",
     "evaluating",
+    "file_to_write",
     "in_notebook",
     "progress_bar",
     "read_file",
@@ -109,16 +110,37 @@ def read_file(path: Path | str, limit: int) -> bytes:
     return content
 
 
+def file_to_write(path: Path | str) -> Path:
+    """The file that will be written at ``path``, links resolved, for a check before any work.
+
+    Raises OSError, which says why, if something else than a regular file is there, such as a folder
+    or a device, or if no file can be written there.
+    """
+    found = Path(os.path.realpath(path))
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.stat(found).st_mode):
+            raise OSError(
+                errno.EEXIST, "a folder, device or pipe, which is not replaced", str(path)
+            )
+    folder = next(parent for parent in found.parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise OSError(errno.EACCES, f"no file can be written in {folder}", str(path))
+    return found
+
+
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
     """A temporary file beside ``path``, which takes its place if the block succeeds.
 
     If the block raises an exception, the temporary file is removed and whatever was at ``path``
     before is still there, so no reader ever sees half a file. The folder is created if necessary.
+    A link stays a link: the file that it leads to is replaced. Raises OSError as `file_to_write`
+    does.
     """
-    path = Path(path)
+    path = file_to_write(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    start = f".{path.name[:40]}."  # the longest name that a file may have leaves no room for more
+    handle, name = tempfile.mkstemp(prefix=start, suffix=".part", dir=path.parent)
     os.close(handle)
     partial = Path(name)
     try:

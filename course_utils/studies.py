@@ -11,7 +11,7 @@ from pathlib import Path
 
 from course_utils.paths import MADE, STUDIES
 from course_utils.provenance import provenance
-from course_utils.runtime import write_text
+from course_utils.runtime import file_to_write, read_file, write_text
 from course_utils.tasks import collect
 from course_utils.tasks.study import Study, Variant, train_and_measure
 
@@ -20,6 +20,11 @@ __all__ = ["STUDIES_BY_NAME", "Study", "Variant", "load_study", "run_study"]
 STUDIES_BY_NAME: dict[str, Study] = {
     study.name: study for _, studies in collect("studies", "STUDIES") for study in studies
 }
+
+LARGEST = 10_000_000  # bytes of a file of results: more than a hundred times that of the course
+# What a row says, whatever the study measures.
+NUMBER = (int, float)
+ROW = {"variant": str, "seed": int, "steps": int, "minutes": NUMBER, "processor_minutes": NUMBER}
 
 
 def load_study(name: str, path: Path | None = None) -> dict:
@@ -33,11 +38,11 @@ def load_study(name: str, path: Path | None = None) -> dict:
             f"no results of the study {name!r}: make them with python -m course_utils study {name}"
         )
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_file(path, LARGEST))
         keys = [(row["variant"], row["seed"], row["steps"]) for row in found.get("runs", ())]
         if len(set(keys)) < len(keys):
             raise ValueError("a row is there twice")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{path} is not the file of a study, or is damaged ({type(error).__name__}: {error})"
         ) from error
@@ -51,6 +56,9 @@ def load_rows(name: str, path: Path) -> list[dict]:
         raise ValueError(f"{path} is not the file of a study: it lacks a name or runs")
     if found["name"] != name:
         raise ValueError(f"rows of the study {found['name']!r} do not belong to {name!r}")
+    for number, row in enumerate(found["runs"], start=1):
+        if wrong := [key for key, kind in ROW.items() if not isinstance(row.get(key), kind)]:
+            raise ValueError(f"{path}: row {number} is damaged: {', '.join(wrong)}")
     return found["runs"]
 
 
@@ -70,6 +78,7 @@ def run_study(
         raise ValueError(f"unknown study {name!r}; choose from {', '.join(STUDIES_BY_NAME)}")
     study = STUDIES_BY_NAME[name]
     path = MADE / "studies" / f"{name}.json" if out is None else Path(out)
+    file_to_write(path)  # or no training starts
     done = load_rows(name, path) if path.exists() else []
     given = [row for file in rows for row in load_rows(name, file)]
     runs = study.runs()

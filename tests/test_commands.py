@@ -1,8 +1,9 @@
 """What all commands have in common, and what they share: lines, files, options, exit status."""
 
 import argparse
+import codecs
 import importlib
-import io
+import os
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,17 @@ from hypothesis import strategies as st
 
 from course_utils.__main__ import find_commands, main
 from course_utils.checkpoints import checkpoint_names
-from course_utils.commands import exit_status, lines
-from course_utils.commands.files import Answer, answer_files, picture_path
-from course_utils.commands.options import add_beam, option_error, search_options
+from course_utils.commands import lines
+from course_utils.commands.files import (
+    Answer,
+    answer_files,
+    picture_path,
+    write_answer,
+    write_picture,
+)
+from course_utils.commands.options import add_beam, check_options, search_options
 from course_utils.plotting import new_figure
+from course_utils.plotting.style import plt
 from course_utils.recipes import RECIPES
 from course_utils.search import SearchSettings
 from course_utils.tasks import task_names
@@ -51,38 +59,128 @@ def test_the_search_of_the_checkpoint_is_the_default():
     for words, expected in (([], (3, 0.7)), (["--beam", "1"], (1, 0.7)), (["--beam=5"], (5, 0.7))):
         given = search_options(parser.parse_args(words), recorded)
         assert (given["beam"], given["alpha"]) == expected
-    assert option_error(parser.parse_args([])) is None
-    assert "--beam" in option_error(parser.parse_args(["--beam", "0"]))
+    check_options(parser.parse_args([]))
+    for words in (["--beam", "0"], ["--beam=5000"]):  # 5 GB and a minute, if it were tried
+        with pytest.raises(
+            ValueError, match=f"--beam must be at least 1 and at most .*{words[-1][-1]}"
+        ):
+            check_options(parser.parse_args(words))
 
 
-def test_expected_errors_are_one_line_and_others_are_not_hidden(capsys):
-    def fail() -> None:
-        raise ValueError("first line\n  second line")
+# --- where pictures go --------------------------------------------------------------------------
 
-    assert exit_status(lambda: None) == 0 and exit_status(lambda: 3) == 3
-    assert exit_status(fail, OSError, ValueError) == 1
-    assert capsys.readouterr().err == "first line second line\n"
-    with pytest.raises(ValueError, match="second line"):
-        exit_status(fail, OSError)
+
+def attention(place, *files):
+    return argparse.Namespace(beam=None, attention=str(place), files=[str(file) for file in files])
+
+
+def test_a_picture_replaces_no_input(tmp_path):
+    (tmp_path / "link.png").symlink_to(tmp_path / "b.png")
+    photos = [tmp_path / "a.jpg", tmp_path / "b.png"]
+    check_options(attention(tmp_path / "new", *photos), folders=True)
+    check_options(attention(tmp_path / "a.png", *photos), folders=True)
+    for place in (tmp_path, f"{tmp_path}/"):
+        with pytest.raises(ValueError, match="would replace .*b.png, which is an input"):
+            check_options(attention(place, *photos), folders=True)
+    for page in (tmp_path / "b.png", tmp_path / "link.png"):
+        with pytest.raises(ValueError, match="which is an input"):
+            check_options(attention(page, *photos), page=True)
+
+
+@pytest.mark.parametrize("name", ["x.xyz", "x.png.gz", "x."])
+def test_a_format_that_cannot_be_written_is_found_before_the_work(name, tmp_path):
+    if name == "x.":  # no format is named
+        return check_options(attention(tmp_path / "x"))
+    with pytest.raises(ValueError, match="names no format for pictures"):
+        check_options(attention(tmp_path / name))
+    check_options(attention(tmp_path / name), page=True)
+
+
+def test_pictures_do_not_replace_devices(tmp_path):
+    with pytest.raises(OSError, match="device"):
+        check_options(attention(os.devnull), page=True)
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(OSError, match="pipe, which is not replaced"):
+        check_options(attention(tmp_path / "pipe.png"))
+
+
+def test_a_picture_follows_a_link_and_is_written_whole_or_not_at_all(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "look.png").symlink_to(tmp_path / "folder" / "real.png")
+    write_picture(new_figure(2, 1)[0], tmp_path / "look.png")
+    real = (tmp_path / "folder" / "real.png").read_bytes()
+    assert (tmp_path / "look.png").is_symlink() and real.startswith(b"\x89PNG")
+    figure, ax = new_figure(3, 2)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    ax.draw = full
+    with pytest.raises(OSError, match="No space left"):
+        write_picture(figure, tmp_path / "look.png")
+    assert (tmp_path / "look.png").read_bytes() == real
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["real.png"]
+    assert not plt.get_fignums()
 
 
 # --- lines ------------------------------------------------------------------------------------
 
 
+def answered(*files) -> tuple[int, list[lines.Chunk]]:
+    """The exit status and the chunks of files."""
+    chunks = []
+    return lines.answer_lines([str(file) for file in files], chunks.append), chunks
+
+
 @quick
 @given(
-    texts=st.lists(st.text(alphabet="ab \r\u2028é", max_size=4), max_size=9), size=st.integers(1, 4)
+    texts=st.lists(st.text(alphabet="ab \r\u2028é", max_size=4), max_size=9),
+    size=st.integers(1, 4),
+    parts=st.integers(1, 3),
+    mark=st.sampled_from([b"", codecs.BOM_UTF8]),
 )
-def test_chunks_hold_all_lines_in_order(texts, size):
+def test_chunks_hold_all_lines_in_order(texts, size, parts, mark, tmp_path_factory):
     texts = [text.removesuffix("\r") for text in texts]
+    folder = tmp_path_factory.mktemp("texts")
+    for part in range(parts):
+        own = texts[part * len(texts) // parts : (part + 1) * len(texts) // parts]
+        content = "\r\n".join(own) + "\r\n" * (bool(own) and own[-1] == "")
+        (folder / f"{part}.txt").write_bytes(mark * bool(own) + content.encode())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "CHUNK", size)
-        chunks = list(lines.chunks_of(io.BytesIO("".join(t + "\r\n" for t in texts).encode())))
+        status, chunks = answered(*(folder / f"{part}.txt" for part in range(parts)))
+    assert status == 0
     assert [line for chunk in chunks for line in chunk.lines] == texts
     assert all(len(chunk.lines) == size for chunk in chunks[:-1])
     starts = [sum(len(chunk.lines) for chunk in chunks[:n]) + 1 for n in range(len(chunks))]
     assert [chunk.first for chunk in chunks] == starts
     assert [chunk.complete for chunk in chunks] == [len(texts) < size for _ in chunks]
+
+
+def test_a_bad_text_changes_nothing_for_the_others(tmp_path, capsys, monkeypatch):
+    good, half, wide, last = (tmp_path / name for name in ("good", "half", "wide", "last"))
+    good.write_bytes(b"one\n")
+    half.write_bytes(b"two\nthr\xe9e\nfour\n")
+    wide.write_bytes("five\n".encode("utf-16"))
+    last.write_bytes(b"six")
+    missing, long = tmp_path / "missing", tmp_path / ("n" * 300)
+    status, chunks = answered(good, half, missing, wide, long, tmp_path, last)
+    assert status == 1 and [chunk.lines for chunk in chunks] == [["one", "two", "six"]]
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 5
+    assert "line 2 of" in errors[0] and "half is not valid UTF-8 (byte 4 of the line)" in errors[0]
+    assert errors[1] == f"{missing}: No such file or directory"
+    assert "probably UTF-16" in errors[2] and "too long" in errors[3] and str(tmp_path) in errors[4]
+
+
+def test_a_line_without_an_end_is_not_read_whole(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(lines, "LONGEST", 1000)
+    for size, status in ((999, 0), (1001, 1)):
+        (tmp_path / "long").write_bytes(b"a\n" + b"b" * size)
+        assert answered(tmp_path / "long")[0] == status
+    assert "line 2 of" in capsys.readouterr().err
+    assert answered("/dev/zero")[0] == 1
+    assert capsys.readouterr().err.startswith("line 1 of /dev/zero has more than 1,000 bytes")
 
 
 # --- files ------------------------------------------------------------------------------------
@@ -111,6 +209,23 @@ def test_a_bad_file_changes_nothing_for_the_others(good, batch_size, tmp_path_fa
     assert written == [(path, f"text of {path}") for path in readable]
     assert status == (readable != files)
     assert all(len(batch) <= batch_size for batch in batches)
+
+
+def test_a_picture_that_cannot_be_written_changes_nothing_for_the_others(tmp_path, capfdbinary):
+    def answer(paths: list[str]) -> list[Answer]:
+        return [Answer(path[0], lambda: new_figure(2, 1)[0]) for path in paths]
+
+    files = ["a.jpg", "b" * 300 + ".jpg", "c.jpg"]
+    status = answer_files(files, str, answer, unreadable=LookupError, pictures=tmp_path)
+    output, errors = capfdbinary.readouterr()
+    assert status == 1 and [line[-1:] for line in output.splitlines()] == [b"a", b"b", b"c"]
+    assert errors.count(b"\n") == 1 and errors.endswith(b"File name too long\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "c.png"]
+
+
+def test_no_control_character_of_a_path_reaches_the_terminal(capfdbinary):
+    write_answer(os.fsdecode(b"a\x1b[2J\tb\xff\x07.png"), "a  text\n")
+    assert capfdbinary.readouterr().out == b"a?[2J?b\xff?.png\ta text\n"
 
 
 def test_a_picture_has_the_number_of_its_file(tmp_path, capfdbinary):

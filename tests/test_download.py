@@ -14,6 +14,7 @@ import zipfile
 
 import pytest
 
+from course_utils.__main__ import main
 from course_utils.commands import data as data_command
 from course_utils.datasets import download, registry, verification
 from course_utils.datasets.download import DataError, fetch, locate
@@ -711,7 +712,7 @@ def test_get_can_be_stopped(server, monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(download, "fetch", stopped)
-    assert command("get", "things") == 130
+    assert main(["data", "get", "things"]) == 130
     assert "resumes where it stopped" in capsys.readouterr().err
 
 

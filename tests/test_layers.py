@@ -11,7 +11,18 @@ PACKAGE = ROOT / "course_utils"
 # From the bottom to the top. A name stands for a module or for a folder with all that is in it;
 # the longest name that fits a module decides.
 LAYERS = (
-    ("paths", "runtime", "messages", "provenance", "timing", "claims", "text", "vocabulary"),
+    (
+        "paths",
+        "runtime",
+        "messages",
+        "provenance",
+        "timing",
+        "console",
+        "claims",
+        "text",
+        "tensors",
+        "vocabulary",
+    ),
     ("attention", "memory", "recurrence", "batches", "metrics", "audio", "images"),
     ("datasets", "plotting", "exercises", "models"),
     ("search", "training", "callbacks", "checkpoints"),

@@ -1,11 +1,10 @@
 """``python -m course_utils data list | get NAME …``: the public data sets on the command line."""
 
-import sys
 import textwrap
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from course_utils.commands import report_error
+from course_utils.console import report_error, resumable
 
 if TYPE_CHECKING:
     from course_utils.datasets.registry import PublicDataset
@@ -82,13 +81,11 @@ def _get(names: list[str], progress: bool) -> int:
     failed = False
     for name in dict.fromkeys(names):
         try:
-            folder = fetch(name, progress=progress)
+            with resumable():
+                folder = fetch(name, progress=progress)
         except DataError as error:
             failed = True
             report_error(str(error))
-        except KeyboardInterrupt:
-            print("\nStopped. Repeat the command: it resumes where it stopped.", file=sys.stderr)
-            return 130
         else:
             count = len(REGISTRY[name].files)
             files = "1 file" if count == 1 else f"{count} files"

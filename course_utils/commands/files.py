@@ -1,16 +1,20 @@
 """What commands share that answer files: a line of text and a picture for each of them.
 
-A line is the path, a tab and the text, in the order of the arguments. A file that cannot be read
-gets one line on standard error; the others are answered all the same, and the exit status is 1.
+A line is the path, a tab and the text, in the order of the arguments. A file that cannot be read,
+or whose picture cannot be written, gets one line on standard error; the others are answered all the
+same, and the exit status is 1.
 """
 
+import io
 import os
 import sys
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from course_utils.commands import report_error
+from course_utils.console import reason, report_error
+from course_utils.runtime import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "answer_files",
+    "check_format",
     "is_folder",
     "picture_path",
     "write_answer",
@@ -56,22 +61,25 @@ def answer_files(
             try:
                 contents.append(read(path))
                 numbers.append(number)
-            except unreadable as error:
-                status = report_error(str(error))
+            except (unreadable, OSError, ValueError) as error:
+                status = report_error(reason(error))
         for number, (text, draw) in zip(numbers, answer(contents), strict=True):
             write_answer(files[number - 1], text)
             if pictures is not None and draw is not None:
-                write_picture(draw(), picture_path(pictures, files, number))
+                try:
+                    write_picture(draw(), picture_path(pictures, files, number))
+                except OSError as error:
+                    status = report_error(reason(error))
     return status
 
 
 def write_answer(path: str, text: str) -> None:
     """Write the line of a file to standard output, at once.
 
-    The path keeps its bytes, even if they are not valid UTF-8. Line ends and tabs, which would
-    break the format, become "?" in the path and spaces in the text.
+    The path keeps its bytes, even if they are not valid UTF-8. Control characters, among them line
+    ends and tabs, which would break the format, become "?" in the path and spaces in the text.
     """
-    name = os.fsencode("".join(c if c not in "\n\r\t" else "?" for c in path))
+    name = os.fsencode("".join("?" if unicodedata.category(c) == "Cc" else c for c in path))
     sys.stdout.buffer.write(name + b"\t" + " ".join(text.split()).encode("utf-8") + b"\n")
     sys.stdout.buffer.flush()
 
@@ -99,10 +107,27 @@ def picture_path(place: str | Path, files: Sequence[str], number: int) -> Path:
     return place / (f"{stem}.png" if own else f"{stem}-{number}.png")
 
 
+def check_format(path: Path) -> None:
+    """Raise ValueError if figures cannot be written in the format that the name of a file asks for.
+
+    Matplotlib is asked by trying: some formats need programs that may not be there.
+    """
+    from matplotlib.figure import Figure
+
+    try:
+        figure = Figure(figsize=(1, 1))
+        figure.text(0, 0, "x")
+        figure.savefig(io.BytesIO(), format=path.suffix[1:])
+    except Exception as error:
+        raise ValueError(f"{path.name} names no format for pictures: {error}") from error
+
+
 def write_picture(figure: "Figure", path: Path) -> None:
-    """Save a figure, if necessary into a new folder, and close it."""
+    """Save a figure, whole or not at all, if necessary into a new folder, and close it."""
     from course_utils.plotting.style import plt
 
-    path.parent.mkdir(exist_ok=True)
-    figure.savefig(path, dpi=120, bbox_inches="tight")
-    plt.close(figure)
+    try:
+        with replacing(path) as partial:
+            figure.savefig(partial, format=path.suffix[1:], dpi=120, bbox_inches="tight")
+    finally:
+        plt.close(figure)

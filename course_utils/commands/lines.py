@@ -1,23 +1,31 @@
-"""What commands share that answer standard input line by line.
+"""What commands share that answer text line by line, from files or from standard input.
 
 A line ends only at \\n (a \\r before it is dropped); blank lines stay blank; every output line ends
-in \\n. The text must be UTF-8.
+in \\n. The text must be UTF-8, with or without a byte order mark. An input that cannot be read gets
+one line on standard error; the lines before the fault and the other inputs are answered all the
+same, and the exit status is 1.
 """
 
+import argparse
+import codecs
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import BinaryIO, NamedTuple
 
-__all__ = ["CHUNK", "Chunk", "chunks_of", "lines_of", "write_lines"]
+from course_utils.console import reason, report_error
+
+__all__ = ["CHUNK", "LONGEST", "Chunk", "add_texts", "answer_lines", "lines_of", "write_lines"]
 
 CHUNK = 256  # lines answered together
+LONGEST = 1_000_000  # bytes of a line: more than that is no sentence and no review
 
 
 class Chunk(NamedTuple):
     """Lines that are answered together.
 
-    first     number of the first line, from 1
-    complete  whether these are all lines of the input; False as long as more may follow
+    first     number of the first line, from 1, in all inputs together
+    complete  whether these are all lines of the inputs; False as long as more may follow
     """
 
     lines: list[str]
@@ -25,33 +33,76 @@ class Chunk(NamedTuple):
     complete: bool
 
 
-def lines_of(stream: BinaryIO) -> Iterator[str]:
-    """The lines of a stream, without their ends.
+def add_texts(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments ``FILE …``."""
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="a text in UTF-8; - is standard input, which is also read if no file is named",
+    )
 
-    Raises ValueError, with the number of the line, if it is not valid UTF-8.
+
+def answer_lines(files: Sequence[str], answer: Callable[[Chunk], None]) -> int:
+    """Read files (none: standard input), hand their lines to ``answer``; returns the exit status.
+
+    Lines come in chunks of at most CHUNK, or one by one if a person types them.
     """
-    for number, line in enumerate(stream, start=1):
+    status = 0
+
+    def lines() -> Iterator[tuple[str, bool]]:
+        nonlocal status
+        for file in files or ["-"]:
+            try:
+                with opened(file) as stream:
+                    name = "the input" if file == "-" else file
+                    yield from ((line, stream.isatty()) for line in lines_of(stream, name))
+            except (OSError, ValueError) as error:
+                status = report_error(reason(error))
+
+    found: list[str] = []
+    first = 1
+    for line, typed in lines():
+        found.append(line)
+        if len(found) == CHUNK or typed:
+            answer(Chunk(found, first, complete=False))
+            first += len(found)
+            found = []
+    if found:
+        answer(Chunk(found, first, complete=first == 1))
+    return status
+
+
+def opened(file: str) -> AbstractContextManager[BinaryIO]:
+    """A file, or standard input for "-", to read bytes from."""
+    if file != "-":
+        return open(file, "rb")
+    if sys.stdin is None:
+        raise OSError("standard input is closed; name a file to read")
+    return nullcontext(sys.stdin.buffer)
+
+
+def lines_of(stream: BinaryIO, name: str = "the input") -> Iterator[str]:
+    """The lines of a stream, without their ends and without a byte order mark.
+
+    Raises ValueError, with the number of the line, if it is not valid UTF-8 or longer than LONGEST.
+    """
+    number = 0
+    while line := stream.readline(LONGEST + 1):
+        number += 1
+        if len(line) > LONGEST:
+            raise ValueError(f"line {number} of {name} has more than {LONGEST:,} bytes: no text?")
+        marked = line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
         try:
             yield line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
         except UnicodeDecodeError as error:
+            guess = ", but probably UTF-16" if marked else ""
             raise ValueError(
-                f"line {number} of the input is not valid UTF-8 (byte {error.start + 1} of the "
-                "line): convert the text first, for instance with iconv"
+                f"line {number} of {name} is not valid UTF-8{guess} (byte {error.start + 1} of the "
+                "line): save the text as UTF-8 first"
             ) from error
-
-
-def chunks_of(stream: BinaryIO) -> Iterator[Chunk]:
-    """The lines in chunks of at most CHUNK; one by one if a person types them."""
-    lines: list[str] = []
-    first = 1
-    for line in lines_of(stream):
-        lines.append(line)
-        if len(lines) == CHUNK or stream.isatty():
-            yield Chunk(lines, first, complete=False)
-            first += len(lines)
-            lines = []
-    if lines:
-        yield Chunk(lines, first, complete=first == 1)
 
 
 def write_lines(lines: list[str]) -> None:

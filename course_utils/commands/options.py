@@ -1,16 +1,20 @@
 """Options that several commands have, and the checks of their values before any work begins."""
 
 import argparse
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_utils.commands.files import is_folder
+from course_utils.commands.files import check_format, is_folder, picture_path
+from course_utils.runtime import file_to_write
 
 if TYPE_CHECKING:
     from course_utils.search import SearchSettings
 
-__all__ = ["add_beam", "add_checkpoint", "option_error", "search_options"]
+__all__ = ["WIDEST_BEAM", "add_beam", "add_checkpoint", "check_options", "search_options"]
+
+WIDEST_BEAM = 100  # memory and time grow with the width; scores do not, beyond 10 or so
 
 
 def add_checkpoint(parser: argparse.ArgumentParser, default: str) -> None:
@@ -30,8 +34,8 @@ def add_beam(parser: argparse.ArgumentParser) -> None:
         "--beam",
         type=int,
         metavar="K",
-        help="width of the beam; 1 is greedy search (default: the search recorded in the card of "
-        "the checkpoint)",
+        help=f"width of the beam, up to {WIDEST_BEAM}; 1 is greedy search (default: the search "
+        "recorded in the card of the checkpoint)",
     )
 
 
@@ -41,20 +45,34 @@ def search_options(arguments: argparse.Namespace, recorded: "SearchSettings") ->
     return chosen if arguments.beam is None else chosen | {"beam": arguments.beam}
 
 
-def option_error(arguments: argparse.Namespace, folders: bool = False) -> str | None:
-    """What is wrong with ``--beam`` or ``--attention``; None if both are fine.
+def check_options(arguments: argparse.Namespace, folders: bool = False, page: bool = False) -> None:
+    """Raise ValueError or OSError for a ``--beam`` or ``--attention`` that cannot work.
 
-    ``folders`` says whether ``--attention`` may name a folder.
+    folders  whether ``--attention`` may name a folder, since each file gets a picture of its own
+    page     whether it names a web page instead of a picture
+
+    A picture that would replace one of ``arguments.files``, an input, is refused.
     """
     beam, place = (getattr(arguments, name, None) for name in ("beam", "attention"))
-    if beam is not None and beam < 1:
-        return f"--beam must be at least 1, got {beam}"
+    if beam is not None and not 1 <= beam <= WIDEST_BEAM:
+        raise ValueError(f"--beam must be at least 1 and at most {WIDEST_BEAM}, got {beam}")
     if place is None:
-        return None
+        return
+    files = getattr(arguments, "files", [])
     if not Path(place).parent.is_dir():
-        return f"the folder of --attention {place} does not exist"
+        raise ValueError(f"the folder of --attention {place} does not exist")
     if is_folder(place) and not folders:
-        return f"--attention {place} is a folder; it must be the name of a file"
+        raise ValueError(f"--attention {place} is a folder; it must be the name of a file")
     if is_folder(place) and Path(place).is_file():
-        return f"--attention {place} is a file, but ends like a folder"
-    return None
+        raise ValueError(f"--attention {place} is a file, but ends like a folder")
+    pictures = [Path(place)] if page else [picture_path(place, ["one"], 1)]
+    if folders:
+        pictures = [picture_path(place, files, n) for n in range(1, len(files) + 1)]
+    inputs = {os.path.realpath(file): file for file in files}
+    for picture in pictures:
+        if lost := inputs.get(os.path.realpath(picture)):
+            raise ValueError(f"--attention {place} would replace {lost}, which is an input")
+    # The name of one picture may be impossible; the others are drawn all the same.
+    file_to_write(Path(place, "picture.png") if is_folder(place) else pictures[0])
+    if not page:
+        check_format(pictures[0])

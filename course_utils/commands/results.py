@@ -5,10 +5,13 @@ cards: the table in README.md.
 import argparse
 import json
 
+from course_utils.console import report_error
+
 __all__ = ["HELP", "NAME", "add_arguments", "run", "table"]
 
 NAME = "results"
 HELP = "print the scores of the checkpoints that come with the course"
+HEAD = ["| checkpoint | task | parameters | training | test |", "|---|---|---|---|---|"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,25 +19,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the command; returns the exit status."""
-    print(table())
-    return 0
+    """Run the command; returns the exit status: 1 if a card cannot be read."""
+    from course_utils.checkpoints import checkpoint_names
+
+    rows, status = [], 0
+    for name in checkpoint_names():
+        try:
+            rows.append(row(name))
+        except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as e:
+            status = report_error(f"checkpoint {name}: its card is damaged ({type(e).__name__}: {e})")
+    print("\n".join(HEAD + rows))
+    return status
 
 
 def table() -> str:
     """One row for each checkpoint, in Markdown."""
     from course_utils.checkpoints import checkpoint_names
+
+    return "\n".join(HEAD + [row(name) for name in checkpoint_names()])
+
+
+def row(name: str) -> str:
+    """The row of a checkpoint; any error for a card that is damaged."""
     from course_utils.paths import CHECKPOINTS
     from course_utils.recipes import RECIPES
 
-    lines = ["| checkpoint | task | parameters | training | test |", "|---|---|---|---|---|"]
-    for name in checkpoint_names():
-        card = json.loads((CHECKPOINTS / name / "card.json").read_text(encoding="utf-8"))
-        lines.append(
-            f"| `{name}` | {card['title']} | {card['parameters']:,} | {_training(card)} "
-            f"| {_scores(card, RECIPES[card['name']].select)} |"
-        )
-    return "\n".join(lines)
+    card = json.loads((CHECKPOINTS / name / "card.json").read_text(encoding="utf-8"))
+    return (
+        f"| `{name}` | {card['title']} | {card['parameters']:,} | {_training(card)} "
+        f"| {_scores(card, RECIPES[card['name']].select)} |"
+    )
 
 
 def _training(card: dict) -> str:

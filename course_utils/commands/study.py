@@ -6,7 +6,7 @@ given again.
 import argparse
 from pathlib import Path
 
-from course_utils.commands import report_error
+from course_utils.console import resumable
 
 __all__ = ["HELP", "NAME", "add_arguments", "run"]
 
@@ -41,11 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     from course_utils.studies import run_study
 
-    try:
+    with resumable():
         path = run_study(
             arguments.name, arguments.out, arguments.steps, arguments.seeds, arguments.rows
         )
-    except (ValueError, FileNotFoundError) as error:
-        return report_error(str(error))
     print(path)
     return 0

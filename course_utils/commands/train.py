@@ -6,7 +6,7 @@ An interrupted training resumes when the same command is given again.
 import argparse
 from pathlib import Path
 
-from course_utils.commands import report_error
+from course_utils.console import resumable
 
 __all__ = ["HELP", "NAME", "add_arguments", "run"]
 
@@ -47,12 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     from course_utils.callbacks import TensorBoard
-    from course_utils.checkpoints import CheckpointError
-    from course_utils.datasets.download import DataError
     from course_utils.recipes import train
 
-    try:
-        board = arguments.tensorboard
+    board = arguments.tensorboard
+    with resumable():
         card = train(
             arguments.name,
             arguments.steps,
@@ -61,8 +59,6 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.start,
             callbacks=[] if board is None else [TensorBoard(board)],
         )
-    except (CheckpointError, DataError, FloatingPointError, ImportError, ValueError) as error:
-        return report_error(str(error))
     print(
         f"{card['name']}: {card['parameters']:,} parameters, {card['steps']:,} steps, "
         f"{card['training_minutes']} minutes of training (best at step {card['best_step']:,})"

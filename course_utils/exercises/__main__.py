@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from course_utils.console import program
 from course_utils.exercises import get, numbers
 from course_utils.exercises.cells import find_notebook, percent_format, write_cells
 from course_utils.paths import REPO
@@ -47,4 +48,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(main))

@@ -8,9 +8,8 @@ and the exit status is 1.
 import argparse
 from functools import partial
 
-from course_utils.commands import exit_status, report_error
 from course_utils.commands.files import Answer, answer_files
-from course_utils.commands.options import add_beam, add_checkpoint, option_error, search_options
+from course_utils.commands.options import add_beam, add_checkpoint, check_options, search_options
 
 __all__ = ["HELP", "NAME", "add_arguments", "run"]
 
@@ -21,7 +20,7 @@ BATCH_SIZE = 32  # photos captioned together
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command to its parser."""
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a picture file")
+    parser.add_argument("files", nargs="+", metavar="PHOTO", help="a picture file")
     add_checkpoint(parser, "captioning-flickr8k")
     add_beam(parser)
     parser.add_argument(
@@ -34,32 +33,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
-    if reason := option_error(arguments, folders=True):
-        return report_error(reason)
-    from course_utils.checkpoints import CheckpointError
+    check_options(arguments, folders=True)
     from course_utils.images import PhotoError, read_photo
     from course_utils.models.photo_features import photo_features
     from course_utils.plotting import picture_attention
     from course_utils.tasks.captioning.captioner import Captioner
 
-    def work() -> int:
-        captioner = Captioner.load(arguments.checkpoint)
-        search = search_options(arguments, captioner.search)
+    captioner = Captioner.load(arguments.checkpoint)
+    search = search_options(arguments, captioner.search)
 
-        def answer(photos: list) -> list[Answer]:
-            captions = captioner.caption(photo_features(photos), **search)
-            return [
-                Answer(c.text, partial(picture_attention, photo, c.word_attention, c.words))
-                for photo, c in zip(photos, captions, strict=True)
-            ]
+    def answer(photos: list) -> list[Answer]:
+        captions = captioner.caption(photo_features(photos), **search)
+        return [
+            Answer(c.text, partial(picture_attention, photo, c.word_attention, c.words))
+            for photo, c in zip(photos, captions, strict=True)
+        ]
 
-        return answer_files(
-            arguments.photos,
-            read_photo,
-            answer,
-            unreadable=PhotoError,
-            pictures=arguments.attention,
-            batch_size=BATCH_SIZE,
-        )
-
-    return exit_status(work, CheckpointError, ValueError, OSError)
+    return answer_files(
+        arguments.files,
+        read_photo,
+        answer,
+        unreadable=PhotoError,
+        pictures=arguments.attention,
+        batch_size=BATCH_SIZE,
+    )

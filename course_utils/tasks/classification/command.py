@@ -1,19 +1,20 @@
-"""Label standard input: for each line, the label, a tab and its probability.
+"""Label text, from files or from standard input: for each line, the label, a tab and
+its probability.
 
 If the model knows at most half of the words of a line, a second tab and
 "unknown words: 3 of 4" follow: its verdict then means little.
 
 A line ends only at \\n (a \\r before it is dropped); blank lines stay blank;
-every output line ends in \\n. The text must be UTF-8.
+every output line ends in \\n. The text must be UTF-8. A file that cannot be read
+gets one line on standard error; the others are labelled all the same, and the
+exit status is 1.
 """
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
-from course_utils.commands import exit_status, report_error
-from course_utils.commands.lines import chunks_of, write_lines
-from course_utils.commands.options import add_checkpoint, option_error
+from course_utils.commands.lines import Chunk, add_texts, answer_lines, write_lines
+from course_utils.commands.options import add_checkpoint, check_options
 from course_utils.messages import _
 from course_utils.runtime import write_text
 
@@ -28,6 +29,7 @@ HELP = "label lines of text as negative or positive"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
+    add_texts(parser)
     add_checkpoint(parser, "classification-imdb")
     parser.add_argument(
         "--attention",
@@ -38,22 +40,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
-    if reason := option_error(arguments):
-        return report_error(reason)
-    from course_utils.checkpoints import CheckpointError
+    check_options(arguments, page=True)
     from course_utils.plotting.texts import html_page
     from course_utils.tasks.classification.classifier import Classifier
 
-    def work() -> None:
-        classifier, shown = Classifier.load(arguments.checkpoint), []
-        for chunk in chunks_of(sys.stdin.buffer):
-            verdicts = classifier.classify(chunk.lines)
-            write_lines([line_for(verdict) for verdict in verdicts])
-            shown += verdicts if arguments.attention is not None else []
-        if arguments.attention is not None:
-            write_text(arguments.attention, html_page(shown))
+    classifier, shown = Classifier.load(arguments.checkpoint), []
 
-    return exit_status(work, CheckpointError, ValueError, OSError)
+    def answer(chunk: Chunk) -> None:
+        verdicts = classifier.classify(chunk.lines)
+        write_lines([line_for(verdict) for verdict in verdicts])
+        shown.extend(verdicts if arguments.attention is not None else [])
+
+    status = answer_lines(arguments.files, answer)
+    if arguments.attention is not None:
+        write_text(arguments.attention, html_page(shown))
+    return status
 
 
 def line_for(verdict: "Classification") -> str:

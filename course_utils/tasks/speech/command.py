@@ -9,9 +9,8 @@ others are transcribed all the same, and the exit status is 1.
 import argparse
 from functools import partial
 
-from course_utils.commands import exit_status, report_error
 from course_utils.commands.files import Answer, answer_files
-from course_utils.commands.options import add_beam, add_checkpoint, option_error, search_options
+from course_utils.commands.options import add_beam, add_checkpoint, check_options, search_options
 
 __all__ = ["HELP", "NAME", "add_arguments", "run"]
 
@@ -34,31 +33,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
-    if reason := option_error(arguments, folders=True):
-        return report_error(reason)
+    check_options(arguments, folders=True)
     from course_utils.audio import AudioError
-    from course_utils.checkpoints import CheckpointError
     from course_utils.plotting.audio import listening
     from course_utils.tasks.speech.recogniser import Recogniser
 
-    def work() -> int:
-        recogniser = Recogniser.load(arguments.checkpoint)
-        search = search_options(arguments, recogniser.search)
+    recogniser = Recogniser.load(arguments.checkpoint)
+    search = search_options(arguments, recogniser.search)
 
-        def transcribe(file: str) -> Answer:
-            first, texts = None, []
-            for piece in recogniser.transcribe_file(file, **search):
-                first = piece if first is None else first
-                texts.append(piece.text)
-            return Answer(" ".join(texts), None if first is None else partial(listening, first))
+    def transcribe(file: str) -> Answer:
+        first, texts = None, []
+        for piece in recogniser.transcribe_file(file, **search):
+            first = piece if first is None else first
+            texts.append(piece.text)
+        return Answer(" ".join(texts), None if first is None else partial(listening, first))
 
-        # A file is transcribed while it is read, so `read` already returns its answer.
-        return answer_files(
-            arguments.files,
-            transcribe,
-            list,
-            unreadable=AudioError,
-            pictures=arguments.attention,
-        )
-
-    return exit_status(work, CheckpointError, OSError)
+    # A file is transcribed while it is read, so `read` already returns its answer.
+    return answer_files(
+        arguments.files, transcribe, list, unreadable=AudioError, pictures=arguments.attention
+    )

@@ -1,18 +1,18 @@
-"""Translate standard input: one line in, one line out.
+"""Translate text, from files or from standard input: one line in, one line out.
 
 A line ends only at \\n (a \\r before it is dropped); blank lines stay blank;
-every output line ends in \\n. The text must be UTF-8.
+every output line ends in \\n. The text must be UTF-8. A file that cannot be read
+gets one line on standard error; the others are translated all the same, and the
+exit status is 1.
 """
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_utils.commands import exit_status, report_error
 from course_utils.commands.files import write_picture
-from course_utils.commands.lines import chunks_of, write_lines
-from course_utils.commands.options import add_beam, add_checkpoint, option_error, search_options
+from course_utils.commands.lines import Chunk, add_texts, answer_lines, write_lines
+from course_utils.commands.options import add_beam, add_checkpoint, check_options, search_options
 
 if TYPE_CHECKING:
     from course_utils.tasks.translation.translator import Translation
@@ -25,6 +25,7 @@ HELP = "translate lines of text"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
+    add_texts(parser)
     add_checkpoint(parser, "translation-multi30k")
     add_beam(parser)
     parser.add_argument(
@@ -36,25 +37,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
-    if reason := option_error(arguments):
-        return report_error(reason)
-    from course_utils.checkpoints import CheckpointError
+    check_options(arguments)
     from course_utils.tasks.translation.translator import Translator
 
-    def work() -> None:
-        translator = Translator.load(arguments.checkpoint)
-        search = search_options(arguments, translator.search)
-        for chunk in chunks_of(sys.stdin.buffer):
-            translations = translator.translate(chunk.lines, **search)
-            # A translation is one line, whatever the model writes.
-            write_lines([" ".join(translation.text.split()) for translation in translations])
-            if arguments.attention is not None:
-                drawn = {n: t for n, t in enumerate(translations, chunk.first) if t.segments}
-                single = chunk.complete and len(drawn) == 1
-                for number, translation in drawn.items():
-                    draw(translation, Path(arguments.attention), None if single else number)
+    translator = Translator.load(arguments.checkpoint)
+    search = search_options(arguments, translator.search)
 
-    return exit_status(work, CheckpointError, ValueError, OSError)
+    def answer(chunk: Chunk) -> None:
+        translations = translator.translate(chunk.lines, **search)
+        # A translation is one line, whatever the model writes.
+        write_lines([" ".join(translation.text.split()) for translation in translations])
+        if arguments.attention is not None:
+            drawn = {n: t for n, t in enumerate(translations, chunk.first) if t.segments}
+            single = chunk.complete and len(drawn) == 1
+            for number, translation in drawn.items():
+                draw(translation, Path(arguments.attention), None if single else number)
+
+    return answer_lines(arguments.files, answer)
 
 
 def draw(translation: "Translation", path: Path, number: int | None) -> None:
