@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.memory import Rows
+from course_utils.tensors import check_mask, check_tensor, peek
 
 __all__ = [
     "AdditiveScore",
@@ -47,21 +48,29 @@ def length_mask(lengths: Tensor, max_length: int | None = None) -> Tensor:
     """Mask of shape (B, Tk) that lets a query attend to the first ``lengths[b]`` keys.
 
     ``lengths`` is an integer tensor (B,); Tk is ``max_length`` or, without it, the longest length.
-    Raises ValueError for lengths of another kind, or above ``max_length``.
+    Inside `torch.vmap` and on the device "meta", where no length can be read, ``max_length`` is
+    needed. Raises ValueError without it, for lengths of another kind, and for lengths that are
+    negative or above ``max_length``.
     """
-    if lengths.dim() != 1 or lengths.is_floating_point():
-        raise ValueError(
-            f"lengths must be integers of shape (B,), got {lengths.dtype} {tuple(lengths.shape)}"
-        )
-    longest = int(lengths.max()) if len(lengths) else 0
+    check_tensor("lengths", lengths, "batch", kind="integers")
+    longest = peek(lengths.max()) if len(lengths) else 0
     width = longest if max_length is None else max_length
-    if longest > width:
+    if width is None:
+        raise ValueError("max_length is needed where the lengths cannot be read (vmap, meta)")
+    if longest is not None and longest > width:
         raise ValueError(f"a length of {longest} does not fit into max_length={width}")
+    if len(lengths) and (shortest := peek(lengths.min())) is not None and shortest < 0:
+        raise ValueError(f"a length cannot be negative, got {shortest}")
     return torch.arange(width, device=lengths.device)[None, :] < lengths[:, None]
 
 
 def causal_mask(length: int, device: torch.device | None = None) -> Tensor:
-    """Mask of shape (1, length, length): position i may attend to positions 0..i."""
+    """Mask of shape (1, length, length): position i may attend to positions 0..i.
+
+    Raises ValueError for a negative length.
+    """
+    if length < 0:
+        raise ValueError(f"a length cannot be negative, got {length}")
     return torch.ones(1, length, length, dtype=torch.bool, device=device).tril()
 
 
@@ -72,12 +81,8 @@ def expand_mask(attend_mask: Tensor | None, shape: tuple[int, int, int]) -> Tens
     """
     if attend_mask is None:
         return None
+    check_mask(attend_mask)
     B, Tq, Tk = shape
-    if attend_mask.dtype != torch.bool:
-        raise TypeError(
-            f"attend_mask must be boolean (True = may attend), got {attend_mask.dtype}; "
-            "a float mask of 0 and -inf is a different convention"
-        )
     mask = attend_mask[:, None, :] if attend_mask.dim() == 2 else attend_mask
     fits = mask.dim() == 3 and all(m in (1, n) for m, n in zip(mask.shape, shape, strict=True))
     if not fits:
@@ -91,8 +96,10 @@ def expand_mask(attend_mask: Tensor | None, shape: tuple[int, int, int]) -> Tens
 def to_key_padding_mask(attend_mask: Tensor) -> Tensor:
     """Our (B, Tk) mask as ``key_padding_mask`` of `torch.nn.MultiheadAttention`: True = ignore.
 
-    Raises ValueError for a mask (B, Tq, Tk), which is an ``attn_mask``.
+    Raises TypeError unless it is boolean, and ValueError for a mask (B, Tq, Tk), which is an
+    ``attn_mask``.
     """
+    check_mask(attend_mask)
     if attend_mask.dim() != 2:
         raise ValueError(
             f"key_padding_mask has one row of keys per sentence, (B, Tk); got "
@@ -104,8 +111,14 @@ def to_key_padding_mask(attend_mask: Tensor) -> Tensor:
 def to_sdpa_mask(attend_mask: Tensor) -> Tensor:
     """Our mask as ``attn_mask`` of `F.scaled_dot_product_attention`, (B, 1, Tq or 1, Tk).
 
-    There, too, True means *attend*; only the dimension of the heads is added.
+    There, too, True means *attend*; only the dimension of the heads is added. Raises TypeError
+    unless the mask is boolean, and ValueError unless it is (B, Tk) or (B, Tq, Tk).
     """
+    check_mask(attend_mask)
+    if attend_mask.dim() not in (2, 3):
+        raise ValueError(
+            f"attend_mask must have shape (B, Tk) or (B, Tq, Tk), got {tuple(attend_mask.shape)}"
+        )
     mask = attend_mask[:, None, :] if attend_mask.dim() == 2 else attend_mask
     return mask[:, None, :, :]
 
@@ -114,18 +127,34 @@ def masked_softmax(scores: Tensor, attend_mask: Tensor | None) -> Tensor:
     """Softmax over the last dimension, restricted to the allowed keys.
 
     ``attend_mask`` is boolean, broadcastable to ``scores``, True = may attend; None allows all.
-    A row without any allowed key gives zeros, and gradients stay finite. The sum is computed in
-    float32 or wider; the result has the type of ``scores``.
+    A row without any allowed key (or whose allowed keys all have the score -inf) gives zeros, and
+    gradients stay finite. The sum is computed in float32 or wider; the result has the type of
+    ``scores``.
+
+    Raises TypeError for a mask that is not boolean, and ValueError for scores that are not floats
+    or for a mask that does not broadcast to them.
     """
+    check_tensor("scores", scores, kind="floats")
     wide = scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
     if attend_mask is None:
         return wide.softmax(dim=-1).to(scores.dtype)
-    if attend_mask.dtype != torch.bool:
-        raise TypeError(f"attend_mask must be boolean (True = may attend), got {attend_mask.dtype}")
-    # The lowest finite number instead of -inf: a row with nothing but -inf would be 0/0 = NaN.
-    lowest = torch.finfo(wide.dtype).min
-    weights = wide.masked_fill(~attend_mask, lowest).softmax(dim=-1)
-    return weights.masked_fill(~attend_mask, 0.0).to(scores.dtype)
+    check_mask(attend_mask)
+    missing = scores.dim() - attend_mask.dim()
+    if missing < 0 or any(
+        m not in (1, n) for m, n in zip(attend_mask.shape, scores.shape[missing:], strict=True)
+    ):
+        raise ValueError(
+            f"attend_mask of shape {tuple(attend_mask.shape)} does not broadcast to scores of "
+            f"shape {tuple(scores.shape)}; is it the mask of another batch?"
+        )
+    allowed = wide.masked_fill(~attend_mask, -math.inf)
+    # The softmax of a row of nothing but -inf would be 0/0 = NaN, so such a row gets equal scores
+    # first and zeros afterwards. Most masks have no such row, and then this is not needed.
+    empty = allowed.isneginf().all(dim=-1, keepdim=True)
+    if peek(empty.any()) is False:
+        return allowed.softmax(dim=-1).to(scores.dtype)
+    weights = allowed.masked_fill(empty, 0.0).softmax(dim=-1)
+    return weights.masked_fill(empty, 0.0).to(scores.dtype)
 
 
 # --- scores -----------------------------------------------------------------------------------
@@ -154,7 +183,7 @@ class Score(nn.Module):
 
     def prepare(self, keys: Tensor) -> Tensor:
         """Everything that depends on the keys alone, (B, Tk, ·); identity unless overridden."""
-        self._check("keys", keys, self.key_dim)
+        check_tensor("keys", keys, "batch", "positions", self.key_dim, kind="floats")
         return keys
 
     @classmethod
@@ -166,12 +195,20 @@ class Score(nn.Module):
     def forward(self, query: Tensor, prepared: Tensor) -> Tensor:
         raise NotImplementedError("a Score computes its scores in forward(query, prepared)")
 
-    def _check(self, name: str, tensor: Tensor, width: int) -> None:
-        if tensor.dim() != 3 or tensor.shape[-1] != width:
-            raise ValueError(
-                f"{name} must have shape (batch, positions, {width}), got {tuple(tensor.shape)}"
-                + ("; add the dimension of positions with [:, None]" if tensor.dim() == 2 else "")
-            )
+    def check(self, query: Tensor, prepared: Tensor) -> None:
+        """Raise ValueError unless query is (B, Tq, Dq) and the prepared keys are (B, Tk, ·)."""
+        check_tensor("query", query, "batch", "positions", self.query_dim, kind="floats")
+        check_tensor("prepared keys", prepared, "batch", "positions", "width", kind="floats")
+        check_batch(query, prepared)
+
+
+def check_batch(query: Tensor, keys: Tensor) -> None:
+    """Raise ValueError unless queries and keys have one batch size."""
+    if query.shape[0] != keys.shape[0]:
+        raise ValueError(
+            f"query has batch size {query.shape[0]}, keys have {keys.shape[0]}; "
+            "expand the memory when several hypotheses share it"
+        )
 
 
 class DotScore(Score):
@@ -187,8 +224,9 @@ class DotScore(Score):
         self.scale = 1.0
 
     def forward(self, query: Tensor, prepared: Tensor) -> Tensor:
-        self._check("query", query, self.query_dim)
-        return query @ prepared.transpose(1, 2) * self.scale
+        self.check(query, prepared)
+        # The query is scaled, not the product, which may be too large for half precision.
+        return (query * self.scale) @ prepared.transpose(1, 2)
 
 
 class ScaledDotScore(DotScore):
@@ -210,7 +248,7 @@ class GeneralScore(Score):
         return self.W(super().prepare(keys))  # (B, Tk, Dq)
 
     def forward(self, query: Tensor, prepared: Tensor) -> Tensor:
-        self._check("query", query, self.query_dim)
+        self.check(query, prepared)
         return query @ prepared.transpose(1, 2)
 
 
@@ -232,7 +270,7 @@ class AdditiveScore(Score):
         return self.W_a(super().prepare(keys))  # (B, Tk, A)
 
     def forward(self, query: Tensor, prepared: Tensor) -> Tensor:
-        self._check("query", query, self.query_dim)
+        self.check(query, prepared)
         hidden = torch.tanh(self.U_a(query)[:, :, None, :] + prepared[:, None, :, :])
         return self.v(hidden).squeeze(-1)  # (B, Tq, Tk, A) → (B, Tq, Tk)
 
@@ -261,7 +299,7 @@ class LocationScore(AdditiveScore):
         self.U = nn.Linear(filters, self.v.in_features, bias=False)
 
     def forward(self, query: Tensor, prepared: Tensor, previous: Tensor | None = None) -> Tensor:
-        self._check("query", query, self.query_dim)
+        self.check(query, prepared)
         previous = _check_history("location", "previous", query, prepared, previous)
         found = self.F(previous[:, None, :]).transpose(1, 2)  # (B, Tk, filters)
         hidden = torch.tanh(self.U_a(query) + prepared + self.U(found))  # (B, Tk, A)
@@ -282,7 +320,7 @@ class CoverageScore(AdditiveScore):
         self.w_c = nn.Linear(1, self.v.in_features, bias=False)
 
     def forward(self, query: Tensor, prepared: Tensor, *, coverage: Tensor | None = None) -> Tensor:
-        self._check("query", query, self.query_dim)
+        self.check(query, prepared)
         coverage = _check_history("coverage", "coverage", query, prepared, coverage)
         hidden = torch.tanh(self.U_a(query) + prepared + self.w_c(coverage[:, :, None]))
         return self.v(hidden).transpose(1, 2)  # (B, Tk, A) → (B, 1, Tk)
@@ -335,16 +373,14 @@ def make_score(name: str, query_dim: int, key_dim: int, **settings: int | None) 
 
 def check_sizes(query: Tensor, keys: Tensor, values: Tensor) -> None:
     """Raise ValueError unless every key has a value, and queries and keys have one batch size."""
+    for name, tensor in (("query", query), ("keys", keys), ("values", values)):
+        check_tensor(name, tensor, "batch", "positions", "width", kind="floats")
     if keys.shape[:2] != values.shape[:2]:
         raise ValueError(
             f"every key needs a value: keys are {tuple(keys.shape)}, "
             f"values {tuple(values.shape)} (batch, positions, width)"
         )
-    if query.shape[0] != keys.shape[0]:
-        raise ValueError(
-            f"query has batch size {query.shape[0]}, keys have {keys.shape[0]}; "
-            "expand the memory when several hypotheses share it"
-        )
+    check_batch(query, keys)
 
 
 class Attention(nn.Module):
@@ -471,7 +507,9 @@ class MultiHeadAttention(nn.Module):
         return tensor.reshape(B, T, self.heads, self.head_dim).transpose(1, 2)
 
     def project(self, keys: Tensor, values: Tensor) -> KeyValueCache:
-        """What depends on keys (B, Tk, ·) and values (B, Tk, ·) alone."""
+        """What depends on keys (B, Tk, ·) and values (B, Tk, ·) alone; ValueError for others."""
+        for name, tensor, linear in (("keys", keys, self.W_k), ("values", values, self.W_v)):
+            check_tensor(name, tensor, "batch", "positions", linear.in_features, kind="floats")
         return KeyValueCache(self.split(self.W_k(keys)), self.split(self.W_v(values)))
 
     def empty_cache(self, batch_size: int) -> KeyValueCache:
@@ -483,14 +521,15 @@ class MultiHeadAttention(nn.Module):
         self, query: Tensor, cache: KeyValueCache, *, attend_mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Context (B, Tq, query_dim) and weights (B, H, Tq, Tk) of query (B, Tq, query_dim)."""
+        check_tensor("query", query, "batch", "positions", self.W_q.in_features, kind="floats")
         B, Tq, _ = query.shape
         if len(cache) != B:
             raise ValueError(f"query has batch size {B}, the cache has {len(cache)}")
-        q = self.split(self.W_q(query))
-        scores = q @ cache.keys.transpose(2, 3) / math.sqrt(self.head_dim)  # (B, H, Tq, Tk)
+        q = self.split(self.W_q(query)) / math.sqrt(self.head_dim)
+        scores = q @ cache.keys.transpose(2, 3)  # (B, H, Tq, Tk)
         mask = expand_mask(attend_mask, (B, Tq, cache.length))
         weights = masked_softmax(scores, None if mask is None else to_sdpa_mask(mask))
-        context = (self.dropout(weights) @ cache.values).transpose(1, 2).reshape(B, Tq, -1)
+        context = (self.dropout(weights) @ cache.values).transpose(1, 2).flatten(2)
         return self.W_o(context), weights
 
     def forward(
@@ -501,7 +540,12 @@ class MultiHeadAttention(nn.Module):
 
     @classmethod
     def from_torch(cls, layer: nn.MultiheadAttention) -> "MultiHeadAttention":
-        """Our layer with a copy of the weights of PyTorch's, its dropout and its mode."""
+        """Our layer with a copy of PyTorch's weights, its dropout, mode, device and type.
+
+        Raises TypeError for another layer, ValueError for settings without a counterpart here.
+        """
+        if not isinstance(layer, nn.MultiheadAttention):
+            raise TypeError(f"expected a torch.nn.MultiheadAttention, got {type(layer).__name__}")
         if layer.bias_k is not None or layer.add_zero_attn:
             raise ValueError("add_bias_kv and add_zero_attn have no counterpart here")
         ours = cls(
@@ -512,6 +556,7 @@ class MultiHeadAttention(nn.Module):
             layer.in_proj_bias is not None,
             layer.dropout,
         ).train(layer.training)
+        ours.to(layer.out_proj.weight)
         apart = (layer.q_proj_weight, layer.k_proj_weight, layer.v_proj_weight)
         weights = apart if layer.in_proj_weight is None else layer.in_proj_weight.chunk(3)
         with torch.no_grad():
