@@ -356,6 +356,23 @@ def test_very_long_lines(translate, monkeypatch):
     assert max(seen) <= 80, "an uncut line would take minutes"
 
 
+def test_cutting_a_long_line_copies_it_once(translator):
+    """Cutting off the front of what is left would copy a long line again for each segment."""
+
+    class Counted(list):
+        copied = 0
+
+        def __getitem__(self, key):
+            found = super().__getitem__(key)
+            Counted.copied += len(found) if isinstance(key, slice) else 0
+            return Counted(found) if isinstance(key, slice) else found
+
+    (ids,) = translator.vocabulary.encode_all(["wiesenblumen" * 2000])
+    parts = translator.cut(Counted(ids))
+    assert [i for part in parts for i in part] == ids and len(parts) > 100
+    assert max(map(len, parts)) <= 80 and Counted.copied < 3 * len(ids)
+
+
 def test_output_is_one_line_whatever_the_model_writes(translate, monkeypatch):
     monkeypatch.setattr(Vocabulary, "decode", lambda self, ids: "a\nb\u2028c\r")
     assert translate(b"hund\nball\n") == (0, b"a b c\n" * 2, "")

@@ -134,9 +134,9 @@ class Translator(SequencePredictor):
 
     def cut(self, ids: list[int]) -> list[list[int]]:
         """Ids in segments of at most ``longest_segment``; a blank text has none."""
-        segments, longest = [], self.longest_segment
-        while len(ids) > longest:
-            pieces = self.vocabulary.pieces(ids[: longest + 1])
+        segments, start, longest = [], 0, self.longest_segment
+        while len(ids) - start > longest:
+            pieces = self.vocabulary.pieces(ids[start : start + longest + 1])
             bpe = self.vocabulary.kind == "bpe"
             starts = [i for i in range(1, longest + 1) if not bpe or pieces[i].startswith("▁")]
             places = (  # the text is cut at the last place of the first kind that is not empty
@@ -146,6 +146,6 @@ class Translator(SequencePredictor):
                 [longest],
             )
             cut = next(kind[-1] for kind in places if kind)
-            segments.append(ids[:cut])
-            ids = ids[cut:]
-        return segments + ([ids] if ids else [])
+            segments.append(ids[start : start + cut])
+            start += cut
+        return segments + ([ids[start:]] if ids else [])
