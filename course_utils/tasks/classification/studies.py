@@ -1,6 +1,6 @@
 """Studies of classification: generated reviews with known reasons, and real film reviews."""
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -192,6 +192,7 @@ STUDIES = (
         "Film reviews: what a network from scratch has to beat",
         (
             Variant("TF-IDF, words and pairs", {}, 0, baseline=TfidfBaseline),
+            Variant("TF-IDF, words", {}, 0, baseline=partial(TfidfBaseline, ngrams=(1, 1))),
             Variant("mean of words", WIDE | {"kind": "mean"}, FILMS),
             Variant("attention over words", WIDE, FILMS),
             Variant("attention over words and pairs", {"embed_dim": 113, "hidden_dim": 0}, FILMS),
