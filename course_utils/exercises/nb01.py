@@ -1,4 +1,4 @@
-"""Exercises of notebook 01: many queries at once, sharpness, and a point without itself."""
+"""Exercises of notebook 01: many queries, sharpness, a point without itself, and padding."""
 
 import math
 
@@ -46,6 +46,8 @@ def _():
         values,
         expected=torch.tensor([[5.0, 3.0]]),
         label="a question of zeros",
+        hint="all scores are 0, so each of the three keys gets ⅓: the answer is the mean of the"
+        " values",
     )
     yield case(
         torch.tensor([[1.0, 0.0], [0.0, 1.0]]),
@@ -53,6 +55,8 @@ def _():
         values,
         expected=torch.tensor([[2.6989, 2.4684], [7.3011, 2.4684]]),
         label="the party, music and food",
+        hint="for music the scores are 2, 0 and 1, plain dot products; softmax makes .67, .09 and"
+        " .24 of them",
     )
     for asked, slots, width, value_width in ((3, 5, 2, 4), (6, 2, 3, 1), (4, 4, 4, 4)):
         yield case(
@@ -64,6 +68,15 @@ def _():
         torch.tensor([[1.0], [2.0], [4.0]]),
         expected=torch.tensor([[1.0], [4.0]]),
         label="large scores",
+        hint="the scores are 300, 200 and 100: cutting them off makes them equal, and exp of them"
+        " is infinite; subtract the row's largest score first, which changes no weight",
+    )
+    yield case(
+        torch.tensor([[60.0], [1.0]]),
+        torch.tensor([[3.0], [2.0], [2.0]]),
+        torch.tensor([[1.0], [2.0], [6.0]]),
+        expected=torch.tensor([[1.0], [2.2717]]),
+        label="one question with large scores, one with small ones, and two equal keys",
     )
 
 
@@ -110,6 +123,50 @@ def scaled(queries, keys, values):
     return torch.softmax(queries @ keys.T / math.sqrt(keys.shape[1]), dim=-1) @ values
 
 
+@ask_all.mistake(
+    "one largest score was subtracted from all rows: a row far below it becomes 0/0; each row needs"
+    " its own, max(dim=-1, keepdim=True)"
+)
+def one_maximum_for_all(queries, keys, values):
+    scores = queries @ keys.T
+    exps = torch.exp(scores - scores.max())
+    return exps / exps.sum(dim=-1, keepdim=True) @ values
+
+
+@ask_all.mistake(
+    "the answer is an average of the values; the keys only decide the weights: multiply by `values`"
+)
+def keys_handed_out(queries, keys, values):
+    return torch.softmax(queries @ keys.T, dim=-1) @ keys
+
+
+@ask_all.mistake(
+    "each question has weights of its own; yours are the same for all: do not average over the"
+    " questions"
+)
+def same_weights_for_all(queries, keys, values):
+    weights = torch.softmax(queries @ keys.T, dim=-1).mean(dim=0, keepdim=True)
+    return (weights @ values).expand(len(queries), -1)
+
+
+@ask_all.mistake("only the first question is answered: return one row for each question")
+def first_question_only(queries, keys, values):
+    return torch.softmax(queries[:1] @ keys.T, dim=-1) @ values
+
+
+@ask_all.mistake(
+    "the sigmoid looks at one score at a time, so the weights do not sum to one: softmax compares"
+    " all scores of a question"
+)
+def sigmoid_weights(queries, keys, values):
+    return torch.sigmoid(queries @ keys.T) @ values
+
+
+@ask_all.mistake("return one tensor, not a list of rows: torch.stack(rows) makes one of them")
+def list_of_rows(queries, keys, values):
+    return [torch.softmax(keys @ query, dim=0) @ values for query in queries]
+
+
 @exercise(
     "01.2",
     "A temperature to order",
@@ -153,10 +210,27 @@ def _():
     # With two scores a distance of ln 3 apart, τ = 1 gives the weights ¾ and ¼.
     two = torch.tensor([0.0, math.log(3.0)])
     number = math.exp(-0.75 * math.log(0.75) - 0.25 * math.log(0.25))
-    yield case(two, number, expected=1.0, rtol=2e-3, label="weights ¼ and ¾ are wanted")
+    yield case(
+        two,
+        number,
+        expected=1.0,
+        rtol=2e-3,
+        label="weights ¼ and ¾ are wanted",
+        hint="at τ = 1 the weights are ¼ and ¾, and exp(H) is 1.755; if yours agrees there, look at"
+        " the search: which half does it keep, and does it halve the range often enough?",
+    )
     yield case(5 * two, number, expected=5.0, rtol=2e-3, label="five times these scores")
     yield case(two / 5, number, expected=0.2, rtol=2e-3, label="a fifth of these scores")
     yield case(40 * two, 1.2, rtol=2e-3, label="large scores")
+    yield case(
+        3000 + two, number, expected=1.0, rtol=5e-3, label="3,000 more for every score: no change"
+    )
+    yield case(
+        torch.tensor([-1.5, 2.0, -4.0, 0.5], dtype=torch.float64),
+        3.0,
+        rtol=2e-3,
+        label="in no order, some below zero, in double precision",
+    )
     for size, places in ((4, 3.0), (5, 1.5), (9, 3.0), (9, 7.5)):
         yield case(torch.arange(size) + 0.5 * torch.rand(size), places, rtol=2e-3)
 
@@ -231,6 +305,68 @@ def zero_times_infinity(scores, places):
     return middle
 
 
+@temperature_for.mistake(
+    "exp of a large score divided by a small τ is infinite, and the weights are NaN: use"
+    " `torch.softmax`, which subtracts the largest score first"
+)
+def softmax_overflows(scores, places):
+    def measure(scores, temperature):
+        exps = torch.exp(scores / temperature)
+        weights = exps / exps.sum()
+        return torch.exp(-torch.xlogy(weights, weights).sum())
+
+    return _search(scores, places, measure)
+
+
+@temperature_for.mistake(
+    "1/Σα² is another way of counting: the exercise asks for the exponential of the entropy"
+)
+def squares_counted(scores, places):
+    def measure(scores, temperature):
+        return 1 / (torch.softmax(scores / temperature, dim=-1) ** 2).sum()
+
+    return _search(scores, places, measure)
+
+
+@temperature_for.mistake(
+    "a largest weight of 1/places is not enough: how the rest is spread counts too, so measure"
+    " exp(H)"
+)
+def largest_weight_only(scores, places):
+    def measure(scores, temperature):
+        return 1 / torch.softmax(scores / temperature, dim=-1).max()
+
+    return _search(scores, places, measure)
+
+
+@temperature_for.mistake(
+    "this is too coarse: the answer has to be right to a thousandth of its size, so keep halving"
+    " the range"
+)
+def coarse_grid(scores, places):
+    grid = torch.logspace(-3, 3, 60).tolist()
+    return min(grid, key=lambda t: abs(_number(scores, t).item() - places))
+
+
+@temperature_for.mistake(
+    "counting the weights above a bound gives whole numbers only: exp(H) counts a small weight as"
+    " a part of a place"
+)
+def weights_above_a_bound(scores, places):
+    def measure(scores, temperature):
+        weights = torch.softmax(scores / temperature, dim=-1)
+        return (weights > 0.5 / len(scores)).sum()
+
+    return _search(scores, places, measure)
+
+
+@temperature_for.mistake(
+    "the argument `places` is not used: the temperature has to depend on how many are wanted"
+)
+def places_ignored(scores, places):
+    return _search(scores, 3.0, _number)
+
+
 @exercise(
     "01.3",
     "Everyone but me",
@@ -281,6 +417,31 @@ def _():
     )
     for count, width in ((4, 0.3), (6, 2.0), (9, 0.7)):
         yield case(3 * torch.rand(count), torch.randn(count), width)
+    yield case(
+        torch.tensor([0.0, 3.0, 3.2]),
+        torch.tensor([1.0, 2.0, 6.0]),
+        0.2,
+        expected=torch.tensor([2.0, 6.0, 2.0]),
+        label="a point far from all others",
+        hint="far from all others, every other score is very low: a finite number in the mask is"
+        " not low enough; only -inf is below all of them",
+    )
+    yield case(
+        torch.tensor([1.0, 1.0, 2.0]),
+        torch.tensor([4.0, 8.0, 0.0]),
+        0.1,
+        expected=torch.tensor([8.0, 4.0, 6.0]),
+        label="two points at the same place",
+    )
+    yield case(
+        torch.tensor([0.0, 3.0, 7.0]),
+        torch.tensor([1.0, 2.0, 6.0]),
+        1e-5,
+        expected=torch.tensor([2.0, 1.0, 2.0]),
+        label="a very small width",
+        hint="with a small width the other scores are lower than any finite number you may choose:"
+        " fill with -inf",
+    )
 
 
 @leave_one_out.check
@@ -294,6 +455,53 @@ def _(answer):
             "the prediction for a point changes with its own y",
             hint="a point must not see its own answer: mask the diagonal before softmax",
         )
+
+
+def _scores(x, width):
+    return -((x[:, None] - x[None, :]) ** 2) / (2 * width**2)
+
+
+@leave_one_out.mistake(
+    "far from all others, the kernel of every other point underflows to 0, and 0/0 is NaN: put -inf"
+    " on the diagonal of the scores, then take softmax"
+)
+def erased_and_renormalised(x, y, width):
+    weights = torch.softmax(_scores(x, width), dim=-1)
+    weights = weights.masked_fill(torch.eye(len(x), dtype=torch.bool), 0.0)
+    return weights / weights.sum(dim=-1, keepdim=True) @ y
+
+
+@leave_one_out.mistake(
+    "a finite number is not low enough: with a small width the other scores are lower still, and"
+    " the point looks at itself again; fill with -inf"
+)
+def finite_fill(x, y, width):
+    itself = torch.eye(len(x), dtype=torch.bool)
+    return torch.softmax(_scores(x, width).masked_fill(itself, -1e4), dim=-1) @ y
+
+
+@leave_one_out.mistake(
+    "another point may be at the same place: mask the diagonal (i = j), not the distance 0"
+)
+def equal_places_masked(x, y, width):
+    scores = _scores(x, width)
+    return torch.softmax(scores.masked_fill(x[:, None] == x[None, :], -math.inf), dim=-1) @ y
+
+
+@leave_one_out.mistake(
+    "this is the plain mean of the others: near points have to count for more, so use the width"
+)
+def mean_of_the_others(x, y, width):
+    return (y.sum() - y) / (len(y) - 1)
+
+
+@leave_one_out.mistake(
+    "only the nearest point is used: softmax averages all other points, the nearest with the"
+    " largest weight"
+)
+def nearest_only(x, y, width):
+    itself = torch.eye(len(x), dtype=torch.bool)
+    return y[_scores(x, width).masked_fill(itself, -math.inf).argmax(dim=-1)]
 
 
 @leave_one_out.mistake(
@@ -349,3 +557,185 @@ def distance_not_squared(x, y, width):
     scores = -(x[:, None] - x[None, :]).abs() / (2 * width**2)
     itself = torch.eye(len(x), dtype=torch.bool)
     return torch.softmax(scores.masked_fill(itself, -math.inf), dim=-1) @ y
+
+
+@exercise(
+    "01.4",
+    "Empty chairs",
+    r"""
+    Two parties, three guests at the first and five at the second. A tensor has rows of equal
+    length, so the first party gets two empty chairs: **padding**. What is stored there means
+    nothing.
+
+    Write `ask_each(queries, keys, values, lengths)`: one question for each party, queries (B, D),
+    keys (B, T, D), values (B, T, Dv). `lengths` (B,) says how many guests each party has; they
+    come first, and there is at least one. Score with dot products, and let the empty chairs get a
+    weight of exactly zero. Return (B, Dv).
+
+    **Predict first:** the keys of the empty chairs are zeros, so their scores are 0. How much
+    weight do they get without a mask, if the guests score −3?
+
+    The answer must not depend on what is stored in the padding: zeros, a million, or anything else.
+    """,
+)
+def ask_each(queries, keys, values, lengths):
+    """Attention with dot-product scores, one query for each memory, without the padding.
+
+    queries: (B, D). keys: (B, T, D). values: (B, T, Dv). lengths: (B,), from 1 to T.
+    Returns (B, Dv).
+    """
+    scores = (keys @ queries[:, :, None])[:, :, 0]  # (B, T)
+    may_attend = torch.arange(keys.shape[1])[None, :] < lengths[:, None]  # (B, T)
+    weights = torch.softmax(scores.masked_fill(~may_attend, -math.inf), dim=-1)
+    return (weights[:, None, :] @ values)[:, 0]
+
+
+@ask_each.cases
+def _():
+    yield case(
+        torch.tensor([[1.0]]),
+        torch.tensor([[[-3.0], [-3.0], [0.0]]]),
+        torch.tensor([[[2.0], [4.0], [9.0]]]),
+        torch.tensor([2]),
+        expected=torch.tensor([[3.0]]),
+        label="two guests and an empty chair",
+        hint="the two guests score alike, so each of them has the weight ½ and the chair has none",
+    )
+    yield case(
+        torch.tensor([[1.0]]),
+        torch.tensor([[[0.0], [0.0], [math.log(2.0)]]]),
+        torch.tensor([[[2.0], [6.0], [8.0]]]),
+        torch.tensor([3]),
+        expected=torch.tensor([[6.0]]),
+        label="no empty chair; a guest may have zeros for a key",
+    )
+    for B, T, D, Dv in ((2, 5, 3, 4), (4, 3, 2, 1), (3, 3, 3, 3)):
+        lengths = torch.randint(1, T + 1, (B,))
+        lengths[0] = 1
+        yield case(
+            torch.randn(B, D), torch.randn(B, T, D), torch.randn(B, T, Dv), lengths, label="random"
+        )
+    keys, values = torch.randn(2, 4, 3), torch.randn(2, 4, 2)
+    keys[0, 2:] = values[0, 2:] = 1e6
+    yield case(
+        torch.ones(2, 3), keys, values, torch.tensor([2, 4]), label="a million in the padding"
+    )
+    yield case(
+        torch.tensor([[100.0], [100.0]]),
+        torch.tensor([[[-300.0], [-300.0], [0.0]], [[300.0], [299.0], [0.0]]]),
+        torch.tensor([[[2.0], [4.0], [9.0]], [[1.0], [5.0], [9.0]]]),
+        torch.tensor([2, 3]),
+        expected=torch.tensor([[3.0], [1.0]]),
+        label="very large and very small scores",
+        hint="the guests of the first party score −30,000: only -inf is lower than every score a"
+        " guest may have",
+    )
+
+
+def _each(queries, keys, values, may_attend, fill=-math.inf):
+    scores = (keys @ queries[:, :, None])[:, :, 0].masked_fill(~may_attend, fill)
+    return (torch.softmax(scores, dim=-1)[:, None, :] @ values)[:, 0]
+
+
+def _guests(keys, lengths):
+    return torch.arange(keys.shape[1])[None, :] < lengths[:, None]
+
+
+@ask_each.mistake(
+    "the empty chairs take part: without a mask they get weight, whatever is stored in them"
+)
+def padding_attended(queries, keys, values, lengths):
+    return _each(queries, keys, values, torch.ones(keys.shape[:2], dtype=torch.bool))
+
+
+@ask_each.mistake(
+    "a score of 0 is not *no weight*: exp(0) = 1, more than the guests get when they score below"
+    " zero; fill with -inf"
+)
+def filled_with_zero(queries, keys, values, lengths):
+    return _each(queries, keys, values, _guests(keys, lengths), fill=0.0)
+
+
+@ask_each.mistake(
+    "a finite number is not low enough: when the guests score lower still, the empty chairs win;"
+    " fill with -inf"
+)
+def finite_number_for_padding(queries, keys, values, lengths):
+    return _each(queries, keys, values, _guests(keys, lengths), fill=-1e4)
+
+
+@ask_each.mistake(
+    "values of zero are not enough: the empty chairs still take their share of the weight, so the"
+    " rest sums to less than one"
+)
+def padded_values_erased(queries, keys, values, lengths):
+    kept = values * _guests(keys, lengths)[:, :, None]
+    return padding_attended(queries, keys, kept, lengths)
+
+
+@ask_each.mistake(
+    "erasing weights after softmax and dividing by the rest gives 0/0 when the padding has won all"
+    " the weight: mask the scores, before softmax"
+)
+def erased_after_softmax(queries, keys, values, lengths):
+    weights = torch.softmax((keys @ queries[:, :, None])[:, :, 0], dim=-1) * _guests(keys, lengths)
+    weights = weights / weights.sum(dim=-1, keepdim=True)
+    return (weights[:, None, :] @ values)[:, 0]
+
+
+@ask_each.mistake(
+    "the mask is one slot too long: with length 2 the guests are at the places 0 and 1, so compare"
+    " with <, not with <="
+)
+def one_slot_too_many(queries, keys, values, lengths):
+    may_attend = torch.arange(keys.shape[1])[None, :] <= lengths[:, None]
+    return _each(queries, keys, values, may_attend)
+
+
+@ask_each.mistake(
+    "the mask is inverted: True has to mean *may be attended to*, and masked_fill needs the"
+    " opposite, ~mask"
+)
+def guests_masked(queries, keys, values, lengths):
+    return _each(queries, keys, values, ~_guests(keys, lengths))
+
+
+@ask_each.mistake(
+    "padding cannot be recognised by its content: a guest may have zeros for a key, and padding may"
+    " hold anything; only `lengths` says where it is"
+)
+def padding_by_content(queries, keys, values, lengths):
+    return _each(queries, keys, values, (keys != 0).any(dim=-1))
+
+
+@ask_each.mistake(
+    "each party has its own length: `lengths[:, None]` against the places gives a row for each"
+)
+def longest_for_all(queries, keys, values, lengths):
+    longest = int(lengths.max())
+    return padding_attended(queries, keys[:, :longest], values[:, :longest], lengths)
+
+
+@ask_each.mistake(
+    "guests are cut off: the shortest party does not say how many guests the others have"
+)
+def shortest_for_all(queries, keys, values, lengths):
+    shortest = int(lengths.min())
+    return padding_attended(queries, keys[:, :shortest], values[:, :shortest], lengths)
+
+
+@ask_each.mistake(
+    "softmax runs over the parties: the weights of one party sum to one over its guests, dim=-1"
+)
+def softmax_over_parties(queries, keys, values, lengths):
+    scores = (keys @ queries[:, :, None])[:, :, 0]
+    scores = scores.masked_fill(~_guests(keys, lengths), -math.inf)
+    return (torch.softmax(scores, dim=0)[:, None, :] @ values)[:, 0]
+
+
+@ask_each.mistake(
+    "this is the plain mean of the guests: the query has to decide how much each of them counts"
+)
+def mean_of_the_guests(queries, keys, values, lengths):
+    kept = _guests(keys, lengths)[:, :, None]
+    return (values * kept).sum(dim=1) / lengths[:, None]

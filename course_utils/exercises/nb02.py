@@ -1,12 +1,43 @@
-"""Exercises of notebook 02: softmax backwards, scale, attending to nothing and in portions."""
+"""Exercises of notebook 02: softmax backwards, scale, nothing, portions and heads."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from course_utils.exercises.cases import CheckFailed, case
 from course_utils.exercises.comparing import difference
 from course_utils.exercises.judging import exercise
+
+
+class _Sizes(TorchFunctionMode):
+    """The numbers in each tensor that a function computes; views of other tensors do not count."""
+
+    def __init__(self, inputs: tuple[Any, ...]):
+        super().__init__()
+        self.given = {x.untyped_storage().data_ptr() for x in inputs if torch.is_tensor(x)}
+        self.found = [0]
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else [result]:
+            if torch.is_tensor(tensor):
+                storage = tensor.untyped_storage()
+                if storage.data_ptr() not in self.given:
+                    self.found.append(storage.nbytes() // tensor.element_size())
+        return result
+
+
+def _largest_tensor(answer: Callable[..., Any], *inputs: Any) -> int:
+    """How many numbers the largest tensor holds that the answer computes on its way.
+
+    answer: as a free check gets it; its own function is called, without copies of the inputs.
+    """
+    with _Sizes(inputs) as sizes:
+        getattr(answer, "answer", answer)(*inputs)
+    return max(sizes.found)
 
 
 @exercise(
@@ -14,8 +45,8 @@ from course_utils.exercises.judging import exercise
     "Softmax, backwards",
     r"""
     The Jacobian of the softmax is $\operatorname{diag}(\alpha) - \alpha\alpha^\top$. For a memory
-    of 10,000 slots that is a matrix of 100 million numbers, and nobody ever builds it. What a
-    backward pass needs is only its product with the incoming gradient
+    of 10,000 slots that is a matrix of 100 million numbers, and it is never built. A backward pass
+    needs only its product with the incoming gradient
     $g = \partial L / \partial \alpha$:
 
     $$\frac{\partial L}{\partial e}
@@ -38,7 +69,12 @@ def softmax_backward(weights, upstream):
 @softmax_backward.cases
 def _():
     half = torch.tensor([0.5, 0.5])
-    yield case(half, torch.tensor([1.0, 0.0]), expected=torch.tensor([0.25, -0.25]))
+    yield case(
+        half,
+        torch.tensor([1.0, 0.0]),
+        expected=torch.tensor([0.25, -0.25]),
+        hint="αᵀg is ½ here: the first slot gets ½ · (1 − ½), the second ½ · (0 − ½)",
+    )
     yield case(
         torch.tensor([0.2, 0.3, 0.5]),
         torch.tensor([1.0, 0.0, 0.0]),
@@ -52,8 +88,29 @@ def _():
         expected=torch.zeros(3),
         label="all weight on one slot",
     )
-    for shape in ((3, 5), (2, 3, 4)):
+    yield case(
+        torch.tensor([[0.5, 0.5], [0.25, 0.75]]),
+        torch.tensor([[1e4, 1e4], [0.0, 4.0]]),
+        expected=torch.tensor([[0.0, 0.0], [-0.75, 0.75]]),
+        label="a very large gradient in another row",
+    )
+    for shape in ((3, 5), (4, 4), (2, 3, 4)):
         yield case(torch.randn(shape).softmax(-1), torch.randn(shape), label="several rows")
+
+
+@softmax_backward.check
+def _(answer):
+    length = 211
+    largest = _largest_tensor(answer, torch.randn(length).softmax(-1), torch.randn(length))
+    if largest > 4 * length:
+        raise CheckFailed(
+            "a tensor with more numbers than the task allows was built",
+            input="211 slots",
+            expected=length,
+            got=largest,
+            hint="the result is right, but a T × T matrix was built: αᵀg is one number for each"
+            " row, and α times that number is all that the second term needs",
+        )
 
 
 @softmax_backward.mistake(
@@ -102,6 +159,41 @@ def sign_reversed(weights, upstream):
     return -softmax_backward.solution(weights, upstream)
 
 
+@softmax_backward.mistake(
+    "the gradient of softmax is needed here, not softmax itself: `weights` are already the α"
+)
+def softmax_again(weights, upstream):
+    again = weights.softmax(dim=-1)
+    return again * (upstream - (again * upstream).sum(dim=-1, keepdim=True))
+
+
+@softmax_backward.mistake(
+    "the slots are in the last dimension: sum over dim=-1, whatever dimensions come before it"
+)
+def summed_over_the_first(weights, upstream):
+    return weights * (upstream - (weights * upstream).sum(dim=0, keepdim=True))
+
+
+@softmax_backward.mistake(
+    "the sum over the last dimension has lost that dimension, and the subtraction pairs the wrong"
+    " rows: keepdim=True"
+)
+def dimension_lost(weights, upstream):
+    return weights * (upstream - (weights * upstream).sum(dim=-1))
+
+
+@softmax_backward.mistake(
+    "the incoming gradient does not occur in your result: multiply the Jacobian by g"
+)
+def upstream_ignored(weights, upstream):
+    return weights * (1 - weights)
+
+
+@softmax_backward.mistake("return a tensor of the shape of `weights`, not a list")
+def list_of_gradients(weights, upstream):
+    return softmax_backward.solution(weights, upstream).tolist()
+
+
 @exercise(
     "02.2",
     "Another scale for other vectors",
@@ -122,12 +214,27 @@ def score_scale(query_std, key_std, width):
 
 @score_scale.cases
 def _():
-    yield case(1.0, 1.0, 64, expected=0.125, label="the scale of Vaswani et al.")
+    yield case(
+        1.0,
+        1.0,
+        64,
+        expected=0.125,
+        label="the scale of Vaswani et al.",
+        hint="for standard deviations of 1 the factor is 1/√64 = 0.125, not rounded",
+    )
     yield case(1.0, 1.0, 1, expected=1.0, label="width 1")
-    yield case(2.0, 1.0, 64, expected=0.0625, label="queries twice as long")
+    yield case(
+        2.0,
+        1.0,
+        64,
+        expected=0.0625,
+        label="queries twice as long",
+        hint="queries twice as long make q·k twice as large, so the factor is half of what it was",
+    )
     yield case(1.0, 2.0, 64, expected=0.0625, label="keys twice as long")
     yield case(0.5, 0.2, 16, expected=2.5, label="short vectors need a factor above 1")
     yield case(3.0, 0.5, 100, expected=1 / 15)
+    yield case(1e-3, 1.0, 10_000, expected=10.0, label="very short queries, very wide")
 
 
 @score_scale.check
@@ -182,6 +289,35 @@ def variances_added(query_std, key_std, width):
     return 1 / math.sqrt((query_std**2 + key_std**2) / 2 * width)
 
 
+@score_scale.mistake("the keys have a standard deviation too: where does key_std enter?")
+def keys_ignored(query_std, key_std, width):
+    return 1 / (query_std * math.sqrt(width))
+
+
+@score_scale.mistake("the queries have a standard deviation too: where does query_std enter?")
+def queries_ignored(query_std, key_std, width):
+    return 1 / (key_std * math.sqrt(width))
+
+
+@score_scale.mistake(
+    "the width is not used: each of its entries adds query_std² · key_std² to the variance of q·k"
+)
+def width_ignored(query_std, key_std, width):
+    return 1 / (query_std * key_std)
+
+
+@score_scale.mistake(
+    "the factor may be any positive number: short vectors need one above 1, so do not cut it off"
+)
+def at_most_one(query_std, key_std, width):
+    return min(1.0, 1 / (query_std * key_std * math.sqrt(width)))
+
+
+@score_scale.mistake("return a float, without rounding and without integer division")
+def rounded_to_a_percent(query_std, key_std, width):
+    return round(1 / (query_std * key_std * math.sqrt(width)), 2)
+
+
 @exercise(
     "02.3",
     "A softmax that may say nothing",
@@ -194,8 +330,8 @@ def variances_added(query_std, key_std, width):
     When all scores are very negative, all weights go to zero: nothing is read.
 
     Write `softmax_or_nothing(scores)`, over the last dimension, any dimensions before it. Return
-    weights of the shape of `scores`. It has to survive scores of 1000 as well as −1000: take care
-    of $\exp$, and of the 1.
+    weights of the shape of `scores`. It has to survive scores of 1000, of −1000 and of −∞ (a masked
+    slot), in any mixture of rows: take care of $\exp$, and of the 1.
     """,
 )
 def softmax_or_nothing(scores):
@@ -207,7 +343,13 @@ def softmax_or_nothing(scores):
 
 @softmax_or_nothing.cases
 def _():
-    yield case(torch.tensor([0.0]), expected=torch.tensor([0.5]), label="one slot against nothing")
+    yield case(
+        torch.tensor([0.0]),
+        expected=torch.tensor([0.5]),
+        label="one slot against nothing",
+        hint="put numbers into the formula: exp(0) / (1 + exp(0)) is ½, with a 1 in the"
+        " denominator",
+    )
     yield case(torch.zeros(3), expected=torch.full((3,), 0.25), label="three equal scores of 0")
     yield case(
         torch.tensor([math.log(2.0), math.log(5.0)]),
@@ -215,9 +357,25 @@ def _():
         label="exp gives 2 and 5",
     )
     yield case(torch.tensor([-1000.0, -1001.0]), expected=torch.zeros(2), label="nothing fits")
-    yield case(torch.tensor([1000.0, 999.0]), expected=torch.tensor([0.7310586, 0.2689414]))
+    yield case(
+        torch.tensor([1000.0, 999.0]),
+        expected=torch.tensor([0.7310586, 0.2689414]),
+        label="large scores",
+        hint="exp(1000) is infinite: cutting scores off makes them equal, and replacing NaNs loses"
+        " the weights; subtract the largest score first, also from the 0 of the invisible slot",
+    )
     yield case(torch.tensor([1000.0, 0.0]), expected=torch.tensor([1.0, 0.0]))
-    for shape in ((2, 4), (3, 2, 5)):
+    yield case(
+        torch.tensor([[1000.0, 999.0], [-1.0, 0.0]]),
+        expected=torch.tensor([[0.7310586, 0.2689414], [0.1553624, 0.4223188]]),
+        label="a row of large scores beside a row of small ones",
+    )
+    yield case(
+        torch.tensor([[-math.inf, -math.inf], [-math.inf, 0.0]]),
+        expected=torch.tensor([[0.0, 0.0], [0.0, 0.5]]),
+        label="masked slots; in the first row, all of them",
+    )
+    for shape in ((2, 4), (3, 3), (3, 2, 5)):
         yield case(2 * torch.randn(shape), label="several rows")
 
 
@@ -267,6 +425,57 @@ def rows_mixed(scores):
     return numerators / ((-largest).exp() + numerators.sum())
 
 
+@softmax_or_nothing.mistake(
+    "one largest score was subtracted from all rows, so a row far below it becomes 0/0: each row"
+    " needs its own, max(dim=-1, keepdim=True)"
+)
+def one_maximum_for_all(scores):
+    largest = scores.max().clamp(min=0)
+    numerators = (scores - largest).exp()
+    return numerators / ((-largest).exp() + numerators.sum(dim=-1, keepdim=True))
+
+
+@softmax_or_nothing.mistake(
+    "the largest score of a fully masked row is −∞, and −∞ − (−∞) is NaN: the invisible slot, with"
+    " score 0, belongs to the scores of which you take the largest"
+)
+def largest_without_the_invisible(scores):
+    largest = scores.max(dim=-1, keepdim=True).values
+    numerators = (scores - largest).exp()
+    return numerators / ((-largest).exp() + numerators.sum(dim=-1, keepdim=True))
+
+
+@softmax_or_nothing.mistake(
+    "cutting off the scores makes 1000 and 999 equal: subtract the largest score instead"
+)
+def scores_cut_off(scores):
+    exps = scores.clamp(-80, 80).exp()
+    return exps / (1 + exps.sum(dim=-1, keepdim=True))
+
+
+@softmax_or_nothing.mistake("softmax runs over the last dimension, not over the first")
+def over_the_first_dimension(scores):
+    with_nothing = torch.cat([scores, torch.zeros_like(scores[:1])], dim=0)
+    return with_nothing.softmax(dim=0)[:-1]
+
+
+@softmax_or_nothing.mistake(
+    "the invisible slot has score 0, not a very low one: exp(0) = 1 is what stands in the"
+    " denominator"
+)
+def invisible_slot_very_low(scores):
+    lowest = torch.full_like(scores[..., :1], -1e4)
+    return torch.cat([scores, lowest], dim=-1).softmax(dim=-1)[..., :-1]
+
+
+@softmax_or_nothing.mistake(
+    "all or nothing is too hard: the invisible slot takes a share of the weight, it does not switch"
+    " the others off"
+)
+def all_or_nothing(scores):
+    return scores.softmax(dim=-1) * (scores.max(dim=-1, keepdim=True).values > 0)
+
+
 @exercise(
     "02.4",
     "Attention in small portions",
@@ -314,6 +523,8 @@ def _():
         1,
         expected=torch.tensor([1.0, 1.0]),
         label="equal weights: the mean of the values",
+        hint="three portions of one key each, with equal scores: each of them adds 1 to z and its"
+        " value to u",
     )
     yield case(
         torch.zeros(4),
@@ -330,6 +541,7 @@ def _():
         1,
         expected=torch.tensor([3.0]),
         label="the second key fits better: weights 1/4 and 3/4",
+        hint="the scores are 0 and ln 3: 2 · ln 3 divided by √4",
     )
     yield case(
         torch.tensor([1000.0]),
@@ -338,10 +550,43 @@ def _():
         2,
         expected=torch.tensor([3.0]),
         label="scores of 1000",
+        hint="exp(1000) is infinite: take exp(e − m) only, where m is the largest score so far",
+    )
+    yield case(
+        torch.tensor([1000.0]),
+        torch.tensor([[1.0], [-1.0], [0.999]]),
+        torch.tensor([[2.0], [9.0], [5.0]]),
+        1,
+        expected=torch.tensor([2.8068]),
+        label="the largest score comes first, then one of −1000",
+    )
+    yield case(
+        torch.tensor([1000.0]),
+        torch.tensor([[-2.0], [-1.0]]),
+        torch.tensor([[2.0], [9.0]]),
+        1,
+        expected=torch.tensor([9.0]),
+        label="all scores are very small",
     )
     for length, width, size in ((7, 3, 2), (12, 5, 5), (6, 4, 10)):
         query, keys = 2 * torch.randn(width), torch.randn(length, width)
         yield case(query, keys, torch.randn(length, 2), size)
+
+
+@attend_in_portions.check
+def _(answer):
+    length, size = 401, 5
+    inputs = torch.randn(3), torch.randn(length, 3), torch.randn(length, 2)
+    largest = _largest_tensor(answer, *inputs, size)
+    if largest > 4 * size * 3:
+        raise CheckFailed(
+            "a tensor with more numbers than the task allows was built",
+            input="401 keys, 5 at a time",
+            expected=size,
+            got=largest,
+            hint="the result is right, but too much is held at once: compute the scores of `size`"
+            " keys at a time, and keep only m, z and u",
+        )
 
 
 def _portions(query, keys, values, size):
@@ -409,3 +654,268 @@ def last_portion_forgotten(query, keys, values, size):
 )
 def without_scale(query, keys, values, size):
     return attend_in_portions.solution(query * math.sqrt(len(query)), keys, values, size)
+
+
+@attend_in_portions.mistake(
+    "z was rescaled, u was not: both are sums of exp(e_i − m), so multiply both by exp(m − m')"
+)
+def only_the_other_sum_rescaled(query, keys, values, size):
+    largest, total, read = -math.inf, 0.0, torch.zeros(values.shape[1])
+    for scores, some in _portions(query, keys, values, size):
+        new_largest = max(largest, scores.max().item())
+        numerators = (scores - new_largest).exp()
+        total = total * math.exp(largest - new_largest) + numerators.sum()
+        read = read + numerators @ some
+        largest = new_largest
+    return read / total
+
+
+@attend_in_portions.mistake(
+    "the largest score so far starts at −∞, not at 0: when all scores are very small, every exp"
+    " underflows, and 0/0 is NaN"
+)
+def largest_starts_at_zero(query, keys, values, size):
+    largest, total, read = 0.0, 0.0, torch.zeros(values.shape[1])
+    for scores, some in _portions(query, keys, values, size):
+        new_largest = max(largest, scores.max().item())
+        shrink = math.exp(largest - new_largest)
+        numerators = (scores - new_largest).exp()
+        total, read = total * shrink + numerators.sum(), read * shrink + numerators @ some
+        largest = new_largest
+    return read / total
+
+
+@attend_in_portions.mistake(
+    "m is the largest score of all portions so far, not of this portion alone: after a drop,"
+    " exp(m − m') overflows"
+)
+def largest_of_this_portion(query, keys, values, size):
+    largest, total, read = -math.inf, 0.0, torch.zeros(values.shape[1])
+    for scores, some in _portions(query, keys, values, size):
+        new_largest = scores.max().item()
+        shrink = float(torch.tensor(largest - new_largest).exp())
+        numerators = (scores - new_largest).exp()
+        total, read = total * shrink + numerators.sum(), read * shrink + numerators @ some
+        largest = new_largest
+    return read / total
+
+
+@attend_in_portions.mistake(
+    "the factor is upside down: the old sums shrink when the largest score grows, exp(m − m')"
+)
+def factor_upside_down(query, keys, values, size):
+    largest, total, read = -math.inf, 0.0, torch.zeros(values.shape[1])
+    for scores, some in _portions(query, keys, values, size):
+        new_largest = max(largest, scores.max().item())
+        grow = float(torch.tensor(new_largest - largest).exp()) if largest > -math.inf else 0.0
+        numerators = (scores - new_largest).exp()
+        total, read = total * grow + numerators.sum(), read * grow + numerators @ some
+        largest = new_largest
+    return read / total
+
+
+@attend_in_portions.mistake(
+    "only the last portion counts in your result: add to z and u, do not replace them"
+)
+def last_portion_only(query, keys, values, size):
+    *_, (scores, some) = _portions(query, keys, values, size)
+    return scores.softmax(0) @ some
+
+
+@attend_in_portions.mistake("u is not the average yet: divide by z, once, at the end")
+def not_divided(query, keys, values, size):
+    scores = keys @ query / math.sqrt(len(query))
+    return (scores - scores.max()).exp() @ values
+
+
+@exercise(
+    "02.5",
+    "Heads, without a loop",
+    r"""
+    Several heads are one attention on slices of the width. Cut each vector of width $D$ into $H$
+    parts of $D/H$ neighbouring numbers; head $h$ gets the $h$-th part of every query, key and
+    value.
+
+    Write `attend_in_heads(queries, keys, values, heads)`: queries (Tq, D), keys (Tk, D), values
+    (Tk, D), where `heads` divides $D$. There are no maps before or after.
+
+    1. Split: (T, D) becomes (H, T, D/H).
+    2. Each head scores with its own scaled dot product. What does it divide by?
+    3. Each head weighs and sums by itself.
+    4. Put the results side by side: head 0 first, (Tq, D).
+
+    **Predict first:** with as many heads as numbers, $H = D$, how wide is a head?
+
+    `reshape` cuts the numbers in the order in which they lie in memory. Which one may you reshape
+    to, and which dimensions have to be exchanged afterwards?
+    """,
+)
+def attend_in_heads(queries, keys, values, heads):
+    """Scaled dot attention in several heads, each on its own part of the width.
+
+    queries: (Tq, D). keys, values: (Tk, D). heads: a divisor of D. Returns (Tq, D).
+    """
+
+    def split(x):
+        return x.reshape(len(x), heads, -1).transpose(0, 1)  # (H, T, D/H)
+
+    q, k, v = split(queries), split(keys), split(values)
+    weights = (q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])).softmax(dim=-1)  # (H, Tq, Tk)
+    return (weights @ v).transpose(0, 1).reshape(len(queries), -1)
+
+
+@attend_in_heads.cases
+def _():
+    ln3 = math.log(3.0)
+    yield case(
+        torch.tensor([[1.0, 1.0]]),
+        torch.tensor([[ln3, 0.0], [0.0, ln3]]),
+        torch.tensor([[4.0, 8.0], [0.0, 0.0]]),
+        2,
+        expected=torch.tensor([[3.0, 2.0]]),
+        label="two heads of width 1 with weights ¾, ¼ and ¼, ¾",
+        hint="head 0 sees only the first number of each vector and head 1 only the second, in"
+        " queries, keys and values",
+    )
+    yield case(
+        torch.tensor([[2.0, 0.0, 0.0, 0.0]]),
+        torch.tensor([[ln3, 0.0, 5.0, 0.0], [0.0, 0.0, 1.0, 0.0]]),
+        torch.tensor([[4.0, 0.0, 2.0, 6.0], [0.0, 8.0, 4.0, 0.0]]),
+        1,
+        expected=torch.tensor([[3.0, 2.0, 2.5, 4.5]]),
+        label="one head: ordinary scaled dot attention",
+    )
+    yield case(
+        torch.tensor([[math.sqrt(2.0), 0.0, 0.0, 0.0]]),
+        torch.tensor([[ln3, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]),
+        torch.tensor([[4.0, 8.0, 2.0, 6.0], [0.0, 0.0, 4.0, 0.0]]),
+        2,
+        expected=torch.tensor([[3.0, 6.0, 3.0, 3.0]]),
+        label="two heads of width 2: head 0 has the weights ¾, ¼, head 1 twice ½",
+        hint="head h gets neighbouring numbers, x[:, h·D/H : (h+1)·D/H], and head 0 comes first in"
+        " the answer",
+    )
+    yield case(
+        torch.tensor([[1000.0, 1000.0], [-1000.0, 0.0]]),
+        torch.tensor([[1.0, 0.0], [0.0, 1.0]]),
+        torch.tensor([[4.0, 8.0], [2.0, 6.0]]),
+        2,
+        expected=torch.tensor([[4.0, 6.0], [2.0, 7.0]]),
+        label="scores of 1000",
+    )
+    for asked, slots, width, heads in ((3, 5, 6, 2), (2, 7, 6, 3), (4, 4, 4, 2), (5, 3, 8, 4)):
+        yield case(*(2 * torch.randn(n, width) for n in (asked, slots, slots)), heads)
+
+
+def _in_heads(queries, keys, values, heads, split, scale):
+    q, k, v = (split(x, heads) for x in (queries, keys, values))
+    weights = (q @ k.transpose(1, 2) * scale(queries.shape[1], heads)).softmax(dim=-1)
+    return weights @ v
+
+
+def _split(x, heads):
+    return x.reshape(len(x), heads, -1).transpose(0, 1)
+
+
+def _joined(parts):
+    return parts.transpose(0, 1).reshape(parts.shape[1], -1)
+
+
+def _root(width, heads):
+    return (width / heads) ** -0.5
+
+
+@attend_in_heads.mistake(
+    "reshaping (T, D) to (H, T, D/H) mixes the words: reshape to (T, H, D/H) first, then exchange"
+    " the first two dimensions"
+)
+def words_mixed(queries, keys, values, heads):
+    parts = _in_heads(queries, keys, values, heads, lambda x, h: x.reshape(h, len(x), -1), _root)
+    return _joined(parts)
+
+
+@attend_in_heads.mistake(
+    "on the way back the words are mixed: exchange the first two dimensions again before you"
+    " reshape to (Tq, D)"
+)
+def mixed_on_the_way_back(queries, keys, values, heads):
+    return _in_heads(queries, keys, values, heads, _split, _root).reshape(queries.shape)
+
+
+@attend_in_heads.mistake(
+    "both reshapes mix the words: go by (T, H, D/H) on the way in and on the way back"
+)
+def mixed_both_ways(queries, keys, values, heads):
+    return _in_heads(
+        queries, keys, values, heads, lambda x, h: x.reshape(h, len(x), -1), _root
+    ).reshape(queries.shape)
+
+
+@attend_in_heads.mistake(
+    "a head compares vectors of width D/H, so it divides by √(D/H); √D belongs to the whole width"
+)
+def divided_by_the_whole_width(queries, keys, values, heads):
+    return _joined(_in_heads(queries, keys, values, heads, _split, lambda width, _: width**-0.5))
+
+
+@attend_in_heads.mistake("the scale is missing: divide the scores of a head by √(D/H)")
+def no_scale(queries, keys, values, heads):
+    return _joined(_in_heads(queries, keys, values, heads, _split, lambda width, _: 1.0))
+
+
+@attend_in_heads.mistake(
+    "this is one head over the whole width: `heads` is not used, and all parts get the same weights"
+)
+def heads_ignored(queries, keys, values, heads):
+    return attend_in_heads.solution(queries, keys, values, 1)
+
+
+@attend_in_heads.mistake(
+    "each head has weights of its own: do not average them over the heads before the sum"
+)
+def mean_weights(queries, keys, values, heads):
+    q, k, v = (_split(x, heads) for x in (queries, keys, values))
+    weights = (q @ k.transpose(1, 2) * _root(queries.shape[1], heads)).softmax(dim=-1)
+    return _joined(weights.mean(dim=0, keepdim=True) @ v)
+
+
+@attend_in_heads.mistake(
+    "head h gets neighbouring numbers, x[:, h·D/H : (h+1)·D/H]; yours takes every H-th number"
+)
+def every_hth_number(queries, keys, values, heads):
+    def split(x, h):
+        return x.reshape(len(x), -1, h).permute(2, 0, 1)
+
+    parts = _in_heads(queries, keys, values, heads, split, _root)
+    return parts.permute(1, 2, 0).reshape(queries.shape)
+
+
+@attend_in_heads.mistake(
+    "the parts are put together in the wrong order: head 0 comes first, all its numbers together"
+)
+def parts_interleaved(queries, keys, values, heads):
+    parts = _in_heads(queries, keys, values, heads, _split, _root)
+    return parts.permute(1, 2, 0).reshape(queries.shape)
+
+
+@attend_in_heads.mistake(
+    "softmax runs over the queries: the weights of one query sum to one over the keys, dim=-1"
+)
+def softmax_over_the_queries(queries, keys, values, heads):
+    q, k, v = (_split(x, heads) for x in (queries, keys, values))
+    scores = q @ k.transpose(1, 2) * _root(queries.shape[1], heads)
+    return _joined(scores.softmax(dim=1) @ v)
+
+
+@attend_in_heads.mistake("softmax runs over the heads: each head weighs the keys by itself, dim=-1")
+def softmax_over_the_heads(queries, keys, values, heads):
+    q, k, v = (_split(x, heads) for x in (queries, keys, values))
+    scores = q @ k.transpose(1, 2) * _root(queries.shape[1], heads)
+    return _joined(scores.softmax(dim=0) @ v)
+
+
+@attend_in_heads.mistake(
+    "the results are put side by side, not added or averaged: the answer has the width D"
+)
+def heads_averaged(queries, keys, values, heads):
+    return _in_heads(queries, keys, values, heads, _split, _root).mean(dim=0)

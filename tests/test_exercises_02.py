@@ -1,0 +1,274 @@
+"""Answers to the exercises of notebook 02 as learners write them: the wrong get a fitting hint.
+
+The masters hold common mistakes; here are further ones, or the same written another way, each with
+words that the verdict has to contain.
+"""
+
+import math
+
+import pytest
+import torch
+
+from course_utils.exercises import get
+
+
+def verdict_on(number, answer):
+    return get(number).judge(answer)
+
+
+# --- 02.1 softmax, backwards ------------------------------------------------------------------
+
+
+def full_matrix(weights, upstream):
+    jacobian = torch.diag_embed(weights) - weights[..., :, None] * weights[..., None, :]
+    return (jacobian @ upstream[..., None])[..., 0]
+
+
+def full_matrix_row_by_row(weights, upstream):
+    w, g = weights.reshape(-1, weights.shape[-1]), upstream.reshape(-1, weights.shape[-1])
+    rows = [(torch.diag(a) - torch.outer(a, a)) @ b for a, b in zip(w, g, strict=True)]
+    return torch.stack(rows).reshape(weights.shape)
+
+
+def by_autograd(weights, upstream):
+    scores = weights.clamp_min(1e-30).log().requires_grad_()
+    matrix = torch.autograd.functional.jacobian(
+        lambda e: e.softmax(-1), scores.reshape(-1, scores.shape[-1])[0]
+    )
+    if weights.dim() == 1:
+        return matrix @ upstream
+    return full_matrix(weights, upstream)
+
+
+def inner(weights, upstream):
+    return (weights * upstream).sum(-1, keepdim=True)
+
+
+WRONG_02_1 = [
+    (full_matrix, "a T × T matrix was built"),
+    (full_matrix_row_by_row, "a T × T matrix was built"),
+    (by_autograd, "a T × T matrix was built"),
+    (lambda a, g: a * g - a * a * g, "only the diagonal"),
+    (lambda a, g: a * g, "−ααᵀg is missing"),
+    (lambda a, g: a * (g - g.mean(-1, keepdim=True)), "a plain mean"),
+    (lambda a, g: a * (g - (a * g).sum()), "rows do not mix"),
+    (lambda a, g: a * (inner(a, g) - g), "your sign is reversed"),
+    (lambda a, g: a * g - inner(a, g), "factor α of its own"),
+    (lambda a, g: a * (g - (a * g).sum(0)), "sum over dim=-1"),
+    (lambda a, g: a * (g - inner(a, g).squeeze(-1)), "keepdim=True"),
+    (lambda a, g: get("02.1")(a.softmax(-1), g), "already the α"),
+    (lambda a, g: (a * (g - inner(a, g))).numpy(), "got an ndarray, expected a Tensor"),
+    (lambda a, g: g.sub_(inner(a, g)).mul_(a), "argument 2 was modified in place"),
+]
+
+
+# --- 02.2 another scale -----------------------------------------------------------------------
+
+WRONG_02_2 = [
+    (lambda a, b, d: d**-0.5, "where do query_std and key_std enter"),
+    (lambda a, b, d: (a * b) ** -2 / d, "divide by its square root"),
+    (lambda a, b, d: 1 / (a * b * d), "the width goes under the root"),
+    (lambda a, b, d: (a * b * d) ** -0.5, "do not go under the root"),
+    (lambda a, b, d: a * b * d**0.5, "its reciprocal"),
+    (lambda a, b, d: 1 / (math.hypot(a, b) / 2**0.5 * d**0.5), "multiplied, not added"),
+    (lambda a, b, d: d**-0.5 / a, "where does key_std enter"),
+    (lambda a, b, d: d**-0.5 / b, "where does query_std enter"),
+    (lambda a, b, d: 1 / a / b, "the width is not used"),
+    (lambda a, b, d: min(1, d**-0.5 / a / b), "do not cut it off"),
+    (lambda a, b, d: a * b / d**0.5, "half of what it was"),
+    (lambda a, b, d: f"{d**-0.5 / a / b}", "got a str, expected a number"),
+    (lambda a, b, d: int(d**-0.5 / a / b), "not rounded"),
+]
+
+
+# --- 02.3 a softmax that may say nothing ------------------------------------------------------
+
+
+def shifted_by(maximum, with_one=True):
+    def answer(scores):
+        m = maximum(scores)
+        e = (scores - m).exp()
+        return e / ((-m).exp() * with_one + e.sum(-1, keepdim=True))
+
+    return answer
+
+
+WRONG_02_3 = [
+    (shifted_by(lambda e: e.max().clamp(min=0)), "each row needs its own"),
+    (shifted_by(lambda e: e.max(-1, keepdim=True).values), "−∞ − (−∞) is NaN"),
+    (shifted_by(lambda e: e.amax(-1, keepdim=True), with_one=False), "with a 1 in the denominator"),
+    (lambda e: e.exp() / (1 + e.exp().sum(-1, keepdim=True)), "∞/∞ is NaN"),
+    (lambda e: e.clamp(-50, 50).exp() / (1 + e.clamp(-50, 50).exp().sum(-1, True)), "cutting off"),
+    (lambda e: torch.nn.functional.pad(e, (0, 1)).softmax(-1), "its weight is not returned"),
+    (lambda e: torch.nn.functional.pad(e, (0, 1), value=-1e9).softmax(-1)[..., :-1], "very low"),
+    (lambda e: e.sigmoid(), "its own 1 in the denominator"),
+    (lambda e: e.softmax(-1) * (e > 0), "exp(0) / (1 + exp(0)) is ½"),
+    (lambda e: e.softmax(-1) * (e.amax(-1, keepdim=True) > 0), "all or nothing"),
+    (
+        lambda e: (e.exp() / (1 + e.exp().sum(-1, keepdim=True))).nan_to_num(0),
+        "replacing NaNs",
+    ),
+    (lambda e: get("02.3")(e).tolist(), "got a list, expected a tensor"),
+]
+
+
+# --- 02.4 attention in small portions ---------------------------------------------------------
+
+
+def all_at_once(query, keys, values, size):
+    return (keys @ query / len(query) ** 0.5).softmax(0) @ values
+
+
+def all_scores_first(query, keys, values, size):
+    scores = keys @ query / len(query) ** 0.5
+    m, z, u = -math.inf, 0.0, torch.zeros(values.shape[1])
+    for e, v in zip(scores.split(size), values.split(size), strict=True):
+        new = max(m, e.max().item())
+        z = z * math.exp(m - new) + (e - new).exp().sum()
+        u = u * math.exp(m - new) + (e - new).exp() @ v
+        m = new
+    return u / z
+
+
+def size_taken_for_a_count(query, keys, values, size):
+    return all_in_portions(query, keys, values, -(-len(keys) // size))
+
+
+def all_in_portions(query, keys, values, size, start=-math.inf, shrink=math.exp, count=None):
+    m, z, u = start, 0.0, torch.zeros(values.shape[1])
+    for i in range(0, len(keys) if count is None else count(len(keys), size), size):
+        e = keys[i : i + size] @ query / len(query) ** 0.5
+        new = max(m, e.max().item())
+        factor = shrink(m - new)
+        z = z * factor + (e - new).exp().sum()
+        u = u * factor + (e - new).exp() @ values[i : i + size]
+        m = new
+    return u / z
+
+
+def with_(**changes):
+    return lambda *given: all_in_portions(*given, **changes)
+
+
+WRONG_02_4 = [
+    (all_at_once, "too much is held at once"),
+    (all_scores_first, "too much is held at once"),
+    (size_taken_for_a_count, "too much is held at once"),
+    (with_(start=0.0), "starts at −∞"),
+    (with_(shrink=lambda difference: 1.0), "multiply z and u"),
+    (with_(shrink=lambda d: math.exp(min(-d, 700)) if d > -math.inf else 0.0), "upside down"),
+    (
+        with_(count=lambda length, size: max(length // size, 1) * size),
+        "the last portion is missing",
+    ),
+    (lambda q, k, v, n: all_in_portions(q * len(q) ** 0.5, k, v, n), "divide q·k by √D"),
+    (lambda q, k, v, n: all_in_portions(q, k[-n:], v[-n:], n), "each of them adds 1 to z"),
+    (lambda q, k, v, n: v.mean(0), "the scores are 0 and ln 3"),
+    (lambda q, k, v, n: all_in_portions(q, k, v, n)[None], "expected (2,)"),
+    (lambda q, k, v, n: all_in_portions(q, k, v, n).tolist(), "got a list, expected a tensor"),
+]
+
+
+# --- 02.5 heads -------------------------------------------------------------------------------
+
+
+def head_by_head(scale=lambda width, heads: (width / heads) ** 0.5, place=None, join=None):
+    """A right answer with a loop over the heads, except for what is given."""
+
+    def answer(queries, keys, values, heads):
+        width = queries.shape[1]
+        found = []
+        for h in range(heads):
+            part = (
+                place(h, heads, width)
+                if place
+                else slice(h * width // heads, (h + 1) * width // heads)
+            )
+            e = queries[:, part] @ keys[:, part].T / scale(width, heads)
+            found.append(e.softmax(1) @ values[:, part])
+        return join(found) if join else torch.cat(found, dim=1)
+
+    return answer
+
+
+def reshaped(queries, keys, values, heads):
+    q, k, v = (x.reshape(heads, len(x), -1) for x in (queries, keys, values))
+    e = q @ k.mT / q.shape[-1] ** 0.5
+    return (e.softmax(-1) @ v).transpose(0, 1).reshape(len(queries), -1)
+
+
+def reshaped_back(queries, keys, values, heads):
+    q, k, v = (x.unflatten(1, (heads, -1)).transpose(0, 1) for x in (queries, keys, values))
+    return ((q @ k.mT / q.shape[-1] ** 0.5).softmax(-1) @ v).reshape(queries.shape)
+
+
+def by_dimension(dim):
+    def answer(queries, keys, values, heads):
+        q, k, v = (x.unflatten(1, (heads, -1)).transpose(0, 1) for x in (queries, keys, values))
+        e = q @ k.mT / q.shape[-1] ** 0.5
+        return (e.softmax(dim) @ v).transpose(0, 1).flatten(1)
+
+    return answer
+
+
+WRONG_02_5 = [
+    (reshaped, "mixes the words"),
+    (reshaped_back, "on the way back"),
+    (by_dimension(1), "softmax runs over the queries"),
+    (by_dimension(0), "softmax runs over the heads"),
+    (head_by_head(scale=lambda width, heads: width**0.5), "√D belongs to the whole width"),
+    (head_by_head(scale=lambda width, heads: 1.0), "the scale is missing"),
+    (head_by_head(place=lambda h, H, D: slice(0, D // H)), "head 1 only the second"),
+    (head_by_head(place=lambda h, H, D: slice(h, None, H)), "head h gets neighbouring numbers"),
+    (head_by_head(join=lambda found: torch.stack(found).mean(0)), "side by side"),
+    (head_by_head(join=lambda found: torch.stack(found)), "the shape is"),
+    (head_by_head(join=lambda found: torch.stack(found, 2).flatten(1)), "head 0 comes first"),
+    (head_by_head(join=lambda found: found), "got a list, expected a tensor"),
+    (lambda q, k, v, H: (q @ k.T / q.shape[1] ** 0.5).softmax(1) @ v, "`heads` is not used"),
+]
+
+WRONG = [
+    pytest.param(number, answer, words, id=f"{number}-{place}")
+    for number, rows in (
+        ("02.1", WRONG_02_1),
+        ("02.2", WRONG_02_2),
+        ("02.3", WRONG_02_3),
+        ("02.4", WRONG_02_4),
+        ("02.5", WRONG_02_5),
+    )
+    for place, (answer, words) in enumerate(rows)
+]
+
+
+@pytest.mark.parametrize("number, answer, words", WRONG)
+def test_a_wrong_answer_is_refused_with_words_that_fit(number, answer, words):
+    verdict = verdict_on(number, answer)
+    assert verdict.state == "wrong"
+    assert words in verdict.text
+
+
+# --- right in another way ---------------------------------------------------------------------
+
+
+def with_an_extra_slot(scores):
+    return torch.cat([torch.zeros_like(scores[..., :1]), scores], -1).softmax(-1)[..., 1:]
+
+
+def with_logsumexp(scores):
+    return (scores - torch.nn.functional.pad(scores, (0, 1)).logsumexp(-1, keepdim=True)).exp()
+
+
+@pytest.mark.parametrize(
+    "number, answer",
+    [
+        ("02.1", lambda a, g: a * g - a * (a[..., None, :] @ g[..., None])[..., 0]),
+        ("02.1", lambda a, g: a * (g - inner(a, g)).double()),
+        ("02.2", lambda a, b, d: torch.tensor(d).rsqrt() / (a * b)),
+        ("02.3", with_an_extra_slot),
+        ("02.3", with_logsumexp),
+        ("02.4", all_in_portions),
+        ("02.5", head_by_head()),
+    ],
+)
+def test_a_right_answer_may_be_written_another_way(number, answer):
+    assert verdict_on(number, answer)
