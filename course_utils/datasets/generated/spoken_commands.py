@@ -15,8 +15,10 @@ import ctypes
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -267,6 +269,32 @@ Callback = ctypes.CFUNCTYPE(
 )
 
 
+LONGEST = 140  # bytes; espeak-ng has room for 159, and ends the process when a path is longer
+
+
+class ShortPath:
+    """A path to a folder that a C library has room for, for as long as this object exists.
+
+    Raises RuntimeError if the folder for temporary files has too long a path as well.
+    """
+
+    def __init__(self, folder: Path):
+        self.path = folder
+        if len(os.fsencode(folder)) <= LONGEST:
+            return
+        self._place = tempfile.TemporaryDirectory(prefix="course-")
+        self.path = Path(self._place.name) / folder.name
+        if len(os.fsencode(self.path)) > LONGEST:
+            raise RuntimeError(
+                f"espeak-ng takes paths of at most {LONGEST} bytes, and both {folder} and the"
+                " folder for temporary files are longer: set TMPDIR (Windows: TEMP) to a short path"
+            )
+        try:
+            self.path.symlink_to(folder, target_is_directory=True)
+        except OSError:  # Windows reserves links for administrators
+            shutil.copytree(folder, self.path)
+
+
 class Synthesiser:
     """espeak-ng: text → sound and the time of each word. A process has at most one.
 
@@ -278,7 +306,8 @@ class Synthesiser:
             import espeakng_loader
 
             self.library = ctypes.CDLL(espeakng_loader.get_library_path())
-            folder = espeakng_loader.get_data_path()
+            self._data = ShortPath(Path(espeakng_loader.get_data_path()))
+            folder = str(self._data.path)
         except (ImportError, OSError) as error:
             raise RuntimeError(
                 f"espeak-ng is not installed ({error}): pip install espeakng-loader"
