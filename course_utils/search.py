@@ -45,6 +45,8 @@ class SearchState(Protocol):
         ...
 
 
+LONGEST_LOOP = 4  # tokens
+
 State = TypeVar("State", bound=SearchState)
 
 
@@ -91,7 +93,7 @@ class Hypothesis:
     attention  (Tt, Tk) weights on the CPU, one row per token; the last row is that of EOS if
                finished. With several heads (Tt, H, Tk); None if the decoder reports no weights.
                If Tk grows from step to step, zeros fill up the shorter rows.
-    finished   False if the search reached ``max_length`` before EOS
+    finished   False if the search reached ``max_length``, or a loop, before EOS
     """
 
     tokens: list[int]
@@ -115,15 +117,18 @@ def greedy_search(
     *,
     batch_size: int | None = None,
     prompts: Sequence[Sequence[int]] | None = None,
+    max_repeats: int | None = None,
 ) -> list[Hypothesis]:
     """Take the most probable token at each step, for all inputs at once.
 
     ``max_length`` limits the new tokens, EOS included: one number, or one for each input.
     ``prompts`` are beginnings, one list of ids for each input, which the outputs continue.
     ``batch_size`` is needed only if neither memory nor prompts say how many inputs there are.
+    ``max_repeats`` guards against loops: an output that writes the same one to four tokens more
+    often than this in a row ends there, unfinished. Without it, a loop ends at ``max_length``.
     Raises ValueError if these numbers disagree, or if an input has no possible continuation.
     """
-    B, limits, prompts = _check_inputs(memory, max_length, batch_size, prompts)
+    B, limits, prompts = _check_inputs(memory, max_length, batch_size, prompts, max_repeats)
     device = _device(decoder)
     state = decoder.start(B if memory is None else memory)
     token = torch.full((B,), BOS, device=device)
@@ -153,6 +158,8 @@ def greedy_search(
         at_end = (tokens[row, first:stop] == EOS).nonzero()
         finished = len(at_end) > 0
         length = int(at_end[0]) + 1 if finished else limit
+        if loop := _end_of_loop(tokens[row, first : first + length].tolist(), max_repeats):
+            finished, length = False, loop
         total = float(log_probs[row, first : first + length].sum())
         if not total > float("-inf"):
             raise _no_continuation(row)
@@ -179,21 +186,24 @@ def beam_search(
     *,
     batch_size: int | None = None,
     prompts: Sequence[Sequence[int]] | None = None,
+    max_repeats: int | None = None,
 ) -> list[list[Hypothesis]]:
     """Keep the ``width`` best beginnings of each input; return its ``best`` hypotheses, best first.
 
     A hypothesis that takes EOS leaves the beam, and its place stays empty. So a beam of width 1 is
     greedy search, and a beam as wide as the number of all sequences is exhaustive search. An input
     is done when its beam is empty, or when no continuation can beat the finished hypotheses any
-    more. If nothing has finished at ``max_length``, the best beginning is returned, unfinished.
+    more. If nothing has finished at ``max_length``, the best beginning is returned, unfinished. A
+    loop (see ``max_repeats``) leaves the beam and is returned only if nothing else is left.
 
     The other parameters and errors are those of `greedy_search`.
     """
-    B, limits, prompts = _check_inputs(memory, max_length, batch_size, prompts)
+    B, limits, prompts = _check_inputs(memory, max_length, batch_size, prompts, max_repeats)
     if width < 1 or not 1 <= best <= width:
         raise ValueError(f"needs 1 ≤ best ≤ width, got best={best} and width={width}")
     device = _device(decoder)
     finished: list[list[Hypothesis]] = [[] for _ in range(B)]
+    loops: list[list[Hypothesis]] = [[] for _ in range(B)]  # returned if nothing else is left
     # The unfinished beginnings of all inputs together: row r of the state is one of owner[r].
     state = decoder.start(B if memory is None else memory)
     owner = list(range(B))
@@ -231,10 +241,12 @@ def beam_search(
             room = width - len(finished[of])
             living = []
             for score, row, token in candidates[:room]:
-                if token != EOS and length < limits[of]:
+                looping = _loops(tokens[row] + [token], max_repeats)
+                if token != EOS and length < limits[of] and not looping:
                     living.append((score, row, token))
                     continue
-                finished[of].append(
+                ended = loops if looping and token != EOS else finished
+                ended[of].append(
                     Hypothesis(
                         tokens=tokens[row] + ([] if token == EOS else [token]),
                         log_prob=score,
@@ -260,12 +272,12 @@ def beam_search(
         log_prob = torch.tensor([score for score, _, _ in survivors], device=device)
         last = torch.tensor([token for _, _, token in survivors], device=device)
         state = state.select(torch.tensor(rows, device=device))
-    for row, hypotheses in enumerate(finished):
+    found = [ended or looping for ended, looping in zip(finished, loops, strict=True)]
+    for row, hypotheses in enumerate(found):
         if not hypotheses:
             raise _no_continuation(row)
     return [
-        sorted(hypotheses, key=lambda h: (not h.finished, -h.score))[:best]
-        for hypotheses in finished
+        sorted(hypotheses, key=lambda h: (not h.finished, -h.score))[:best] for hypotheses in found
     ]
 
 
@@ -278,14 +290,28 @@ def search(
     *,
     batch_size: int | None = None,
     prompts: Sequence[Sequence[int]] | None = None,
+    max_repeats: int | None = None,
 ) -> list[Hypothesis]:
     """The output for each input: greedy for ``beam`` 1, otherwise the best of a beam search."""
     if beam == 1:
         return greedy_search(
-            decoder, memory, max_length, alpha, batch_size=batch_size, prompts=prompts
+            decoder,
+            memory,
+            max_length,
+            alpha,
+            batch_size=batch_size,
+            prompts=prompts,
+            max_repeats=max_repeats,
         )
     found = beam_search(
-        decoder, memory, beam, max_length, alpha, batch_size=batch_size, prompts=prompts
+        decoder,
+        memory,
+        beam,
+        max_length,
+        alpha,
+        batch_size=batch_size,
+        prompts=prompts,
+        max_repeats=max_repeats,
     )
     return [hypotheses[0] for hypotheses in found]
 
@@ -295,6 +321,7 @@ def _check_inputs(
     max_length: int | Sequence[int],
     batch_size: int | None,
     prompts: Sequence[Sequence[int]] | None,
+    max_repeats: int | None,
 ) -> tuple[int, list[int], Sequence[Sequence[int]]]:
     """The number B of inputs, and a limit and a prompt for each of them."""
     sizes = {
@@ -314,6 +341,8 @@ def _check_inputs(
     if B < 1:
         raise ValueError("search needs at least one input, got none")
     limits = [max_length] * B if isinstance(max_length, int) else list(max_length)
+    if max_repeats is not None and max_repeats < 1:
+        raise ValueError(f"max_repeats must be at least 1 or None, got {max_repeats}")
     if len(limits) != B or min(limits) < 1:
         raise ValueError(f"max_length must be at least 1, one number or {B} of them; got {limits}")
     prompts = [[]] * B if prompts is None else prompts
@@ -354,6 +383,25 @@ def _stack(looks: Sequence[Tensor | None], dim: int) -> Tensor | None:
     return torch.stack(
         [nn.functional.pad(look, (0, width - look.shape[-1])) for look in weights], dim=dim
     )
+
+
+def _loops(tokens: Sequence[int], max_repeats: int | None) -> bool:
+    """Whether the last one to four tokens have just been written once too often in a row."""
+    if max_repeats is None:
+        return False
+    copies = max_repeats + 1
+    return any(
+        len(tokens) >= size * copies and tokens[-size * copies :] == tokens[-size:] * copies
+        for size in range(1, LONGEST_LOOP + 1)
+    )
+
+
+def _end_of_loop(tokens: list[int], max_repeats: int | None) -> int | None:
+    """How many tokens there are up to the first place where they loop; None if there is none."""
+    if max_repeats is None:
+        return None
+    ends = (end for end in range(1, len(tokens) + 1) if _loops(tokens[:end], max_repeats))
+    return next(ends, None)
 
 
 def _no_continuation(row: int) -> ValueError:

@@ -73,13 +73,18 @@ class Vocabulary:
 
     @classmethod
     def bpe(cls, texts: Iterable[str], size: int, lowercase: bool = True) -> "Vocabulary":
-        """``size`` pieces learnt from ``texts``; punctuation is never merged with letters."""
+        """``size`` pieces learnt from ``texts``.
+
+        Punctuation is never merged with letters, and every digit is a piece of its own, so that a
+        number can be copied digit by digit.
+        """
         tokenizer = Tokenizer(models.BPE(unk_token=SPECIAL[UNK], fuse_unk=True))
         tokenizer.normalizer = normaliser(lowercase)
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [
                 pre_tokenizers.Metaspace(replacement=WORD_START, prepend_scheme="always"),
                 pre_tokenizers.Split(Regex(r"[^\p{L}\p{N}\p{M}▁]"), "isolated"),
+                pre_tokenizers.Digits(individual_digits=True),
             ]
         )
         tokenizer.decoder = decoders.Metaspace(replacement=WORD_START, prepend_scheme="always")

@@ -178,11 +178,12 @@ def test_greedy_takes_the_best_token_each_time(decoder, score):
 # --- what both promise ------------------------------------------------------------------------
 
 
-def search(kind, model, memory, limit, alpha=1.0):
+def search(kind, model, memory, limit, alpha=1.0, **settings):
     """The best hypothesis of each input, by either search."""
     if kind == "greedy":
-        return greedy_search(model.decoder, memory, limit, alpha)
-    return [found[0] for found in beam_search(model.decoder, memory, 3, limit, alpha)]
+        return greedy_search(model.decoder, memory, limit, alpha, **settings)
+    found = beam_search(model.decoder, memory, 3, limit, alpha, **settings)
+    return [hypotheses[0] for hypotheses in found]
 
 
 both = pytest.mark.parametrize("kind", ["greedy", "beam"])
@@ -304,6 +305,84 @@ def test_search_leaves_no_gradient(kind):
     model = tiny()
     found = search(kind, model, memory_of(model, 3), 4)
     assert not found[0].attention.requires_grad
+
+
+def has_loop(tokens, max_repeats):
+    """Whether one to four tokens stand somewhere more often than that in a row."""
+    return any(
+        tokens[start : start + size * (max_repeats + 1)]
+        == tokens[start : start + size] * (max_repeats + 1)
+        for size in range(1, 5)
+        for start in range(len(tokens) - size * (max_repeats + 1) + 1)
+    )
+
+
+@both
+@pytest.mark.parametrize("cycle", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("max_repeats", [1, 3])
+def test_a_loop_ends_unfinished(kind, cycle, max_repeats):
+    table = Cycle(cycle, end=-50.0)
+    settings = {"batch_size": 1, "max_length": 40, "max_repeats": max_repeats}
+    if kind == "greedy":
+        (one,) = greedy_search(table, **settings)
+    else:
+        ((one,),) = beam_search(table, width=1, **settings)
+    assert not one.finished
+    if cycle <= 4:
+        assert len(one.tokens) == cycle * (max_repeats + 1)
+        assert has_loop(one.tokens, max_repeats) and not has_loop(one.tokens[:-1], max_repeats)
+    else:  # longer cycles are not recognised
+        assert len(one.tokens) == 40
+    settings["max_repeats"] = None
+    assert len(greedy_search(table, **settings)[0].tokens) == 40
+
+
+def test_a_beam_prefers_any_end_to_a_loop():
+    table = Cycle(1, end=-3.0)  # at each step, the end is improbable and the loop nearly certain
+    settings = {"batch_size": 2, "max_length": 30}
+    (free,), _ = beam_search(table, width=4, alpha=0.0, best=1, **settings)
+    assert free.finished and free.tokens == []
+    for found in beam_search(table, width=4, alpha=2.0, max_repeats=2, **settings):
+        assert found[0].finished and len(found[0].tokens) == 2
+    assert not greedy_search(table, max_repeats=2, **settings)[0].finished
+
+
+@both
+def test_without_a_loop_the_guard_changes_nothing(kind):
+    model = tiny("attention", "dot", 3)
+    memory = memory_of(model, 4, 2, 5)
+    for limit in (3, 7):
+        plain = search(kind, model, memory, limit)
+        again = search(kind, model, memory, limit, max_repeats=limit)
+        assert [h.tokens for h in again] == [h.tokens for h in plain]
+    with pytest.raises(ValueError, match="max_repeats must be at least 1 or None, got 0"):
+        search(kind, model, memory, 3, max_repeats=0)
+
+
+class Cycle:
+    """A decoder that writes the tokens 4, 5, … in a cycle; EOS has the log probability ``end``."""
+
+    normalised = True
+
+    def __init__(self, cycle, end):
+        self.cycle, self.end = cycle, end
+
+    def start(self, size):
+        return Steps(torch.zeros(size, dtype=torch.long))
+
+    def step(self, state, tokens):
+        scores = torch.full((len(tokens), 12), -20.0)
+        scores[:, EOS] = self.end
+        scores[torch.arange(len(tokens)), 4 + state.count % self.cycle] = -0.05
+        return scores, Steps(state.count + 1), None
+
+
+class Steps:
+    def __init__(self, count):
+        self.count = count
+
+    def select(self, rows):
+        return Steps(self.count[rows])
 
 
 def test_errors():

@@ -18,8 +18,9 @@ from course_utils.batches import make_batch
 from course_utils.paths import REPO
 from course_utils.search import beam_search
 from course_utils.tasks.inference import search_in_batches
-from course_utils.tasks.translation.data import TranslationData
+from course_utils.tasks.translation.data import TranslationData, with_numerals
 from course_utils.tasks.translation.translator import Translator
+from course_utils.text import normaliser
 from course_utils.vocabulary import EOS, Vocabulary
 from tools.tiny import (
     TEXTS,
@@ -79,10 +80,12 @@ def test_neighbours_do_not_influence_a_text(translator, beam):
 
 
 def test_beam_is_the_beam_search_of_the_model(translator):
-    text = TEXTS[2]
+    text = TEXTS[2].rstrip(".") + "."
     ids = translator.vocabulary.encode(text)
     memory = translator.model.encoder.encode(torch.tensor([ids]), torch.tensor([len(ids)]))
-    ((expected,),) = beam_search(translator.model.decoder, memory, 4, 2 * len(ids) + 10, 0.5)
+    ((expected,),) = beam_search(
+        translator.model.decoder, memory, 4, 2 * len(ids) + 10, 0.5, max_repeats=4
+    )
     (found,) = translator.translate([text], beam=4, alpha=0.5)
     assert found.only.hypothesis.tokens == expected.tokens
     assert found.text == translator.vocabulary.decode(expected.tokens)
@@ -92,7 +95,9 @@ def test_beam_is_the_beam_search_of_the_model(translator):
 def test_segment_names_rows_and_columns(translator):
     for found in translator.translate(TEXTS):
         segment = found.only
-        assert "".join(segment.source_pieces).replace("▁", " ").split() == found.source.split()
+        words = "".join(segment.source_pieces).replace("▁", " ").split()
+        plain = normaliser().normalize_str(found.source)
+        assert words == (plain + "." * segment.completed).split()
         assert segment.attention.shape == (len(segment.target_pieces), len(segment.source_pieces))
         np.testing.assert_allclose(segment.attention.sum(axis=1), 1, atol=1e-5)
         assert (segment.target_pieces[-1] == "<eos>") == segment.hypothesis.finished
@@ -111,13 +116,16 @@ def test_finished_and_unfinished_outputs(translator):
             bias[EOS] = -torch.inf
         (endless,) = translator.translate(["ein hund"])
         pieces = len(endless.only.source_ids)
-        assert len(endless.only.target_pieces) == 2 * pieces + 10
+        written = endless.only.hypothesis.tokens
+        looping = any(written[-5 * n :] == written[-n:] * 5 for n in range(1, 5))
+        assert not endless.finished and (looping or len(written) == 2 * pieces + 10)
         assert "<eos>" not in endless.only.target_pieces
         with torch.no_grad():
             bias[EOS] = 1e6
         (nothing,) = translator.translate(["ein hund"])
         assert nothing.text == "" and nothing.only.target_pieces == ["<eos>"]
-        assert nothing.only.word_attention.shape == (0, 2)
+        assert nothing.only.word_attention.shape == (0, 3)  # "ein hund.": a full stop was added
+        assert nothing.finished
     finally:
         with torch.no_grad():
             bias.copy_(kept)
@@ -172,6 +180,52 @@ def test_long_texts_are_cut_after_punctuation():
     for text in pieces:
         assert " ".join(parts(text)) == text
         assert len(parts(text)) > 2
+
+
+def test_each_sentence_is_translated_as_if_it_stood_alone(translator):
+    first, second = "Ein Hund läuft.", "Wer ist da?"
+    (both,) = translator.translate([f"{first} {second}"], beam=2)
+    apart = translator.translate([first, second], beam=2)
+    assert both.text == f"{apart[0].text} {apart[1].text}"
+    assert len(both.segments) == 2 and both.finished == all(t.finished for t in apart)
+    assert both.source_pieces == apart[0].source_pieces + apart[1].source_pieces
+    assert both.target_pieces == apart[0].target_pieces + apart[1].target_pieces
+    rows, columns = apart[0].attention.shape
+    np.testing.assert_allclose(both.attention[:rows, :columns], apart[0].attention, atol=1e-5)
+    np.testing.assert_allclose(both.attention[rows:, columns:], apart[1].attention, atol=1e-5)
+    assert not both.attention[:rows, columns:].any() and not both.attention[rows:, :columns].any()
+
+
+def test_a_missing_full_stop_changes_nothing_but_the_full_stop(translator):
+    for text in ("Ein Hund läuft", "Ein Hund läuft im Park,", "„Ein Hund läuft“"):
+        (without,) = translator.translate([text])
+        (with_stop,) = translator.translate([text.rstrip(",") + "."])
+        assert without.only.hypothesis.tokens == with_stop.only.hypothesis.tokens
+        assert without.text == with_stop.text.removesuffix(".").rstrip()
+        assert without.only.completed and not with_stop.only.completed
+    generated = Translator(translator.model, Vocabulary.words(["ein hund läuft . "]))
+    assert generated.segments("ein hund läuft") == [
+        (generated.vocabulary.encode("ein hund läuft"), False)
+    ]
+
+
+def test_numerals_are_the_same_in_both_languages():
+    pairs = [(f"Zwei Hunde sehen Ball {i}.", f"Two dogs see ball {i}.") for i in range(400)]
+    pairs += [("Drei Hunde und drei Bälle", "Three dogs and three balls")]
+    pairs += [("Ein Mann", "Two men")]
+    copies = with_numerals(pairs, share=0.5)
+    assert copies == with_numerals(pairs, share=0.5) and copies != with_numerals(pairs, 0.5, seed=1)
+    times = [pair for pair in copies if "Uhr" in pair[0]]
+    counts = [pair for pair in copies if "Uhr" not in pair[0]]
+    assert 10 <= len(times) <= 35 and 150 <= len(counts) <= 250
+    for german, english in times:
+        hour, minute = re.search(r" um (\d+):(\d\d) Uhr\.$", german).groups()
+        assert english.endswith(f" at {hour}:{minute}.") and int(hour) < 24 and int(minute) < 60
+    for german, english in counts:
+        numeral = german.split()[0]
+        assert re.fullmatch(r"\d{1,4}(\.\d)?", numeral)
+        assert english == f"{numeral} dogs see ball {german.split()[-1]}"
+    assert with_numerals(pairs, share=0.0) == []
 
 
 def test_long_texts_come_back_in_order(translator):

@@ -12,7 +12,10 @@ from course_utils.models.seq2seq import Seq2Seq
 from course_utils.runtime import evaluating
 from course_utils.search import Hypothesis, search
 
-__all__ = ["in_batches", "search_in_batches", "teacher_forced_attention"]
+__all__ = ["MAX_REPEATS", "in_batches", "search_in_batches", "teacher_forced_attention"]
+
+# For sentences: the captions of Multi30k repeat one to four pieces at most three times in a row.
+MAX_REPEATS = 4
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -44,11 +47,13 @@ def search_in_batches(
     alpha: float,
     batch_size: int,
     max_length: Callable[[Any], int],
+    max_repeats: int | None = None,
 ) -> list[Hypothesis]:
     """The output that `course_utils.search.search` finds for each input, in order.
 
     An input is a source, or an `Example` if it has further sources; targets are not read.
-    ``max_length(source)`` is the largest number of tokens of its output.
+    ``max_length(source)`` is the largest number of tokens of its output; ``max_repeats`` is that
+    of `course_utils.search.greedy_search`.
     """
     examples = [x if isinstance(x, Example) else Example(x, []) for x in inputs]
 
@@ -56,7 +61,14 @@ def search_in_batches(
     def run(batch_examples: list[Example]) -> list[Hypothesis]:
         batch = make_batch(batch_examples).to(model.device)
         limits = [max_length(example.source) for example in batch_examples]
-        return search(model.decoder, model.remember(batch), beam, limits, alpha)
+        return search(
+            model.decoder,
+            model.remember(batch),
+            beam,
+            limits,
+            alpha,
+            max_repeats=max_repeats,
+        )
 
     with evaluating(model):
         return in_batches(examples, batch_size, run, length=lambda example: len(example.source))

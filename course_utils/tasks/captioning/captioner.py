@@ -13,7 +13,11 @@ from course_utils.models.image_encoders import GridEncoder
 from course_utils.models.seq2seq import Seq2Seq
 from course_utils.search import Hypothesis
 from course_utils.tasks.base import Pair, SequencePredictor
-from course_utils.tasks.inference import search_in_batches, teacher_forced_attention
+from course_utils.tasks.inference import (
+    MAX_REPEATS,
+    search_in_batches,
+    teacher_forced_attention,
+)
 from course_utils.vocabulary import Vocabulary
 
 __all__ = ["Caption", "Captioner"]
@@ -70,7 +74,13 @@ class Captioner(SequencePredictor):
         """
         sources = [as_source(picture) for picture in pictures]
         found = search_in_batches(
-            self.model, sources, beam, alpha, batch_size, max_length=lambda _: LONGEST
+            self.model,
+            sources,
+            beam,
+            alpha,
+            batch_size,
+            max_length=lambda _: LONGEST,
+            max_repeats=MAX_REPEATS,
         )
         decode = self.vocabulary.decode
         return [Caption(decode(h.tokens), h, self.vocabulary) for h in found]

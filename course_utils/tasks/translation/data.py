@@ -1,5 +1,8 @@
 """Data for translation: real captions, and generated sentences with known alignments."""
 
+import random
+import re
+
 from course_utils.datasets.registry import public_card
 from course_utils.tasks.base import Pair, TaskData
 from course_utils.vocabulary import Vocabulary
@@ -10,6 +13,7 @@ __all__ = [
     "generated_translation",
     "multi30k_data",
     "multi30k_test",
+    "with_numerals",
 ]
 
 
@@ -22,14 +26,60 @@ class TranslationData(TaskData):
 
 
 def multi30k_data(size: int = 3000) -> TranslationData:
-    """Multi30k German → English with a joint BPE vocabulary of ``size`` pieces."""
+    """Multi30k German → English with a joint BPE vocabulary of ``size`` pieces.
+
+    The captions spell most numbers out, so a model learns little about numerals from them; the
+    training pairs include copies with numerals (see `with_numerals`).
+    """
     from course_utils.datasets import fetch
     from course_utils.datasets.public.multi30k import multi30k
 
     fetch("multi30k")
     train, valid = multi30k("train"), multi30k("valid")
+    train = train + with_numerals(train)
     vocabulary = Vocabulary.bpe([text for pair in train for text in pair], size)
     return TranslationData(train, valid, vocabulary, cards=[public_card("multi30k")])
+
+
+NUMBER_WORDS = {
+    "zwei": "two",
+    "drei": "three",
+    "vier": "four",
+    "fünf": "five",
+    "sechs": "six",
+    "sieben": "seven",
+    "acht": "eight",
+    "neun": "nine",
+    "zehn": "ten",
+}
+
+
+def with_numerals(pairs: list[Pair], share: float = 0.25, seed: int = 0) -> list[Pair]:
+    """Copies of German–English pairs with a numeral that is the same on both sides.
+
+    A number word from two to ten that both languages name exactly once becomes a random integer of
+    one to four digits or a decimal number, in ``share`` of such pairs; a tenth of ``share`` of all
+    pairs get a time at their end ("um 15:30 Uhr", "at 15:30"). Copying the numeral is the only way
+    to translate it.
+    """
+    chance = random.Random(seed)
+    copies: list[Pair] = []
+    for source, target in pairs:
+        if chance.random() < share / 10 and source.endswith(".") and target.endswith("."):
+            time = f"{chance.randrange(24)}:{chance.randrange(60):02}"
+            copies.append((f"{source[:-1]} um {time} Uhr.", f"{target[:-1]} at {time}."))
+        for german, english in NUMBER_WORDS.items():
+            words = [re.compile(rf"\b{word}\b", re.IGNORECASE) for word in (german, english)]
+            named = [
+                len(word.findall(text)) for word, text in zip(words, (source, target), strict=True)
+            ]
+            if named == [1, 1] and chance.random() < share:
+                digits = chance.choice((1, 2, 2, 3, 4))
+                numeral = str(chance.randrange(10 ** (digits - 1), 10**digits))
+                if chance.random() < 0.1:
+                    numeral += f".{chance.randrange(10)}"
+                copies.append((words[0].sub(numeral, source), words[1].sub(numeral, target)))
+    return copies
 
 
 def multi30k_test() -> list[Pair]:
