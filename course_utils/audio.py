@@ -40,6 +40,10 @@ MARGIN = 0.15  # seconds of quiet that a piece keeps at either end
 RATES = (1_000, 768_000)  # lowest and highest sample rate of a file in Hz
 LOUDEST = 2.0**31  # samples of 32-bit integers that were stored as floats without scaling
 LONGEST = 3600  # seconds of sound that `read_audio` holds in memory
+# How a file of a known kind begins. libsndfile knows more kinds, and writes to our standard output
+# while it reads some of them.
+BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"OggS", b"ID3", b"\xff", b"FORM")
+BEGINNINGS += (b".snd", b"dns.", b"caff", b"NIST_1A")
 CHUNK = 2**20  # numbers that are read, or computed, at once
 UNUSABLE = "it has samples that are not finite, or far too large"
 
@@ -90,8 +94,8 @@ def audio_blocks(
 ) -> Iterator[Tensor]:
     """The sound of a file in blocks of ``seconds``, mono, at ``sample_rate``; needs little memory.
 
-    file: its path, or its content as bytes; WAV, FLAC, OGG or any other format that libsndfile
-    reads, with any number of channels, at a rate from 1 to 768 kHz.
+    file: its path, or its content as bytes; WAV, FLAC, OGG, MP3, AIFF, AU, CAF, W64 or NIST, with
+    any number of channels, at a rate from 1 to 768 kHz.
     context: seconds that are read on either side of each block, so that resampling block by block
     gives the same result as resampling the whole sound.
 
@@ -102,11 +106,15 @@ def audio_blocks(
 
     name = "the sound" if isinstance(file, bytes) else shown(file)
     try:
-        source = io.BytesIO(file) if isinstance(file, bytes) else regular_file(file)
+        source = _Content(file) if isinstance(file, bytes) else regular_file(file)
+        with source:
+            begins = source.read(12)
     except OSError as error:
         raise AudioError(f"{name}: {error.strerror}") from None
+    if not begins.startswith(BEGINNINGS):
+        raise AudioError(f"{name} cannot be read as sound: not a sound, or of an unknown kind")
     try:
-        with source, soundfile.SoundFile(source) as sound:
+        with soundfile.SoundFile(_Content(file) if isinstance(file, bytes) else file) as sound:
             rate = sound.samplerate
             if not RATES[0] <= rate <= RATES[1]:
                 raise ValueError(f"its rate is {rate:,} Hz, not {RATES[0]:,} to {RATES[1]:,}")
@@ -123,6 +131,17 @@ def audio_blocks(
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError, TypeError) as error:
         reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
         raise AudioError(f"{name} cannot be read as sound: {shown(reason).rstrip('.')}") from error
+
+
+class _Content(io.BytesIO):
+    """A file in memory; a place before its start, to which a damaged header may lead, is its start.
+
+    An exception would be printed by the C library's wrapper.
+    """
+
+    def seek(self, place: int, start: int = io.SEEK_SET) -> int:
+        begin = (0, self.tell(), len(self.getbuffer()))[start]
+        return super().seek(max(0, begin + place))
 
 
 def _mono(sound: Any, frames: int) -> Tensor:

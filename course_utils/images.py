@@ -10,9 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_utils.messages import shown
+from course_utils.runtime import regular_file
+
 __all__ = ["PhotoError", "SIDE", "as_source", "read_photo"]
 
 SIDE = 224  # pixels of the squashed photo
+
+LARGEST = 64_000_000  # pixels that are decoded; a JPEG may have more, since it is decoded smaller
+LONGEST = 65_535  # pixels on one side
+FILE = 250_000_000  # bytes of a file
+BAND = 1_000_000  # pixels that are converted at once
+UNSAFE = {"EPS", "WMF"}  # kinds that other programs draw
 
 
 class PhotoError(Exception):
@@ -24,31 +33,40 @@ def read_photo(file: str | Path | bytes) -> np.ndarray:
 
     file: its path, or its content as bytes.
 
-    The picture is rotated according to its EXIF data and squashed to a square. Grey, palette, CMYK
-    and 16-bit pictures are converted, transparent pixels become white, and of an animation the
-    first frame is used. Raises PhotoError, which names the file, for anything that is not a
-    picture.
+    The picture is rotated according to its EXIF data and squashed to a square. Grey, palette and
+    CMYK pictures are converted, transparent pixels become white, and of an animation the first
+    frame is used. Of 16 bits a channel, the upper eight count; grey floats are read from 0 (black)
+    to 1 (white), grey whole numbers of 32 bits from 0 to 65,535.
+
+    Raises PhotoError, which names the file, for anything that is not a picture, for numbers outside
+    these ranges, and for more than 64 million pixels to decode, 65,535 on a side, or 250 MB.
     """
     from PIL import Image, ImageOps
 
-    name = "the file" if isinstance(file, bytes) else str(file)
+    name = "the file" if isinstance(file, bytes) else shown(file)
     try:
-        with warnings.catch_warnings():
+        source = io.BytesIO(file) if isinstance(file, bytes) else regular_file(file, FILE)
+    except OSError as error:
+        raise PhotoError(f"{name}: {error.strerror}") from None
+    Image.init()
+    try:
+        with warnings.catch_warnings(), source:
             # Pillow warns about large pictures before it refuses huge ones.
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
+            with Image.open(source, formats=sorted(set(Image.OPEN) - UNSAFE)) as image:
+                size = image.size
                 # A JPEG is decoded at a fraction of its size if that is enough.
                 image.draft("RGB", (2 * SIDE, 2 * SIDE))
+                _check_size(size if "progressive" in image.info else image.size)
+                if "transparency" in image.info and "RGB;16" in str(image.tile):
+                    raise ValueError("a transparent colour of 16 bits a channel cannot be read")
                 image.load()
-                image = _to_rgb(ImageOps.exif_transpose(image))
-    except FileNotFoundError:
-        raise PhotoError(f"{name}: there is no such file") from None
-    except IsADirectoryError:
-        raise PhotoError(f"{name}: this is a folder, not a picture") from None
-    except PermissionError:
-        raise PhotoError(f"{name}: no permission to read it") from None
+                _check_size(image.size)  # that of an icon may differ from its header's
+                image = _eight_bits(image)
+                ImageOps.exif_transpose(image, in_place=True)
+                image = _to_rgb(image)
     except Exception as error:  # a damaged file can make any decoder fail in any way
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = shown(error) or type(error).__name__
         if type(error).__name__ == "UnidentifiedImageError":
             reason = "not a picture, or of an unknown kind"
         raise PhotoError(f"{name}: {reason}") from None
@@ -62,22 +80,52 @@ def _squash() -> Any:
     return v2.Resize((SIDE, SIDE), antialias=True)
 
 
-def _to_rgb(image: Any) -> Any:
-    """A picture in any of Pillow's modes as RGB."""
+def _check_size(size: tuple[int, int]) -> None:
+    width, height = size
+    if width * height > LARGEST or max(size) > LONGEST:
+        raise ValueError(
+            f"{width:,} × {height:,} pixels; at most {LARGEST // 1_000_000} million, and"
+            f" {LONGEST:,} on a side, are decoded"
+        )
+
+
+def _eight_bits(image: Any) -> Any:
+    """The picture; grey numbers of more than 8 bits become grey bytes."""
     from PIL import Image
 
-    if image.mode.startswith("I") or image.mode == "F":  # more than 8 bits per pixel
-        values = np.asarray(image).astype(np.float64)
-        top = 65535.0 if image.mode.startswith("I") else max(float(np.nanmax(values)), 1e-9)
-        if image.mode == "F" and top > 1 and top <= 255:
-            top = 255.0
-        grey = np.nan_to_num(values / top * 255).clip(0, 255).round().astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
+    if image.mode != "F" and not image.mode.startswith("I"):
+        return image
+    tags = getattr(image, "tag_v2", {})  # of a TIFF
+    top = 1.0 if image.mode == "F" else 4095.0 if tags.get(258) == (12,) else 65535.0
+    values = np.asarray(image).astype(np.float32)
+    low, high = float(values.min()), float(values.max())
+    if not 0 <= low <= high <= top:
+        raise ValueError(
+            f"its numbers lie between {low:g} and {high:g}; they have to be between 0 and {top:g}"
+        )
+    if tags.get(262) == 0:  # 0 is white
+        values = top - values
+    grey = Image.fromarray((values * (255 / top)).round().astype(np.uint8))
+    if "transparency" in image.info:
+        grey.putalpha(Image.fromarray(np.asarray(image) != image.info["transparency"]))
+    grey.getexif().update(image.getexif())
+    return grey
+
+
+def _to_rgb(image: Any) -> Any:
+    """A picture in any of Pillow's modes of 8 bits as RGB, what is transparent becomes white."""
+    from PIL import Image
+
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    found, (width, height) = Image.new("RGB", image.size), image.size
+    for top in range(0, height, rows := max(1, BAND // width)):
+        band = image.crop((0, top, width, min(height, top + rows)))
+        if band.has_transparency_data or image.mode in ("RGBa", "La"):
+            band = band.convert("RGBA")
+            band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band)
+        found.paste(band.convert("RGB"), (0, top))
+    return found
 
 
 def as_source(picture: Tensor | np.ndarray) -> Tensor:

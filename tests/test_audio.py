@@ -2,6 +2,7 @@
 
 import io
 import math
+import os
 import struct
 import subprocess
 import sys
@@ -77,13 +78,17 @@ def test_resampling_keeps_a_tone():
     torch.testing.assert_close(found[400:-400], tone(1.0, 440)[400:-400], atol=2e-3, rtol=0)
 
 
+POSIX = [("n" * 300, "the name is too long"), ("/dev/zero", "a device or a pipe")]
+POSIX *= os.name == "posix"  # other systems have other limits and devices
+
+
 def test_files_that_are_not_a_sound(tmp_path):
     text, nothing = tmp_path / "notes.wav", tmp_path / "nothing.flac"
     text.write_text("no sound at all\n" * 50)
     nothing.write_bytes(b"")
     for file, reason in (
         (text, "cannot be read as sound"),
-        ("n" * 300, "name is too long"),
+        *POSIX,
         ("a\x1b[2J.wav", r"^a.x1b.2J.wav: there is no such file"),
         (nothing, "cannot be read as sound"),
         (tmp_path / "missing.wav", "there is no such file"),
@@ -212,28 +217,28 @@ read(sys.argv[1])"""
     assert memory_added(read, "read(sys.argv[2])", *paths) < 60e6
 
 
-@pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3", "aiff", "caf", "w64", "au"])
-def test_damage_gives_a_sound_or_one_line(ending):
-    """In a process of its own: a C library must not end ours."""
-    script = f"""
-import io, random, soundfile, numpy, warnings
+def test_damage_gives_a_sound_or_one_line():
+    """In a process of its own: a C library must not end ours, nor print."""
+    script = """
+import io, random, soundfile, numpy
 from course_utils.audio import AudioError, read_audio
-out = io.BytesIO()
 sound = numpy.random.default_rng(0).normal(0, 0.1, (1600, 2))
-soundfile.write(out, sound, 16000, format="{ending.upper()}")
 choose = random.Random(0)
-for _ in range(60):
-    content = bytearray(out.getvalue())
-    for _ in range(choose.randint(1, 6)):
-        content[choose.randrange(min(len(content), 400))] = choose.randrange(256)
-    try:
-        found = read_audio(bytes(content[: choose.randint(1, len(content))]), 8000)
-        assert found.isfinite().all()
-    except AudioError as error:
-        assert str(error).isprintable(), error
+for kind in ("WAV", "FLAC", "OGG", "MP3", "AIFF", "CAF", "W64", "AU", "RF64", "NIST", "SDS", "XI"):
+    out = io.BytesIO()
+    soundfile.write(out, sound[:, 0] if kind in ("SDS", "XI") else sound, 16000, format=kind)
+    for _ in range(40):
+        content = bytearray(out.getvalue())
+        for _ in range(choose.randint(1, 6)):
+            content[choose.randrange(12, min(len(content), 400))] = choose.randrange(256)
+        try:
+            found = read_audio(bytes(content[: choose.randint(1, len(content))]), 8000)
+            assert found.isfinite().all() and kind not in ("SDS", "XI")
+        except AudioError as error:
+            assert str(error).isprintable(), error
 """
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert found.returncode == 0, found.stderr
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
 
 
 # --- frames -----------------------------------------------------------------------------------
