@@ -1,4 +1,4 @@
-"""Exercises of notebook 05, speech recognition: error rate, CTC, location features."""
+"""Exercises of notebook 05, speech recognition: error rate, CTC, location features, padding."""
 
 import torch
 import torch.nn.functional as F
@@ -53,6 +53,7 @@ def _():
     yield case(_texts("four nine six"), digits, expected=1 / 3, label="one substitution")
     yield case(_texts("four six"), digits, expected=1 / 3, label="one deletion")
     yield case(_texts("four five five six"), digits, expected=1 / 3, label="one insertion")
+    yield case(_texts("six five"), _texts("five six"), expected=1.0, label="two words swapped")
     yield case([[]], digits, expected=1.0, label="an empty output")
     yield case(
         _texts("one two three four"), _texts("five"), expected=4.0, label="an error rate above 1"
@@ -123,6 +124,79 @@ def insertions_forgotten(outputs, references):
     return total / sum(len(reference) for reference in references)
 
 
+@word_error_rate.mistake("a wrong word in place of a right one is one error, not two")
+def substitution_counted_twice(outputs, references):
+    errors = 0
+    for output, reference in zip(outputs, references, strict=True):
+        row = list(range(len(reference) + 1))
+        for i, word in enumerate(output, start=1):
+            diagonal, row[0] = row[0], i
+            for j, wanted in enumerate(reference, start=1):
+                best = min(row[j] + 1, row[j - 1] + 1, diagonal + 2 * (word != wanted))
+                diagonal, row[j] = row[j], best
+        errors += row[-1]
+    return errors / sum(len(reference) for reference in references)
+
+
+@word_error_rate.mistake("compare whole words: this is the edit distance of the letters")
+def letters_compared(outputs, references):
+    outputs, references = ([list(" ".join(t)) for t in texts] for texts in (outputs, references))
+    return word_error_rate.solution(outputs, references)
+
+
+@word_error_rate.mistake("the result is a share, not per cent: 0.25, not 25")
+def in_per_cent(outputs, references):
+    return 100 * word_error_rate.solution(outputs, references)
+
+
+@word_error_rate.mistake(
+    "the order of the words counts: the edit distance is not a comparison of how often each occurs"
+)
+def order_ignored(outputs, references):
+    errors = 0
+    for output, reference in zip(outputs, references, strict=True):
+        common = sum(min(output.count(w), reference.count(w)) for w in set(reference))
+        errors += max(len(output), len(reference)) - common
+    return errors / sum(len(reference) for reference in references)
+
+
+@word_error_rate.mistake(
+    "`row[0]` is i: words that are written before the first word of the reference are insertions"
+)
+def free_start(outputs, references):
+    errors = 0
+    for output, reference in zip(outputs, references, strict=True):
+        row = list(range(len(reference) + 1))
+        for word in output:
+            diagonal, row[0] = row[0], 0
+            for j, wanted in enumerate(reference, start=1):
+                best = min(row[j] + 1, row[j - 1] + 1, diagonal + (word != wanted))
+                diagonal, row[j] = row[j], best
+        errors += row[-1]
+    return errors / sum(len(reference) for reference in references)
+
+
+@word_error_rate.mistake(
+    "a substitution comes from `row[j - 1]` of the row *before*: keep that value before you"
+    " overwrite it"
+)
+def diagonal_overwritten(outputs, references):
+    errors = 0
+    for output, reference in zip(outputs, references, strict=True):
+        row = list(range(len(reference) + 1))
+        for i, word in enumerate(output, start=1):
+            row[0] = i
+            for j, wanted in enumerate(reference, start=1):
+                row[j] = min(row[j] + 1, row[j - 1] + 1, row[j - 1] + (word != wanted))
+        errors += row[-1]
+    return errors / sum(len(reference) for reference in references)
+
+
+@word_error_rate.mistake("divide by the number of *words* of the references, not of texts")
+def divided_by_texts(outputs, references):
+    return sum(_distances(outputs, references)) / len(references)
+
+
 @exercise(
     "05.2",
     "From a path to a text",
@@ -186,6 +260,59 @@ def blanks_kept(log_probs):
 @collapse.mistake("only neighbours are merged: the same word may occur again later")
 def every_word_once(log_probs):
     return [t for t in dict.fromkeys(log_probs.argmax(dim=1).tolist()) if t != 0]
+
+
+@collapse.mistake("take the best symbol at each position: `argmax(dim=1)`, over the columns")
+def best_position_of_each_symbol(log_probs):
+    return collapse.solution(log_probs.T)
+
+
+@collapse.mistake("the blank is column 0, not the last one")
+def blank_is_last(log_probs):
+    found, before = [], log_probs.shape[1] - 1
+    for token in log_probs.argmax(dim=1).tolist():
+        if token not in (log_probs.shape[1] - 1, before):
+            found.append(token)
+        before = token
+    return found
+
+
+@collapse.mistake("an id is the number of its column, which counts from 0 with the blank")
+def ids_without_the_blank(log_probs):
+    return [token - 1 for token in collapse.solution(log_probs)]
+
+
+@collapse.mistake("return the symbols, not the positions at which they begin")
+def positions_returned(log_probs):
+    path = log_probs.argmax(dim=1).tolist()
+    return [i for i, t in enumerate(path) if t != 0 and (i == 0 or t != path[i - 1])]
+
+
+@collapse.mistake("the last symbol of the path counts too, whether a change follows it or not")
+def last_one_lost(log_probs):
+    path = log_probs.argmax(dim=1).tolist()
+    return [a for a, b in zip(path, path[1:], strict=False) if a != b and a != 0]
+
+
+@collapse.mistake("the first symbol of the path counts too, although nothing comes before it")
+def first_one_lost(log_probs):
+    path = log_probs.argmax(dim=1).tolist()
+    return [b for a, b in zip(path, path[1:], strict=False) if a != b and b != 0]
+
+
+@collapse.mistake("return a list of ints: `.tolist()` makes one of a tensor")
+def a_tensor(log_probs):
+    return torch.tensor(collapse.solution(log_probs))
+
+
+@collapse.mistake(
+    "the best symbol at a position counts, however small its probability: no threshold"
+)
+def only_the_certain(log_probs):
+    probabilities = log_probs.softmax(-1)
+    best = probabilities.max(dim=1)
+    path = [t if p > 0.5 else 0 for t, p in zip(best.indices.tolist(), best.values, strict=True)]
+    return [t for i, t in enumerate(path) if t != 0 and (i == 0 or t != path[i - 1])]
 
 
 @exercise(
@@ -253,3 +380,126 @@ def round_the_corner(previous, filters):
     W = filters.shape[1]
     rows = [previous.roll(W // 2 - k) for k in range(W)]
     return torch.stack(rows, dim=1) @ filters.T
+
+
+@location_features.mistake("every position has a row: pad, or the outermost positions are lost")
+def without_padding(previous, filters):
+    return previous.unfold(0, filters.shape[1], 1) @ filters.T
+
+
+@location_features.mistake("outside the memory the weights are 0, not those of the outermost place")
+def edges_repeated(previous, filters):
+    W = filters.shape[1]
+    padded = F.pad(previous[None, None], (W // 2, W // 2), mode="replicate")[0, 0]
+    return padded.unfold(0, W, 1) @ filters.T
+
+
+@location_features.mistake("the formula is a sum, not a mean: do not divide by the width")
+def divided_by_width(previous, filters):
+    return location_features.solution(previous, filters) / filters.shape[1]
+
+
+@location_features.mistake("each filter has a column of its own: do not add the filters up")
+def filters_added(previous, filters):
+    return location_features.solution(previous, filters).sum(dim=1, keepdim=True)
+
+
+@location_features.mistake("all weights count, not the largest alone")
+def only_the_peak(previous, filters):
+    peak = F.one_hot(previous.argmax(), len(previous)).to(previous.dtype)
+    return location_features.solution(peak, filters)
+
+
+@location_features.mistake(
+    "the filter sees both sides of position i: pad on the left as well as on the right"
+)
+def looks_ahead_only(previous, filters):
+    W = filters.shape[1]
+    return F.pad(previous, (0, W - 1)).unfold(0, W, 1) @ filters.T
+
+
+@exercise(
+    "05.4",
+    "Which positions are real?",
+    r"""
+    The sounds of a batch are padded to $T$ frames. The encoder shortens them by two convolutions;
+    each turns $n$ frames into $\lceil n/2 \rceil$. Attention needs to know which positions of the
+    memory are left of a sound, and which of its padding.
+
+    Write `memory_mask(lengths, T)`: `lengths` (B,) are the frames of each sound, from 1 to T.
+    Return the `attend_mask` of the memory: booleans (B, Tk), True where attention may look. The
+    padded batch is shortened like the sounds in it.
+
+    **Predict first:** how many positions has a sound of five frames? And one of one frame?
+    """,
+)
+def memory_mask(lengths, T):
+    """The attend_mask after two halvings, rounded up: True at the positions of the sound.
+
+    lengths: (B,) integers from 1 to T. T: frames of the padded batch. Returns (B, Tk) booleans.
+    """
+    for _ in range(2):
+        lengths, T = (lengths + 1) // 2, (T + 1) // 2
+    return torch.arange(T) < lengths[:, None]
+
+
+@memory_mask.cases
+def _():
+    def mask(*rows):
+        return torch.tensor(rows, dtype=torch.bool)
+
+    yield case(torch.tensor([8, 4]), 8, expected=mask([1, 1], [1, 0]), label="multiples of four")
+    yield case(torch.tensor([1, 5]), 5, expected=mask([1, 0], [1, 1]), label="one frame, and five")
+    yield case(
+        torch.tensor([3]), 12, expected=mask([1, 0, 0]), label="a batch that is padded further"
+    )
+    yield case(torch.tensor([6, 7, 2]), 7, expected=mask([1, 1], [1, 1], [1, 0]))
+    for sounds, T in ((3, 21), (5, 30), (2, 47)):
+        yield case(torch.randint(1, T + 1, (sounds,)), T)
+
+
+@memory_mask.mistake(
+    "round up: ⌈n/2⌉ twice. Rounded down, the last frames of a sound lose their position"
+)
+def rounded_down(lengths, T):
+    return torch.arange((T + 3) // 4) < (lengths // 4)[:, None]
+
+
+@memory_mask.mistake("the padded batch becomes shorter as well: Tk is T, halved twice, rounded up")
+def width_of_the_frames(lengths, T):
+    return torch.arange(T) < ((lengths + 3) // 4)[:, None]
+
+
+@memory_mask.mistake("the lengths become shorter as well: halve them twice, as T")
+def lengths_of_the_frames(lengths, T):
+    return torch.arange((T + 3) // 4) < lengths[:, None]
+
+
+@memory_mask.mistake("there are two convolutions, and each halves the time")
+def halved_once(lengths, T):
+    return torch.arange((T + 1) // 2) < ((lengths + 1) // 2)[:, None]
+
+
+@memory_mask.mistake("True means *may attend*: this is the mask of the padding")
+def padding_marked(lengths, T):
+    return ~memory_mask.solution(lengths, T)
+
+
+@memory_mask.mistake("each sound has a length of its own, not that of the longest")
+def longest_for_all(lengths, T):
+    return memory_mask.solution(lengths.max().expand(len(lengths)), T)
+
+
+@memory_mask.mistake("off by one: positions count from 0, so the last one is length - 1")
+def one_too_many(lengths, T):
+    return torch.arange((T + 3) // 4) <= ((lengths + 3) // 4)[:, None]
+
+
+@memory_mask.mistake("the width follows from T: the batch may be padded further than its sounds")
+def width_of_the_longest(lengths, T):
+    return memory_mask.solution(lengths, int(lengths.max()))
+
+
+@memory_mask.mistake("a mask is boolean: compare, do not convert to numbers")
+def numbers(lengths, T):
+    return memory_mask.solution(lengths, T).float()

@@ -1,4 +1,4 @@
-"""Exercises of notebook 06, text classification: pooling, questions, reading from the right."""
+"""Exercises of notebook 06: pooling, reading from the right, reasons, calibration."""
 
 import torch
 
@@ -48,6 +48,18 @@ def _():
         states, torch.tensor([[5, 7, 8]]), expected=torch.tensor([[5.0, 5.0]]), label="no padding"
     )
     yield case(states, torch.tensor([[0, 0, 0]]), expected=torch.zeros(1, 2), label="no words")
+    yield case(
+        torch.tensor([[[9.0, 9.0], [4.0, 6.0], [0.0, 0.0]]]),
+        torch.tensor([[0, 7, 3]]),
+        expected=torch.tensor([[2.0, 3.0]]),
+        label="the PAD comes first, and a word has a state of zeros",
+    )
+    yield case(
+        torch.tensor([[[1.0, 2.0, 3.0], [7e8, 7e8, 7e8]], [[4.0, 5.0, 6.0], [2.0, 1.0, 0.0]]]),
+        torch.tensor([[5, 0], [6, 4]]),
+        expected=torch.tensor([[1.0, 2.0, 3.0], [3.0, 3.0, 3.0]]),
+        label="a large state at the PAD",
+    )
     for texts, words, width in ((2, 5, 3), (4, 7, 2), (3, 1, 6)):
         ids = torch.randint(0, 3, (texts, words))
         yield case(torch.randn(texts, words, width), ids)
@@ -76,6 +88,42 @@ def no_words_forgotten(states, ids):
 def mean_over_the_batch(states, ids):
     mask = (ids != 0).unsqueeze(-1).to(states.dtype)
     return (states * mask).sum(dim=0) / mask.sum(dim=0).clamp_min(1)
+
+
+@mean_of_words.mistake("divide by the number of words: this is the sum")
+def summed(states, ids):
+    return (states * (ids != 0).unsqueeze(-1)).sum(dim=1)
+
+
+@mean_of_words.mistake("you divide by the number of words, but the sum still holds the padding")
+def padding_in_the_sum(states, ids):
+    return states.sum(dim=1) / (ids != 0).sum(dim=1, keepdim=True).clamp_min(1)
+
+
+@mean_of_words.mistake("each text has a number of words of its own, not that of the longest")
+def count_of_the_longest(states, ids):
+    mask = (ids != 0).unsqueeze(-1).to(states.dtype)
+    return (states * mask).sum(dim=1) / mask.sum(dim=1).max().clamp_min(1)
+
+
+@mean_of_words.mistake(
+    "the ids say what is padding, not the states: a word may have a state of zeros"
+)
+def padding_by_states(states, ids):
+    mask = (ids != 0).unsqueeze(-1) & (states != 0).any(dim=-1, keepdim=True)
+    return (states * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1)
+
+
+@mean_of_words.mistake("padding need not come last: look at each id, not only at their number")
+def padding_at_the_end(states, ids):
+    mask = torch.arange(ids.shape[1]) < (ids != 0).sum(dim=1, keepdim=True)
+    mask = mask.unsqueeze(-1).to(states.dtype)
+    return (states * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1)
+
+
+@mean_of_words.mistake("the mean is over the words, not over the width: the result is (B, D)")
+def mean_over_the_width(states, ids):
+    return (states * (ids != 0).unsqueeze(-1)).mean(dim=2)
 
 
 @exercise(
@@ -126,6 +174,18 @@ def _():
         expected=torch.tensor([[7, 0], [0, 0]]),
         label="one word; none",
     )
+    yield case(
+        torch.tensor([[7, 8, 9], [4, 0, 6]]),
+        torch.tensor([0, 3]),
+        expected=torch.tensor([[7, 8, 9], [6, 0, 4]]),
+        label="the lengths decide, not the ids",
+    )
+    yield case(
+        torch.tensor([[5, 6, 1, 2]]),
+        torch.tensor([2]),
+        expected=torch.tensor([[6, 5, 1, 2]]),
+        label="what follows the text stays",
+    )
     for texts, words in ((3, 7), (5, 4), (2, 9)):
         lengths = torch.randint(0, words + 1, (texts,))
         ids = torch.randint(1, 50, (texts, words)) * (torch.arange(words) < lengths[:, None])
@@ -152,6 +212,66 @@ def one_too_far(ids, lengths):
     places = torch.arange(ids.shape[1])[None, :]
     source = torch.where(places < lengths[:, None], lengths[:, None] - places, places)
     return ids.gather(1, source.clamp_max(ids.shape[1] - 1))
+
+
+@turn_round.mistake("the length says where the text ends, not the zeros among the ids")
+def lengths_ignored(ids, lengths):
+    return turn_round.solution(ids, (ids != 0).sum(dim=1))
+
+
+@turn_round.mistake("what follows the text stays as it is: do not replace it by zeros")
+def padding_cleared(ids, lengths):
+    return turn_round.solution(ids, lengths) * (torch.arange(ids.shape[1]) < lengths[:, None])
+
+
+@turn_round.mistake("reverse the order of the words; do not sort them")
+def sorted_by_id(ids, lengths):
+    turned = ids.clone()
+    for row, n in zip(turned, lengths.tolist(), strict=True):
+        row[:n] = row[:n].sort(descending=True).values
+    return turned
+
+
+@turn_round.mistake(
+    "in this loop the second half reads what the first half has already overwritten: write into"
+    " a copy"
+)
+def overwritten(ids, lengths):
+    turned = ids.clone()
+    for row, n in zip(turned, lengths.tolist(), strict=True):
+        for i in range(n):
+            row[i] = row[n - 1 - i].clone()
+    return turned
+
+
+@turn_round.mistake("all words change places, not only the first and the last")
+def ends_swapped(ids, lengths):
+    turned = ids.clone()
+    for row, n in zip(turned, lengths.tolist(), strict=True):
+        if n:
+            row[0], row[n - 1] = row[n - 1].clone(), row[0].clone()
+    return turned
+
+
+@turn_round.mistake("`lengths[0]` belongs to the first row: each row has a length of its own")
+def by_the_first(ids, lengths):
+    return turn_round.solution(ids, lengths[:1].expand(len(lengths)))
+
+
+@turn_round.mistake("this reverses the texts of the batch: reverse the words of each text (dim 1)")
+def batch_reversed(ids, lengths):
+    return ids.flip(0)
+
+
+@turn_round.mistake(
+    "a text without words: for n = 0 the place n - 1 is -1, and Python reads that as the last one"
+)
+def no_words_from_the_end(ids, lengths):
+    turned = turn_round.solution(ids, lengths)
+    for row, given, n in zip(turned, ids, lengths.tolist(), strict=True):
+        if n == 0:
+            row[:] = given.flip(0)
+    return turned
 
 
 @turn_round.check
@@ -240,3 +360,193 @@ def places_from_zero(weights, marked):
     ranked = marked[weights.argsort(descending=True)].float()
     precision = ranked.cumsum(0) / torch.arange(2, len(ranked) + 2)
     return (precision * ranked).sum().item() / ranked.sum().item()
+
+
+@average_precision.mistake("note the precision at *each* marked word, not only at the first one")
+def first_mark_only(weights, marked):
+    ranked = marked[weights.argsort(descending=True)].float()
+    return 1 / (int(ranked.argmax()) + 1)
+
+
+@average_precision.mistake("walk down the ranking, not along the text: sort the marks by weight")
+def in_the_order_of_the_text(weights, marked):
+    return average_precision.solution(-torch.arange(len(marked)).float(), marked)
+
+
+@average_precision.mistake(
+    "weights only rank the words: this is the share of the weight on the marked ones"
+)
+def weight_on_the_marks(weights, marked):
+    return (weights * marked).sum().item() / weights.sum().item()
+
+
+@average_precision.mistake(
+    "this is the precision after as many words as are marked: take the mean over all marked words"
+)
+def precision_at_count(weights, marked):
+    ranked = marked[weights.argsort(descending=True)].float()
+    count = int(ranked.sum())
+    return ranked[:count].mean().item()
+
+
+@average_precision.mistake("this is the area under the ROC curve, another measure of a ranking")
+def area_under_roc(weights, marked):
+    if marked.all():
+        return 1.0
+    inside, outside = weights[marked], weights[~marked]
+    return (inside[:, None] > outside).float().mean().item()
+
+
+@average_precision.mistake("`argsort` gives the words in their order, not the rank of each word")
+def order_taken_for_ranks(weights, marked):
+    ranks = weights.argsort(descending=True) + 1
+    found = ranks[marked].sort().values
+    return (torch.arange(1, len(found) + 1) / found).mean().item()
+
+
+@exercise(
+    "06.4",
+    "How sure is it, and how often right?",
+    r"""
+    A classifier is *calibrated* if of all verdicts that it gives with a probability of .8 eight in
+    ten are right. The **expected calibration error** measures how far it is from that
+    ([Guo et al. 2017](REFERENCES.md#guo2017), section 2):
+
+    $$\text{ECE} = \sum_m \frac{n_m}{N}\;
+    \bigl|\, \text{share right in } m - \text{mean confidence in } m \,\bigr|$$
+
+    The $N$ verdicts are sorted by their confidence into equally wide bins $m$: with five bins, from
+    0 to .2, from .2 to .4 and so on. A confidence of 1 belongs to the last bin; none lies on
+    another border. Empty bins add nothing.
+
+    Write `calibration_error(confidence, right, bins)`: confidence (N,) from 0 to 1, right (N,) of
+    bools. Return a number.
+
+    **Predict first:** a classifier says .5 every time, and every second verdict is right. What is
+    its ECE? Would you want to use it?
+    """,
+)
+def calibration_error(confidence, right, bins):
+    """Expected calibration error with equally wide bins from 0 to 1.
+
+    confidence: (N,) from 0 to 1. right: (N,) bools. bins: how many. Returns a float.
+    """
+    place = (confidence * bins).long().clamp_max(bins - 1)
+    error = 0.0
+    for m in place.unique():
+        inside = place == m
+        gap = right[inside].float().mean() - confidence[inside].mean()
+        error += inside.float().mean().item() * gap.abs().item()
+    return error
+
+
+@calibration_error.cases
+def _():
+    def judged(*values):
+        return torch.tensor(values, dtype=torch.bool)
+
+    half = torch.full((4,), 0.5)
+    yield case(half, judged(1, 0, 1, 0), 5, expected=0.0, label="half sure, half right")
+    sure = torch.tensor([0.9, 0.9, 0.9, 0.9])
+    yield case(sure, judged(1, 0, 1, 0), 5, expected=0.4, label="too sure")
+    yield case(sure, judged(1, 1, 1, 1), 5, expected=0.1, label="not sure enough")
+    yield case(torch.tensor([1.0, 1.0]), judged(1, 0), 4, expected=0.5, label="a confidence of 1")
+    yield case(
+        torch.tensor([0.1, 0.1, 0.1, 0.7]),
+        judged(1, 1, 1, 1),
+        2,
+        expected=0.75 * 0.9 + 0.25 * 0.3,
+        label="a full bin and one with a single verdict",
+    )
+    yield case(
+        torch.tensor([0.85, 0.55]),
+        judged(0, 1),
+        5,
+        expected=0.5 * 0.85 + 0.5 * 0.45,
+        label="two bins whose gaps have opposite signs",
+    )
+    for count, bins in ((12, 3), (30, 7), (9, 10)):
+        confidence = 0.005 + 0.99 * torch.rand(count)
+        yield case(confidence, torch.rand(count) < confidence**2, bins)
+
+
+def _by_bins(confidence, right, bins, join, middle=False):
+    place = (confidence * bins).long().clamp_max(bins - 1)
+    rows = []
+    for m in place.unique():
+        inside = place == m
+        said = (m + 0.5) / bins if middle else confidence[inside].mean()
+        rows.append((inside.float().mean().item(), (right[inside].float().mean() - said).item()))
+    return join(rows)
+
+
+@calibration_error.mistake("weight each bin with its share of the verdicts: this is a plain mean")
+def bins_alike(confidence, right, bins):
+    return _by_bins(confidence, right, bins, lambda rows: sum(abs(g) for _, g in rows) / len(rows))
+
+
+@calibration_error.mistake(
+    "take the absolute value in each bin: otherwise too sure and not sure enough cancel out"
+)
+def signed(confidence, right, bins):
+    return abs(_by_bins(confidence, right, bins, lambda rows: sum(n * g for n, g in rows)))
+
+
+@calibration_error.mistake("this is the largest gap: the expected one is a weighted mean")
+def largest_gap(confidence, right, bins):
+    return _by_bins(confidence, right, bins, lambda rows: max(abs(g) for _, g in rows))
+
+
+@calibration_error.mistake("take the gap itself, not its square")
+def squared(confidence, right, bins):
+    return _by_bins(confidence, right, bins, lambda rows: sum(n * g**2 for n, g in rows))
+
+
+@calibration_error.mistake("use the mean confidence of the verdicts in a bin, not its middle")
+def middle_of_the_bin(confidence, right, bins):
+    return _by_bins(
+        confidence, right, bins, lambda rows: sum(n * abs(g) for n, g in rows), middle=True
+    )
+
+
+@calibration_error.mistake(
+    "a single verdict is right or wrong and cannot be calibrated: compare the means of a bin"
+)
+def verdict_by_verdict(confidence, right, bins):
+    return (confidence - right.float()).abs().mean().item()
+
+
+@calibration_error.mistake("this is the Brier score: it has no bins, and also rewards being right")
+def brier(confidence, right, bins):
+    return (confidence - right.float()).square().mean().item()
+
+
+@calibration_error.mistake("a confidence of exactly 1 belongs to the last bin: it is left out here")
+def one_left_out(confidence, right, bins):
+    kept = confidence < 1
+    if not kept.any():
+        return 0.0
+    return (
+        calibration_error.solution(confidence[kept], right[kept], bins) * kept.float().mean().item()
+    )
+
+
+@calibration_error.mistake("an empty bin has no mean: leave it out, or the result is NaN")
+def empty_bins(confidence, right, bins):
+    place = (confidence * bins).long().clamp_max(bins - 1)
+    error = 0.0
+    for m in range(bins):
+        inside = place == m
+        gap = right[inside].float().mean() - confidence[inside].mean()
+        error += (inside.float().mean() * gap.abs()).item()
+    return error
+
+
+@calibration_error.mistake("`bins` says how many bins there are: it is not always 10")
+def always_ten(confidence, right, bins):
+    return calibration_error.solution(confidence, right, 10)
+
+
+@calibration_error.mistake("the result is a share, not per cent")
+def error_in_per_cent(confidence, right, bins):
+    return 100 * calibration_error.solution(confidence, right, bins)

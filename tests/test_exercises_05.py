@@ -1,0 +1,362 @@
+"""Notebook 05: wrong answers, written as learners write them, get a hint that fits.
+
+The mistakes of the master are tested in test_exercises.py. These are other programs: each is given
+with a part of the hint that its author needs.
+"""
+
+from collections import Counter
+from difflib import SequenceMatcher
+from functools import lru_cache
+from itertools import groupby
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from course_utils.exercises import check
+
+# --------------------------------------------------------------------------------- 05.1: error rate
+
+
+def table(output, reference, *, cost=1, first_row=True, first_column=True):
+    """The full table of edit distances, as a textbook fills it."""
+    found = np.zeros((len(output) + 1, len(reference) + 1), dtype=int)
+    if first_row:
+        found[0] = range(len(reference) + 1)
+    if first_column:
+        found[:, 0] = range(len(output) + 1)
+    for i, word in enumerate(output, 1):
+        for j, wanted in enumerate(reference, 1):
+            change = found[i - 1, j - 1] + (0 if word == wanted else cost)
+            found[i, j] = min(change, found[i - 1, j] + 1, found[i, j - 1] + 1)
+    return int(found[-1, -1])
+
+
+def rate(distance):
+    def answer(outputs, references):
+        wrong = sum(distance(o, r) for o, r in zip(outputs, references, strict=True))
+        return wrong / sum(map(len, references))
+
+    return answer
+
+
+def recursive(output, reference):
+    @lru_cache(None)
+    def distance(i, j):
+        if min(i, j) == 0:
+            return max(i, j)
+        change = distance(i - 1, j - 1) + (output[i - 1] != reference[j - 1])
+        return min(change, distance(i - 1, j) + 1, distance(i, j - 1) + 1)
+
+    return distance(len(output), len(reference))
+
+
+def by_counters(output, reference):
+    missing, surplus = Counter(reference) - Counter(output), Counter(output) - Counter(reference)
+    return max(missing.total(), surplus.total())
+
+
+def mean_of_all_rates(outputs, references):
+    pairs = list(zip(outputs, references, strict=True))
+    return float(np.mean([table(o, r) / max(len(r), 1) for o, r in pairs]))
+
+
+def over_the_outputs(outputs, references):
+    return sum(map(table, outputs, references)) / max(sum(map(len, outputs)), 1)
+
+
+def capped(outputs, references):
+    return min(rate(table)(outputs, references), 1)
+
+
+def position_by_position(output, reference):
+    longest = max(len(output), len(reference))
+    padded = [words + [None] * (longest - len(words)) for words in (output, reference)]
+    return sum(a != b for a, b in zip(*padded, strict=True))
+
+
+def percent(outputs, references):
+    return 100.0 * rate(recursive)(outputs, references)
+
+
+def for_each_text(outputs, references):
+    return sum(map(table, outputs, references)) / len(references)
+
+
+def characters(output, reference):
+    return table(" ".join(output), " ".join(reference))
+
+
+def letters_by_letters(outputs, references):
+    total = sum(len(" ".join(reference)) for reference in references)
+    return sum(map(characters, outputs, references)) / total
+
+
+# ----------------------------------------------------------------------------------- 05.2: collapse
+
+
+def runs(log_probs):
+    return [key for key, _ in groupby(log_probs.argmax(1).tolist())]
+
+
+def drop_then_merge(log_probs):
+    return [key for key, _ in groupby(t for t in log_probs.argmax(-1).tolist() if t)]
+
+
+def dropped_only(log_probs):
+    best = log_probs.argmax(-1)
+    return best[best != 0].tolist()
+
+
+def as_a_set(log_probs):
+    seen = []
+    for token in log_probs.argmax(-1).tolist():
+        if token and token not in seen:
+            seen.append(token)
+    return seen
+
+
+def over_rows(log_probs):
+    return [t for t, _ in groupby(log_probs.argmax(0).tolist()) if t]
+
+
+def integer_tensor(log_probs):
+    return torch.tensor([t for t in runs(log_probs) if t])
+
+
+def numpy_array(log_probs):
+    return np.array([t for t in runs(log_probs) if t])
+
+
+def last_column_is_blank(log_probs):
+    return [t for t in runs(log_probs) if t != log_probs.size(1) - 1]
+
+
+def minus_one(log_probs):
+    return [t - 1 for t in runs(log_probs) if t > 0]
+
+
+def changes_only(log_probs):
+    path = log_probs.argmax(-1)
+    return path[1:][(path[1:] != path[:-1]) & (path[1:] != 0)].tolist()
+
+
+def forgets_to_flush(log_probs):
+    found, current = [], None
+    for token in log_probs.argmax(-1).tolist():
+        if token != current:
+            if current:
+                found.append(current)
+            current = token
+    return found
+
+
+# ----------------------------------------------------------------------------------- 05.3: features
+
+
+def convolution(previous, filters, padding):
+    return F.conv1d(previous[None, None], filters[:, None], padding=padding)[0].T
+
+
+def numpy_convolve(previous, filters):
+    rows = [np.convolve(previous, f, mode="same")[: len(previous)] for f in filters.numpy()]
+    return torch.from_numpy(np.stack(rows, 1))
+
+
+def one_row_per_filter(previous, filters):
+    return convolution(previous, filters, filters.shape[1] // 2).T
+
+
+def no_padding(previous, filters):
+    return convolution(previous, filters, 0)
+
+
+def left_only(previous, filters):
+    W = filters.shape[1]
+    rows = torch.zeros(len(previous), len(filters))
+    for i in range(len(previous)):
+        for k in range(W):
+            if i + k - W + 1 >= 0:
+                rows[i] += filters[:, k] * previous[i + k - W + 1]
+    return rows
+
+
+def right_only(previous, filters):
+    rows = torch.zeros(len(previous), len(filters))
+    for i in range(len(previous)):
+        for k in range(filters.shape[1]):
+            if i + k < len(previous):
+                rows[i] += filters[:, k] * previous[i + k]
+    return rows
+
+
+def negative_indices(previous, filters):
+    rows = torch.zeros(len(previous), len(filters))
+    half = filters.shape[1] // 2
+    for i in range(len(previous)):
+        for k in range(filters.shape[1]):
+            rows[i] += filters[:, k] * previous[(i + k - half) % len(previous)]
+    return rows
+
+
+def clamped(previous, filters):
+    W = filters.shape[1]
+    places = torch.arange(len(previous))[:, None] + torch.arange(W) - W // 2
+    return previous[places.clamp(0, len(previous) - 1)] @ filters.T
+
+
+def averaged(previous, filters):
+    return convolution(previous, filters, filters.shape[1] // 2) / filters.size(1)
+
+
+def one_channel(previous, filters):
+    return convolution(previous, filters, filters.shape[1] // 2).sum(-1, keepdim=True)
+
+
+# -------------------------------------------------------------------------------------- 05.4: masks
+
+
+def shorter(n):
+    return -(-n // 4)
+
+
+def floor(lengths, T):
+    return torch.arange(shorter(T))[None] < lengths[:, None] // 2 // 2
+
+
+def frames_as_they_are(lengths, T):
+    return torch.arange(T)[None] < lengths[:, None]
+
+
+def every_last_frame(lengths, T):
+    padded = F.pad(frames_as_they_are(lengths, T), (0, -T % 4))
+    return padded[:, 3::4]
+
+
+def one_convolution(lengths, T):
+    return frames_as_they_are(lengths, T)[:, ::2]
+
+
+def inverted(lengths, T):
+    return torch.arange(shorter(T))[None] >= shorter(lengths)[:, None]
+
+
+def one_maximum(lengths, T):
+    row = torch.arange(shorter(T)) < shorter(lengths.max())
+    return row.repeat(len(lengths), 1)
+
+
+def inclusive(lengths, T):
+    return torch.arange(shorter(T))[None] <= shorter(lengths)[:, None]
+
+
+def without_T(lengths, T):
+    width = int(shorter(lengths.max()))
+    return torch.arange(width)[None] < shorter(lengths)[:, None]
+
+
+def zeros_and_ones(lengths, T):
+    found = torch.zeros(len(lengths), shorter(T))
+    for row, n in zip(found, shorter(lengths).tolist(), strict=True):
+        row[:n] = 1
+    return found
+
+
+def full_width(lengths, T):
+    return torch.arange(T)[None] < shorter(lengths)[:, None]
+
+
+WRONG = [
+    ("05.1", mean_of_all_rates, "mean of the error rates"),
+    ("05.1", over_the_outputs, "references, not in the outputs"),
+    ("05.1", capped, "no upper limit"),
+    ("05.1", rate(position_by_position), "same position"),
+    ("05.1", percent, "not per cent"),
+    ("05.1", for_each_text, "not of texts"),
+    ("05.1", rate(by_counters), "order of the words"),
+    ("05.1", letters_by_letters, "whole words"),
+    ("05.1", rate(lambda o, r: table(o, r, cost=2)), "one error, not two"),
+    ("05.1", rate(lambda o, r: table(o, r, first_column=False)), "`row[0]` is i"),
+    ("05.2", drop_then_merge, "order matters"),
+    ("05.2", dropped_only, "merge equal neighbours"),
+    ("05.2", runs, "blank is not a word"),
+    ("05.2", as_a_set, "only neighbours are merged"),
+    ("05.2", over_rows, "argmax(dim=1)"),
+    ("05.2", integer_tensor, "list of ints"),
+    ("05.2", last_column_is_blank, "blank is column 0"),
+    ("05.2", minus_one, "number of its column"),
+    ("05.2", changes_only, "first symbol of the path"),
+    ("05.2", forgets_to_flush, "last symbol of the path"),
+    ("05.3", numpy_convolve, "reversed"),
+    ("05.3", one_row_per_filter, "a row for each position"),
+    ("05.3", no_padding, "pad, or the outermost"),
+    ("05.3", left_only, "middle of the filter"),
+    ("05.3", right_only, "both sides"),
+    ("05.3", negative_indices, "wrap around"),
+    ("05.3", clamped, "not those of the outermost"),
+    ("05.3", averaged, "not a mean"),
+    ("05.3", one_channel, "column of its own"),
+    ("05.4", floor, "round up"),
+    ("05.4", every_last_frame, "round up"),
+    ("05.4", one_convolution, "two convolutions"),
+    ("05.4", inverted, "may attend"),
+    ("05.4", one_maximum, "length of its own"),
+    ("05.4", inclusive, "off by one"),
+    ("05.4", without_T, "follows from T"),
+    ("05.4", zeros_and_ones, "boolean"),
+    ("05.4", full_width, "batch becomes shorter"),
+]
+
+
+@pytest.mark.parametrize("number, answer, hint", WRONG)
+def test_a_wrong_answer_gets_the_hint_that_its_author_needs(number, answer, hint):
+    verdict = check(number, answer)
+    assert verdict.state == "wrong"
+    assert hint in (verdict.hint or ""), verdict.text
+
+
+def ratio_of_difflib(output, reference):
+    return round((1 - SequenceMatcher(None, output, reference).ratio()) * len(reference))
+
+
+@pytest.mark.parametrize(
+    "number, answer",
+    [
+        ("05.1", rate(ratio_of_difflib)),
+        ("05.1", lambda outputs, references: 0.0),
+        ("05.2", lambda log_probs: []),
+        ("05.2", numpy_array),  # the problem itself says what is wrong: not a list
+        ("05.3", lambda previous, filters: previous[:, None]),
+        ("05.4", lambda lengths, T: torch.ones(len(lengths), shorter(T), dtype=torch.bool)),
+        ("05.4", frames_as_they_are),
+    ],
+)
+def test_an_answer_that_fits_no_mistake_is_refused_all_the_same(number, answer):
+    assert check(number, answer).state == "wrong"
+
+
+def path_by_comparison(log_probs):
+    path = log_probs.argmax(-1)
+    new = torch.cat([torch.tensor([True]), path[1:] != path[:-1]])
+    return path[new & (path != 0)].tolist()
+
+
+def every_fourth_frame(lengths, T):
+    return frames_as_they_are(lengths, T)[:, ::4]
+
+
+@pytest.mark.parametrize(
+    "number, answer",
+    [
+        ("05.1", rate(table)),
+        ("05.1", rate(recursive)),
+        ("05.1", lambda o, r: torch.tensor(rate(table)(o, r), dtype=torch.float64)),
+        ("05.2", path_by_comparison),
+        ("05.2", lambda log_probs: tuple(t for t in runs(log_probs) if t)),
+        ("05.3", lambda a, f: convolution(a, f, f.shape[1] // 2)),
+        ("05.4", every_fourth_frame),
+    ],
+)
+def test_a_right_answer_written_another_way_is_right(number, answer):
+    assert check(number, answer)
