@@ -36,21 +36,24 @@ def photo_figure(name: str) -> Figure:
 
 
 def captioning_picture(checkpoint: str) -> tuple[Axes, str]:
-    """A photo that comes with a library, once per word of its caption; axes and description."""
+    """A photo that comes with a library, once per longer word of its caption; axes and text."""
     from course_utils.models.photo_features import photo_features
     from course_utils.plotting import picture_attention
     from course_utils.tasks.captioning.captioner import Captioner
 
     photo = shipped_photo("motorcycle")
     (caption,) = Captioner.load(checkpoint).caption(photo_features([photo]), beam=3)
-    figure = picture_attention(photo, caption.word_attention, caption.words, width=7.5)
+    shown = [number for number, word in enumerate(caption.words) if len(word) > 2]
+    words = [caption.words[number] for number in shown]
+    weights = caption.word_attention[shown]
+    figure = picture_attention(photo, weights, words, width=9.0, columns=4)
     ax = figure.axes[0]
     ax.set_title("Captioning", loc="left", fontsize=11)
     text = _(
-        "A photo of a motorcycle, then once for each word of the caption '{caption}'; the places"
-        " that the word looks at are bright."
+        "A photo of a motorcycle, then once for each of the words {words} of the caption"
+        " '{caption}'; the places that the word looks at are bright."
     )
-    return ax, text.format(caption=caption.text)
+    return ax, text.format(words=", ".join(words), caption=caption.text)
 
 
 # The checkpoint that notebook 01 and the gallery use, and the function that draws its picture.
