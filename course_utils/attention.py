@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from course_utils.checks import check_mask, check_tensor, peek
 from course_utils.memory import Rows
-from course_utils.tensors import check_mask, check_tensor, peek
 
 __all__ = [
     "AdditiveScore",

@@ -16,6 +16,7 @@ decoder is trained with the usual loss, since log probabilities are their own lo
 they can be log 0, it clamps the probability first, because log 0 has no gradient.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
@@ -26,6 +27,7 @@ from torch import Tensor, nn
 from course_utils.vocabulary import BOS, EOS, PAD
 
 __all__ = [
+    "WIDEST_BEAM",
     "Hypothesis",
     "SearchDecoder",
     "SearchSettings",
@@ -35,6 +37,8 @@ __all__ = [
     "length_penalty",
     "search",
 ]
+
+WIDEST_BEAM = 100  # that settings may ask for: memory and time grow with the width
 
 
 class SearchState(Protocol):
@@ -77,10 +81,20 @@ class SearchDecoder(Protocol[State]):
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How outputs are searched for: width of the beam (1 is greedy) and the length penalty's α."""
+    """How outputs are searched for: width of the beam (1 is greedy) and the length penalty's α.
+
+    Raises ValueError unless the beam is an integer from 1 to `WIDEST_BEAM` and α a finite number:
+    both may come from the card of a checkpoint.
+    """
 
     beam: int = 1
     alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        if type(self.beam) is not int or not 1 <= self.beam <= WIDEST_BEAM:
+            raise ValueError(f"beam must be an integer from 1 to {WIDEST_BEAM}, got {self.beam!r}")
+        if not isinstance(self.alpha, int | float) or not math.isfinite(self.alpha):
+            raise ValueError(f"alpha must be a finite number, got {self.alpha!r}")
 
 
 @dataclass(frozen=True)
@@ -385,7 +399,7 @@ def _stack(looks: Sequence[Tensor | None], dim: int) -> Tensor | None:
     )
 
 
-def _loops(tokens: Sequence[int], max_repeats: int | None) -> bool:
+def _loops(tokens: list[int], max_repeats: int | None) -> bool:
     """Whether the last one to four tokens have just been written once too often in a row."""
     if max_repeats is None:
         return False

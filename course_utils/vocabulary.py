@@ -23,6 +23,8 @@ from tokenizers import (
     trainers,
 )
 
+from course_utils.checks import check_texts
+from course_utils.runtime import write_text
 from course_utils.text import normaliser
 
 __all__ = ["BOS", "EOS", "PAD", "SPECIAL", "UNK", "Vocabulary"]
@@ -48,10 +50,12 @@ class Vocabulary:
     ) -> "Vocabulary":
         """Every space-separated word that occurs in ``texts`` is a piece.
 
-        size         limits the number of pieces, special ones included, to the most frequent words
+        size         limits the number of pieces, special ones included, to the most frequent words;
+                     at least 4
         punctuation  for real text, where marks are attached to words: True makes every mark a piece
                      of its own, except an apostrophe inside a word (don't)
         """
+        _check_size(size)
         tokenizer = Tokenizer(models.WordLevel(unk_token=SPECIAL[UNK]))
         tokenizer.normalizer = normaliser(lowercase)
         tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -64,10 +68,13 @@ class Vocabulary:
                 ]
             )
         trainer = trainers.WordLevelTrainer(
-            vocab_size=size or 10**9, special_tokens=SPECIAL, show_progress=False
+            vocab_size=10**9 if size is None else size, special_tokens=SPECIAL, show_progress=False
         )
         # A text that contains the word "<pad>" must not give this piece a second id.
-        words = (" ".join(w for w in t.split() if w.lower() not in SPECIAL) for t in texts)
+        words = (
+            " ".join(w for w in t.split() if w.lower() not in SPECIAL)
+            for t in check_texts("texts", texts)
+        )
         tokenizer.train_from_iterator(words, trainer)
         return cls(tokenizer, "words")
 
@@ -77,7 +84,11 @@ class Vocabulary:
 
         Punctuation is never merged with letters, and every digit is a piece of its own, so that a
         number can be copied digit by digit.
+
+        With fewer letters and merges in the texts there are fewer pieces, and never fewer than
+        letters. Raises ValueError for a size below 4.
         """
+        _check_size(size)
         tokenizer = Tokenizer(models.BPE(unk_token=SPECIAL[UNK], fuse_unk=True))
         tokenizer.normalizer = normaliser(lowercase)
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -91,7 +102,7 @@ class Vocabulary:
         trainer = trainers.BpeTrainer(
             vocab_size=size, special_tokens=SPECIAL, show_progress=False, min_frequency=2
         )
-        tokenizer.train_from_iterator(texts, trainer)
+        tokenizer.train_from_iterator(check_texts("texts", texts), trainer)
         return cls(tokenizer, "bpe")
 
     def __len__(self) -> int:
@@ -104,9 +115,9 @@ class Vocabulary:
         """
         return [max(i, UNK) for i in self.tokenizer.encode(text).ids]
 
-    def encode_all(self, texts: list[str]) -> list[list[int]]:
+    def encode_all(self, texts: Iterable[str]) -> list[list[int]]:
         """`encode` for many texts at once, several times faster."""
-        encodings = self.tokenizer.encode_batch(texts)
+        encodings = self.tokenizer.encode_batch(check_texts("texts", texts))
         return [[max(i, UNK) for i in encoding.ids] for encoding in encodings]
 
     def spans(self, text: str) -> list[tuple[int, int]]:
@@ -162,20 +173,35 @@ class Vocabulary:
     def save(self, path: Path) -> None:
         """Write the vocabulary as one JSON file."""
         content = {"kind": self.kind, "tokenizer": json.loads(self.tokenizer.to_str())}
-        Path(path).write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(content, ensure_ascii=False) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
         """Read what `save` wrote. Raises ValueError, naming the file, if it is damaged."""
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
-            return cls(Tokenizer.from_str(json.dumps(content["tokenizer"])), content["kind"])
+            tokenizer = Tokenizer.from_str(json.dumps(content["tokenizer"]))
+            ids = tokenizer.get_vocab()
+            if content["kind"] not in ("words", "bpe"):
+                raise ValueError(f"its kind is {content['kind']!r}, neither 'words' nor 'bpe'")
+            if [ids.get(piece) for piece in SPECIAL] != list(range(len(SPECIAL))):
+                raise ValueError(f"its first pieces are not {', '.join(SPECIAL)}")
+            if sorted(ids.values()) != list(range(len(ids))):
+                raise ValueError(f"its {len(ids)} pieces do not have the ids from 0 on")
+            return cls(tokenizer, content["kind"])
         except FileNotFoundError:
             raise
         except Exception as error:  # tokenizers raises plain Exception
             raise ValueError(
                 f"{path} is not a vocabulary of this course, or it is damaged: {error}"
             ) from error
+
+
+def _check_size(size: int | None) -> None:
+    if size is not None and size < len(SPECIAL):
+        raise ValueError(
+            f"a vocabulary has at least the {len(SPECIAL)} special pieces, got size={size}"
+        )
 
 
 def _is_punctuation(piece: str) -> bool:

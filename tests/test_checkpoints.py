@@ -17,7 +17,7 @@ from course_utils.checkpoints import (
     load_checkpoint,
     save_checkpoint,
 )
-from course_utils.models.builders import build_translator
+from course_utils.models.builders import build_captioner, build_translator
 from course_utils.models.seq2seq import count_parameters
 from course_utils.provenance import commit, machine, provenance
 from tools.tiny import (
@@ -167,6 +167,58 @@ def edit(card):
     return change
 
 
+def rewrite_vocabulary(change):
+    """A function that changes the content of a vocabulary whose checksum is not in the card."""
+
+    def rewrite(folder):
+        path = folder / "vocabulary.json"
+        content = json.loads(path.read_text(encoding="utf-8"))
+        change(content)
+        path.write_text(json.dumps(content), encoding="utf-8")
+        forget_checksums(folder)
+
+    return rewrite
+
+
+def rewrite_weights(change):
+    """The same for the weights."""
+
+    def rewrite(folder):
+        weights = load_file(folder / "model.safetensors")
+        change(weights)
+        checkpoints.save_file(weights, folder / "model.safetensors")
+        forget_checksums(folder)
+
+    return rewrite
+
+
+def grow(name):
+    """A function that makes a file as large as none of this kind: a hole without content."""
+
+    def change(folder):
+        forget_checksums(folder)
+        os.truncate(folder / name, 10**11)
+
+    return change
+
+
+def replace_by_a_folder(name):
+    def change(folder):
+        forget_checksums(folder)
+        (folder / name).unlink()
+        (folder / name).mkdir()
+
+    return change
+
+
+def settings_with(**changes):
+    return edit({"settings": {"source_size": 120, **TINY_SETTINGS, **changes}})
+
+
+def fill(name, value):
+    return rewrite_weights(lambda weights: weights[name].view(-1)[3:].fill_(value))
+
+
 def forget_checksums(folder):
     edit({"sha256": {}})(folder)
 
@@ -198,9 +250,9 @@ DAMAGES = {
     "cut card": (cut("card.json"), "JSONDecodeError"),
     "empty card": (lambda f: (f / "card.json").write_text(""), "JSONDecodeError"),
     "binary card": (lambda f: (f / "card.json").write_bytes(b"\xff\xfe"), "UnicodeDecodeError"),
-    "list as card": (lambda f: (f / "card.json").write_text("[]"), "TypeError"),
+    "list as card": (lambda f: (f / "card.json").write_text("[]"), "builder and settings"),
     "empty object as card": (lambda f: (f / "card.json").write_text("{}"), "sha256"),
-    "list of checksums": (edit({"sha256": ["x"]}), "AttributeError"),
+    "list of checksums": (edit({"sha256": ["x"]}), "without a valid sha256"),
     "unknown builder": (edit({"builder": "poet"}), "poet"),
     "unknown setting": (edit({"settings": {"source_size": 120, "rhymes": 3}}), "rhymes"),
     "other size": (
@@ -221,7 +273,66 @@ DAMAGES = {
         "does not fit .* missing .*embedding.weight",
     ),
     "cut log": (cut("log.json"), "JSONDecodeError"),
+    # Whatever it claims, a card costs no more than the weights that are there.
+    "huge embedding": (
+        settings_with(embedding_dim=10**12),
+        r"size mismatch in .*stored \(6, 20\), described \(1000000000000, 20\)",
+    ),
+    "a billion layers": (settings_with(encoder_layers=10**9), "more than the .* parameters"),
+    "more than any number": (settings_with(memory_dim=10**40), "damaged"),
+    "huge card": (grow("card.json"), "card.json has more than 1 MB"),
+    "huge vocabulary": (grow("vocabulary.json"), "vocabulary.json has more than 20 MB"),
+    "huge weights": (grow("model.safetensors"), "model.safetensors has more than 2000 MB"),
+    "huge log": (grow("log.json"), "log.json has more than 10 MB"),
+    "deep card": (
+        lambda f: (f / "card.json").write_text("[" * 100_000 + "]" * 100_000),
+        "RecursionError",
+    ),
+    "deep vocabulary": (
+        rewrite_vocabulary(lambda content: content.update(tokenizer=nested(500))),
+        "vocabulary.json",
+    ),
+    "checksum of a device": (edit({"sha256": {"/dev/zero": "x"}}), "/dev/zero is not a file of a"),
+    "checksum of another file": (edit({"sha256": {"../tiny/log.json": "x"}}), "is not a file of a"),
+    "folder as weights": (replace_by_a_folder("model.safetensors"), "not a regular file"),
+    "folder as log": (replace_by_a_folder("log.json"), "log.json .* not a regular file"),
+    "text as size": (settings_with(embedding_dim="6"), "damaged"),
+    "fraction as size": (settings_with(embedding_dim=6.5), "damaged"),
+    "list as size": (settings_with(embedding_dim=[6]), "damaged"),
+    "list as settings": (edit({"settings": [120]}), "without a valid settings"),
+    "number as builder": (edit({"builder": 3}), "without a valid builder"),
+    "text as checksums": (edit({"sha256": "abc"}), "without a valid sha256"),
+    "object as log": (lambda f: (f / "log.json").write_text("{}"), "not a list of validations"),
+    "numbers as log": (lambda f: (f / "log.json").write_text("[1]"), "not a list of validations"),
+    "vocabulary of another kind": (
+        rewrite_vocabulary(lambda content: content.update(kind=["bpe"])),
+        "its kind is",
+    ),
+    "vocabulary without a special piece": (
+        rewrite_vocabulary(lambda content: swap(content["tokenizer"]["model"]["vocab"])),
+        "its first pieces are not",
+    ),
+    "vocabulary with a gap": (
+        rewrite_vocabulary(lambda content: content["tokenizer"]["model"]["vocab"].update(ball=999)),
+        "ids from 0 on|damaged",
+    ),
+    "not a number": (fill("decoder.output_bias", float("nan")), "decoder.output_bias .NaN"),
+    "infinite": (fill("decoder.combine.weight", -float("inf")), "decoder.combine.weight .NaN"),
 }
+
+
+def nested(depth):
+    """An object in an object, ``depth`` times."""
+    content = {}
+    for _ in range(depth):
+        content = {"model": content}
+    return content
+
+
+def swap(vocab):
+    """Give the first special piece the id of an ordinary one."""
+    other = next(piece for piece, number in vocab.items() if number == 7)
+    vocab["<pad>"], vocab[other] = 7, 0
 
 
 @pytest.mark.parametrize("name", DAMAGES)
@@ -230,7 +341,52 @@ def test_damage_is_named(name, folder):
     damage(folder)
     with pytest.raises(CheckpointError, match=message) as caught:
         load_checkpoint(folder)
-    assert "checkpoint tiny" in str(caught.value)
+    message = str(caught.value)
+    assert "checkpoint tiny" in message and "\n" not in message and len(message) < 600
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="a system without /dev/zero")
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_link_to_a_device_is_not_read(name, folder):
+    forget_checksums(folder)
+    (folder / name).unlink()
+    (folder / name).symlink_to("/dev/zero")
+    with pytest.raises(CheckpointError, match=f"{name} is missing, or not a regular file"):
+        load_checkpoint(folder)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 7e4])
+def test_weights_beyond_half_precision_are_not_saved(value, folder):
+    before = contents(folder)
+    model = tiny_translator()
+    with torch.no_grad():
+        model.decoder.combine.weight[1, 2] = value
+    with pytest.raises(CheckpointError, match=r"beyond half precision .*decoder.combine.weight"):
+        save(folder, model)
+    assert contents(folder) == before
+
+
+def test_counters_are_stored_as_integers(tmp_path):
+    build = {"size": 17, "pictures": "scenes", **TINY_SETTINGS}
+    model = build_captioner(**build)
+    with torch.no_grad():
+        model.encoder.convolutions[1].num_batches_tracked.fill_(70_001)
+    folder = tmp_path / "scenes"
+    save_checkpoint(
+        folder, model, tiny_vocabulary(), builder="captioner", settings=build, card={}, log=[]
+    )
+    loaded = load_checkpoint(folder).model
+    assert int(loaded.encoder.convolutions[1].num_batches_tracked) == 70_001
+
+
+def test_loading_draws_the_numbers_that_building_draws(folder):
+    """What is computed after a checkpoint was loaded does not depend on how it is checked."""
+    torch.manual_seed(3)
+    card = load_checkpoint(folder).card
+    after_loading = torch.rand(2)
+    torch.manual_seed(3)
+    build_translator(**card["settings"])
+    assert torch.equal(torch.rand(2), after_loading)
 
 
 def test_unexpected_weights(folder):
@@ -251,7 +407,7 @@ def test_unknown_name(monkeypatch, tmp_path):
     with pytest.raises(CheckpointError, match=r"no checkpoint 'nothing'.*\(none\)"):
         load_checkpoint("nothing")
     tiny_checkpoint(tmp_path / "tiny")
-    for name in ("nothing", "", "..", "tiny/card.json", "a\0b"):
+    for name in ("nothing", "", "..", "tiny/card.json", "a\0b", "x" * 300, "x/" * 3000):
         with pytest.raises(CheckpointError, match=r"no checkpoint .*\(tiny\)"):
             load_checkpoint(name)
 

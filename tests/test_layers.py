@@ -20,7 +20,7 @@ LAYERS = (
         "console",
         "claims",
         "text",
-        "tensors",
+        "checks",
         "vocabulary",
     ),
     ("attention", "memory", "recurrence", "batches", "metrics", "audio", "images"),

@@ -122,5 +122,24 @@ def test_a_predictor_refuses_other_models_and_encoders():
     assert isinstance(Classifier.from_checkpoint(checkpoint(classifier())), Classifier)
 
 
+@pytest.mark.parametrize(
+    "search", [{"beam": 0}, {"beam": 5000}, {"beam": "5"}, {"alpha": None}, {"width": 3}, [5], 7]
+)
+def test_a_search_that_is_none_is_named(search):
+    with pytest.raises(CheckpointError, match=r"mine: the search in card.json is not one"):
+        Translator.from_checkpoint(checkpoint(tiny_translator(), search=search))
+
+
+def test_every_piece_of_the_vocabulary_has_an_embedding():
+    small = len(WORDS) - 1
+    for model, predictor in (
+        (tiny_translator(target_size=small), Translator),
+        (tiny_translator(source_size=small), Translator),
+        (build_text_classifier(small, labels=("a", "b"), embed_dim=6), Classifier),
+    ):
+        with pytest.raises(CheckpointError, match="mine has a vocabulary of 10 pieces, .* of 9"):
+            predictor.from_checkpoint(checkpoint(model))
+
+
 def test_a_task_knows_the_name_of_its_builder():
     assert TASK.builder == "translator"

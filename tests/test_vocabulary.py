@@ -211,6 +211,27 @@ def test_learning_is_deterministic(tmp_path):
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
+@pytest.mark.parametrize("make", [Vocabulary.words, lambda texts: Vocabulary.bpe(texts, 9)])
+def test_one_text_is_not_a_list_of_texts(make):
+    """Letter by letter, it would become a vocabulary of letters."""
+    for texts, found in (("ein hund", "one str"), ({"a", "b"}, "one set"), (3, "one int")):
+        with pytest.raises(TypeError, match=f"texts must be a list of texts, got {found}"):
+            make(texts)
+    with pytest.raises(TypeError, match="number 1 is a NoneType"):
+        make(["ein hund", None])
+    assert len(make(text for text in ["ein hund"])) > 4
+    with pytest.raises(TypeError, match=r"got one str; write \[text\]"):
+        make(["ein hund"]).encode_all("ein hund")
+
+
+@pytest.mark.parametrize("size", [0, 3, -1])
+def test_a_vocabulary_holds_its_special_pieces(size):
+    for make in (Vocabulary.words, Vocabulary.bpe):
+        with pytest.raises(ValueError, match=f"at least the 4 special pieces, got size={size}"):
+            make(["ein hund"], size=size)
+    assert len(Vocabulary.words(["ein hund"], size=4)) == 4
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -96,13 +96,25 @@ class Predictor:
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
-        """The predictor of a loaded checkpoint; CheckpointError when its model is another kind."""
+        """The predictor of a loaded checkpoint.
+
+        Raises CheckpointError if its model is of another kind, or if its vocabulary has more pieces
+        than an ``embedding`` of model, encoder or decoder.
+        """
         encoder = getattr(checkpoint.model, "encoder", None)
         for found, needed in ((checkpoint.model, cls.model_type), (encoder, cls.encoder_type)):
             if needed is not None and not isinstance(found, needed):
                 raise CheckpointError(
                     f"checkpoint {checkpoint.name} holds a {type(found).__name__}, which a "
                     f"{cls.__name__} cannot use: it needs a {needed.__name__}"
+                )
+        for part in (checkpoint.model, encoder, getattr(checkpoint.model, "decoder", None)):
+            table = getattr(part, "embedding", None)
+            size, pieces = getattr(table, "num_embeddings", None), len(checkpoint.vocabulary)
+            if size is not None and size < pieces:
+                raise CheckpointError(
+                    f"checkpoint {checkpoint.name} has a vocabulary of {pieces} pieces, but an "
+                    f"embedding of {size}: vocabulary and weights belong to different models"
                 )
         return cls(checkpoint.model, checkpoint.vocabulary)
 
@@ -132,7 +144,12 @@ class SequencePredictor(Predictor):
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
         predictor = super().from_checkpoint(checkpoint)
         if checkpoint.card.get("search"):
-            predictor.search = SearchSettings(**checkpoint.card["search"])
+            try:
+                predictor.search = SearchSettings(**checkpoint.card["search"])
+            except (TypeError, ValueError) as error:
+                raise CheckpointError(
+                    f"checkpoint {checkpoint.name}: the search in card.json is not one: {error}"
+                ) from error
         return predictor
 
     def predict(self, inputs: Sequence, beam: int = 1, alpha: float = 1.0) -> list[str]:

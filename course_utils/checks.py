@@ -1,11 +1,12 @@
-"""Tensors: what a function asks of them, checked in one place, with errors that name the mistake."""
+"""Checks: what functions ask of their arguments, in one place. An error names the mistake."""
 
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["check_lengths", "check_mask", "check_tensor", "looked_up", "peek"]
+__all__ = ["check_lengths", "check_mask", "check_tensor", "check_texts", "looked_up", "peek"]
 
 KINDS = {
     "integers": lambda dtype: not dtype.is_floating_point and dtype != torch.bool,
@@ -68,6 +69,24 @@ def check_lengths(rows: str, lengths: Tensor, batch: int, longest: int, shortest
             f"{rows}, so {batch} lengths from {shortest} to {longest} are expected; "
             f"got {lengths.tolist()[:8]}{' …' if len(lengths) > 8 else ''}"
         )
+
+
+def check_texts(name: str, texts: Iterable[str]) -> list[str]:
+    """The texts as a list.
+
+    Raises TypeError for a single text, which would be read letter by letter, for a collection
+    without an order, and for anything in it that is not a text.
+    """
+    if isinstance(texts, str | bytes | Mapping | Set) or not isinstance(texts, Iterable):
+        raise TypeError(
+            f"{name} must be a list of texts, got one {type(texts).__name__}"
+            + ("; write [text] for a single text" * isinstance(texts, str))
+        )
+    texts = list(texts)
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"{name} must be texts, but number {number} is a {type(text).__name__}")
+    return texts
 
 
 def peek(value: Tensor) -> int | float | bool | None:
