@@ -5,6 +5,7 @@ Ctrl-C: `program` is the one place that deals with all of them.
 """
 
 import codecs
+import errno
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ PLAIN = {
     **{"≤": "<=", "≥": ">=", "≈": "~", "±": "+-", "…": "...", "▁": "_", "\u00a0": " "},
     **{"“": '"', "”": '"', "‘": "'", "’": "'"},
 }
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # errors that only writing has
 STOPS = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, kill, a closed terminal
 
 
@@ -65,8 +67,10 @@ def report_error(message: str) -> int:
 def reason(error: BaseException) -> str:
     """What an error says; of a file's, which file it is and what is wrong, without the number."""
     if isinstance(error, OSError) and error.strerror:
-        about = "" if error.filename is None else f"{error.filename}: "
-        return about + error.strerror
+        # The streams have no names; every other file that the course writes has one (`replacing`).
+        stream = "standard output" if error.errno in FULL else None
+        file = error.filename or stream
+        return f"{file}: {error.strerror}" if file else error.strerror
     return str(error) or type(error).__name__
 
 
@@ -80,24 +84,19 @@ def program(work: Callable[[], int | None]) -> int:
     the signal (130 for Ctrl-C); files are as `course_utils.runtime.replacing` leaves them. Any
     other exception is a fault of the course and keeps its traceback.
     """
-    lost: OSError | None = None
     with stoppable() as signals:
         try:
             prepare_streams()
             try:
                 return work() or 0
             finally:
-                lost = lost_output()
-                if lost is not None:
-                    raise lost
+                flush_output()
         except BaseException as error:
             if signals or isinstance(error, KeyboardInterrupt):
                 report_error(f"Stopped. {error if isinstance(error, KeyboardInterrupt) else ''}")
                 return 128 + (signals[0] if signals else signal.SIGINT)
             if isinstance(error, BrokenPipeError):
                 return 1
-            if lost is not None:
-                return report_error(f"standard output: {lost.strerror}")
             if not is_expected(error):
                 raise
             return report_error(reason(error))
@@ -134,19 +133,18 @@ def prepare_streams() -> None:
     readable_streams()
 
 
-def lost_output() -> OSError | None:
-    """Why output that is still in the buffer cannot be written; None if it could.
+def flush_output() -> None:
+    """Write what is still in the buffer of standard output.
 
     What cannot be written is dropped, so that the interpreter ends without complaint.
     """
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except OSError as error:
+    except OSError:
         with suppress(OSError):  # a stream without a file (io.UnsupportedOperation)
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return error
-    return None
+        raise
 
 
 @contextmanager

@@ -147,6 +147,10 @@ def replacing(path: Path | str) -> Iterator[Path]:
         yield partial
         partial.chmod(0o666 & ~_umask())  # mkstemp gives the owner alone access
         os.replace(partial, path)
+    except OSError as error:
+        if error.filename in (None, str(partial)):  # such as that of a full disk
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

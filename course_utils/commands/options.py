@@ -2,6 +2,9 @@
 
 import argparse
 import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +15,14 @@ from course_utils.runtime import file_to_write
 if TYPE_CHECKING:
     from course_utils.search import SearchSettings
 
-__all__ = ["WIDEST_BEAM", "add_beam", "add_checkpoint", "check_options", "search_options"]
+__all__ = [
+    "WIDEST_BEAM",
+    "add_beam",
+    "add_checkpoint",
+    "check_options",
+    "check_training",
+    "search_options",
+]
 
 WIDEST_BEAM = 100  # memory and time grow with the width; scores do not, beyond 10 or so
 
@@ -51,7 +61,8 @@ def check_options(arguments: argparse.Namespace, folders: bool = False, page: bo
     folders  whether ``--attention`` may name a folder, since each file gets a picture of its own
     page     whether it names a web page instead of a picture
 
-    A picture that would replace one of ``arguments.files``, an input, is refused.
+    A picture that would replace one of ``arguments.files``, or the file that standard input comes
+    from or standard output goes to, is refused.
     """
     beam, place = (getattr(arguments, name, None) for name in ("beam", "attention"))
     if beam is not None and not 1 <= beam <= WIDEST_BEAM:
@@ -68,11 +79,28 @@ def check_options(arguments: argparse.Namespace, folders: bool = False, page: bo
     pictures = [Path(place)] if page else [picture_path(place, ["one"], 1)]
     if folders:
         pictures = [picture_path(place, files, n) for n in range(1, len(files) + 1)]
-    inputs = {os.path.realpath(file): file for file in files}
+    taken = {os.path.realpath(file): f"{file}, which is an input" for file in files}
     for picture in pictures:
-        if lost := inputs.get(os.path.realpath(picture)):
-            raise ValueError(f"--attention {place} would replace {lost}, which is an input")
+        if lost := taken.get(os.path.realpath(picture)) or stream_of(picture):
+            raise ValueError(f"--attention {place} would replace {lost}")
     # The name of one picture may be impossible; the others are drawn all the same.
     file_to_write(Path(place, "picture.png") if is_folder(place) else pictures[0])
     if not page:
         check_format(pictures[0])
+
+
+def check_training(steps: int | None, seeds: Sequence[int]) -> None:
+    """Raise ValueError for steps or seeds that no training can have."""
+    if steps is not None and steps < 1:
+        raise ValueError(f"--steps must be at least 1, got {steps}")
+    if wrong := [seed for seed in seeds if not 0 <= seed < 2**63]:
+        raise ValueError(f"a seed is a number from 0 to 2^63 - 1, got {wrong[0]}")
+
+
+def stream_of(path: Path) -> str | None:
+    """Which standard stream a file is (``< FILE``, ``> FILE``); None for any other file."""
+    for name, stream in (("input", sys.stdin), ("output", sys.stdout)):
+        with suppress(AttributeError, OSError, ValueError):  # closed, or not a file
+            if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
+                return f"the file of standard {name}"
+    return None

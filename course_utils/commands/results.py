@@ -27,7 +27,9 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             rows.append(row(name))
         except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as e:
-            status = report_error(f"checkpoint {name}: its card is damaged ({type(e).__name__}: {e})")
+            status = report_error(
+                f"checkpoint {name}: its card is damaged ({type(e).__name__}: {e})"
+            )
     print("\n".join(HEAD + rows))
     return status
 

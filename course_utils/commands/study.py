@@ -6,6 +6,7 @@ given again.
 import argparse
 from pathlib import Path
 
+from course_utils.commands.options import check_training
 from course_utils.console import resumable
 
 __all__ = ["HELP", "NAME", "add_arguments", "run"]
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
+    check_training(arguments.steps, arguments.seeds or ())
     from course_utils.studies import run_study
 
     with resumable():

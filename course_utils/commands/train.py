@@ -6,6 +6,7 @@ An interrupted training resumes when the same command is given again.
 import argparse
 from pathlib import Path
 
+from course_utils.commands.options import check_training
 from course_utils.console import resumable
 
 __all__ = ["HELP", "NAME", "add_arguments", "run"]
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
+    check_training(arguments.steps, () if arguments.seed is None else [arguments.seed])
     from course_utils.callbacks import TensorBoard
     from course_utils.recipes import train
 
