@@ -1,6 +1,7 @@
 """The repository stays small and names no machine."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -48,6 +49,40 @@ def test_nothing_made_by_tools_is_kept():
     kept = {".venv", "__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache"}
     kept |= {".hypothesis", ".mypy_cache", "mutants", "site"}
     assert [str(p) for p in FILES if kept & set(p.relative_to(ROOT).parts)] == []
+
+
+def git(*arguments, cwd=ROOT, given=b""):
+    done = subprocess.run(["git", *arguments], cwd=cwd, input=given, capture_output=True)
+    return done.stdout if done.returncode == 0 else None
+
+
+in_git = pytest.mark.skipif(
+    shutil.which("git") is None or git("rev-parse", "--verify", "HEAD") is None,
+    reason="no Git, or not a Git checkout",
+)
+
+
+@in_git
+def test_a_checkout_that_rewrites_line_ends_has_the_same_bytes(tmp_path):
+    """Git for Windows asks for such a checkout by default; checkpoints have checksums."""
+    clone = tmp_path / "clone"
+    options = ("-c", "core.autocrlf=true", "-c", "core.eol=crlf", "--quiet")
+    assert git("clone", *options, str(ROOT), str(clone)) is not None
+    stored = [line.split()[1] for line in git("ls-files", "-s", cwd=clone).splitlines()]
+    names = git("ls-files", cwd=clone)
+    found = git("hash-object", "--no-filters", "--stdin-paths", cwd=clone, given=names)
+    assert found.split() == stored
+
+
+@in_git
+def test_git_knows_which_files_are_binary():
+    """A text that git took for binary, or the reverse, would be damaged or never compared."""
+    binary = {path for path in FILES if b"\0" in path.read_bytes()}
+    paths = b"\0".join(os.fsencode(path.relative_to(ROOT)) for path in FILES)
+    told = git("check-attr", "-z", "--stdin", "text", given=paths).split(b"\0")[:-1]
+    pairs = zip(told[::3], told[2::3], strict=True)
+    marked = {ROOT / os.fsdecode(path) for path, value in pairs if value == b"unset"}
+    assert marked == binary
 
 
 def test_no_file_names_this_folder():
