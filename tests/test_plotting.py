@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -30,6 +31,8 @@ from course_utils.plotting import (
     style,
     training_curves,
 )
+from course_utils.plotting.audio import listening, wave
+from course_utils.plotting.texts import highlight
 
 SOURCE = ["the", "black", "cat", "PAD", "PAD"]
 TARGET = ["le", "chat", "noir"]
@@ -444,6 +447,38 @@ def test_picture_attention_has_a_block_of_panels_for_each_head(first):
         name, one = f"head {head + 1}", f"one  {largest}"
         assert titles[0] == (name if first else f"{name}: {one}")
         assert f"three  {largest}" in titles
+
+
+def test_a_dollar_in_a_label_is_a_dollar():
+    words = ["$5$", "$$", "a$b_1$", "$\\oops$"]
+    picture, places = np.zeros((12, 12, 3), np.uint8), np.full((4, 9), 1 / 9)
+    square = np.full((4, 4), 0.25)
+    heard = SimpleNamespace(
+        start=0.0, frames=np.zeros((8, 5)), times=np.arange(4.0), attention=square, pieces=words
+    )
+    drawn = [
+        attention_matrix(square, words, words, title=words[0]).figure,
+        attention_matrix(square[None], words, words, title=words[0])[0].figure,
+        picture_attention(picture, places, words),
+        highlight(words, [0.1, 0.2, 0.3, 0.4], title=words[0]).figure,
+        listening(heard),
+        bars(words, [1.0, 2.0, 3.0, 4.0]).figure,
+        wave(np.zeros(100), 100, words=[(word, 0.1, 0.3) for word in words]).figure,
+        score_by_length([1, 2], {word: [1, 2 + i] for i, word in enumerate(words)}).figure,
+    ]
+    for fig in drawn:
+        fig.canvas.draw()  # a formula that does not parse raises here
+        found = {text.get_text(): text for text in fig.findobj(matplotlib.text.Text)}
+        labels = [text for label, text in found.items() if "$" in label]
+        assert labels and not any(text.get_parse_math() for text in labels)
+        plt.close(fig)
+
+
+def test_a_number_among_the_words_of_a_picture_stays_itself():
+    fig = picture_attention(np.zeros((9, 9, 3), np.uint8), np.full((2, 9), 0.25), ["10.25", "0.5"])
+    titles = [ax.get_title() for ax in fig.axes]
+    assert "10.25  .25" in titles and "0.5  .25" in titles
+    plt.close(fig)
 
 
 def test_picture_attention_says_what_does_not_fit():

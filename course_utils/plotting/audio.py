@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator
 
-from course_utils.plotting.style import COLOURS, GOLD, WEIGHTS, new_figure
+from course_utils.plotting.style import COLOURS, GOLD, PLAIN, WEIGHTS, new_figure
 
 __all__ = ["HeardSound", "listening", "spectrogram", "wave"]
 
@@ -91,6 +91,7 @@ def _name(ax: Axes, words: Iterable[Word] | None) -> None:
             fontsize=10,
             color="#595959",
             annotation_clip=False,
+            **PLAIN,
         )
 
 
@@ -138,7 +139,7 @@ def listening(
             Rectangle((begin, row - 0.42), end - begin, 0.84, fill=False, edgecolor=GOLD, lw=1.6)
         )
     below.yaxis.set_major_locator(FixedLocator(range(len(rows))))
-    below.set_yticklabels(rows)
+    below.set_yticklabels(rows, **PLAIN)
     below.set_xlabel("seconds")
     below.set_xlim(top.get_xlim())
     for ax in (top, below):

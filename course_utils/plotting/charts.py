@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from course_utils.plotting.arrays import to_numpy
-from course_utils.plotting.style import COLOURS, LIGHT, MARKERS, new_figure
+from course_utils.plotting.style import COLOURS, LIGHT, MARKERS, PLAIN, new_figure
 
 __all__ = ["bars", "score_by_length", "training_curves"]
 
@@ -157,7 +157,7 @@ def bars(
             zorder=4,
         )
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
-    ax.set_yticks(positions, names)
+    ax.set_yticks(positions, names, **PLAIN)
     ax.invert_yaxis()
     ax.set_xlabel(ylabel)
     ax.spines["left"].set_visible(False)
@@ -238,6 +238,7 @@ def _label_ends(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
             color=colour,
             fontweight="bold",
             annotation_clip=False,
+            **PLAIN,
         )
 
 

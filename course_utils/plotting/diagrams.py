@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
 
-from course_utils.plotting.style import COLOURS, GREY, WEIGHTS, new_figure
+from course_utils.plotting.style import COLOURS, GREY, PLAIN, WEIGHTS, new_figure
 
 __all__ = ["architecture", "data_flow", "party"]
 
@@ -106,7 +106,7 @@ def _words(
     ax: Axes, words: Sequence[str], places: Sequence[float], y: float, colour: str = INK
 ) -> None:
     for word, x in zip(words, places, strict=True):
-        ax.text(x, y, word, ha="center", va="center", fontsize=13, color=colour)
+        ax.text(x, y, word, ha="center", va="center", fontsize=13, color=colour, **PLAIN)
 
 
 def architecture() -> Figure:

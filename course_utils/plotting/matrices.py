@@ -10,7 +10,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 from course_utils.plotting.arrays import to_numpy
-from course_utils.plotting.style import GOLD, GREY, LIGHT, WEIGHTS, new_figure
+from course_utils.plotting.style import GOLD, GREY, LIGHT, PLAIN, WEIGHTS, new_figure
 
 __all__ = ["attention_matrix"]
 
@@ -69,9 +69,11 @@ def attention_matrix(
         for number, (each, head) in enumerate(zip(axes, weights, strict=True), start=1):
             image = _draw(each, head, columns, rows, mask, gold, cell_values)
             name = f"head {number}"
-            each.set_title(name if ax is None or not title else f"{title}, {name}")
+            each.set_title(name if ax is None or not title else f"{title}, {name}", **PLAIN)
         if title and ax is None:
-            axes[0].figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=13)
+            axes[0].figure.suptitle(
+                title, x=0.01, ha="left", fontweight="bold", fontsize=13, **PLAIN
+            )
         _colour_bar(image, list(axes))
         return axes
     if ax is None:
@@ -79,7 +81,7 @@ def attention_matrix(
     image = _draw(ax, weights, columns, rows, mask, gold, cell_values)
     _colour_bar(image, ax)
     if title:
-        ax.set_title(title)
+        ax.set_title(title, **PLAIN)
     return ax
 
 
@@ -162,8 +164,9 @@ def _draw(
         rotation=50 if turned else 0,
         ha="left" if turned else "center",
         rotation_mode="anchor" if turned else "default",
+        **PLAIN,
     )
-    ax.set_yticks(range(height), rows)
+    ax.set_yticks(range(height), rows, **PLAIN)
     for label, real in zip(ax.get_xticklabels(), mask, strict=True):
         label.set_color("black" if real else GREY)
     ax.spines[:].set_visible(False)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from course_utils.plotting.arrays import to_numpy
+from course_utils.plotting.style import PLAIN
 
 __all__ = ["picture_attention"]
 
@@ -78,7 +79,7 @@ def picture_attention(
         for number, (ax, word, row) in enumerate(zip(places, words, heads[head], strict=False)):
             prefix = f"head {head + 1}: " if several and not first and number == 0 else ""
             _panel(ax, pale, row.reshape(side, side), None if masks is None else masks[number])
-            _title(ax, f"{prefix}{word}  {row.max():.2f}".replace("0.", "."))
+            _title(ax, f"{prefix}{word}  {f'{row.max():.2f}'.removeprefix('0')}")
     return fig
 
 
@@ -96,4 +97,4 @@ def _panel(ax: Axes, pale: np.ndarray, weights: np.ndarray, mask: Any) -> None:
 
 
 def _title(ax: Axes, text: str) -> None:
-    ax.set_title(text, fontsize=11, pad=3, fontweight="normal", loc="center")
+    ax.set_title(text, fontsize=11, pad=3, fontweight="normal", loc="center", **PLAIN)

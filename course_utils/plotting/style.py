@@ -55,6 +55,8 @@ _STYLE = {
     "hatch.linewidth": 0.8,
     "savefig.facecolor": "white",
 }
+# For labels that come from data: a "$" in them is a dollar, not the beginning of a formula.
+PLAIN: dict[str, Any] = {"parse_math": False}
 
 
 def use_course_style() -> None:

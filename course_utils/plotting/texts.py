@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from course_utils.messages import _, catalogue
-from course_utils.plotting.style import GOLD, WEIGHTS, new_figure
+from course_utils.plotting.style import GOLD, PLAIN, WEIGHTS, new_figure
 
 __all__ = ["highlight", "html_page"]
 
@@ -56,17 +56,18 @@ def highlight(
         ax.text(
             column + len(word) / 2,
             row,
-            word.replace("$", r"\$"),
+            word,
             ha="center",
             va="center",
             family="monospace",
             fontsize=10.5,
             color="white" if share > 0.6 else "#1A1A1A",
+            **PLAIN,
         )
         if marked:
             ax.plot([column - 0.2, column + len(word) + 0.2], [row + 0.42] * 2, color=GOLD, lw=2.2)
     if title:
-        ax.set_title(title, loc="left")
+        ax.set_title(title, loc="left", **PLAIN)
     return ax
 
 
