@@ -31,8 +31,8 @@ def ask_all(queries, keys, values):
 
     queries: (Tq, D). keys: (Tk, D). values: (Tk, Dv). Returns (Tq, Dv).
     """
-    scores = queries @ keys.T  # (Tq, Tk)
-    weights = torch.softmax(scores, dim=-1)  # each row sums to one
+    scores = queries @ keys.T  # (Tq, Tk); a question of zeros scores all keys alike
+    weights = torch.softmax(scores, dim=-1)  # each row sums to one; for zeros: a plain mean
     return weights @ values
 
 
@@ -196,7 +196,7 @@ def temperature_for(scores, places):
     low, high = 1e-3, 1e3
     for _ in range(60):
         middle = math.sqrt(low * high)
-        weights = torch.softmax(scores / middle, dim=-1)
+        weights = torch.softmax(scores / middle, dim=-1)  # twice the scores need twice the τ
         entropy = -torch.xlogy(weights, weights).sum()  # xlogy knows that 0 · ln 0 is 0
         if entropy.exp() > places:
             high = middle  # too soft: colder
@@ -394,7 +394,7 @@ def leave_one_out(x, y, width):
     scores = -((x[:, None] - x[None, :]) ** 2) / (2 * width**2)  # (T, T)
     itself = torch.eye(len(x), dtype=torch.bool)
     weights = torch.softmax(scores.masked_fill(itself, -math.inf), dim=-1)
-    return weights @ y
+    return weights @ y  # of two points, each gets the value of the other
 
 
 @leave_one_out.cases
@@ -586,6 +586,7 @@ def ask_each(queries, keys, values, lengths):
     """
     scores = (keys @ queries[:, :, None])[:, :, 0]  # (B, T)
     may_attend = torch.arange(keys.shape[1])[None, :] < lengths[:, None]  # (B, T)
+    # Without it a chair with score 0 would weigh exp(3) = 20 times as much as a guest with −3.
     weights = torch.softmax(scores.masked_fill(~may_attend, -math.inf), dim=-1)
     return (weights[:, None, :] @ values)[:, 0]
 

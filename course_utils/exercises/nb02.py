@@ -757,7 +757,7 @@ def attend_in_heads(queries, keys, values, heads):
     """
 
     def split(x):
-        return x.reshape(len(x), heads, -1).transpose(0, 1)  # (H, T, D/H)
+        return x.reshape(len(x), heads, -1).transpose(0, 1)  # (H, T, D/H); H = D: width 1
 
     q, k, v = split(queries), split(keys), split(values)
     weights = (q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])).softmax(dim=-1)  # (H, Tq, Tk)
