@@ -3,8 +3,9 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
-import torch
 from torch import Tensor
+
+from course_utils.checks import check_mask, check_tensor
 
 __all__ = ["Memory", "Rows"]
 
@@ -29,10 +30,16 @@ class Rows:
     def select(self, rows: Tensor) -> Self:
         """The same for some rows of the batch, in that order; a row may be repeated.
 
-        ``rows`` (N,) integers.
+        ``rows`` (N,) integers. A tensor that several fields share (the keys of a memory are often
+        its values, too) is gathered once, and the new fields share the result.
         """
+        return self._select(rows, {})
+
+    def _select(self, rows: Tensor, done: dict[tuple[int, int], Tensor]) -> Self:
         chosen = {
-            field.name: _select(getattr(self, field.name), rows, field.metadata.get("rows", 0))
+            field.name: _gather(
+                getattr(self, field.name), rows, field.metadata.get("rows", 0), done
+            )
             for field in fields(self)
         }
         return replace(self, **chosen)
@@ -46,12 +53,20 @@ class Rows:
         raise TypeError(f"a {type(self).__name__} without tensors has no number of inputs")
 
 
-def _select(value: Any, rows: Tensor, dim: int) -> Any:
+def _gather(value: Any, rows: Tensor, dim: int, done: dict[tuple[int, int], Tensor]) -> Any:
+    """Rows of a field's value. ``done`` holds what has been gathered: id and dimension → result."""
     if isinstance(value, Tensor):
-        return value[(slice(None),) * dim + (rows,)]
+        key = (id(value), dim)
+        if key not in done:
+            done[key] = value[(slice(None),) * dim + (rows,)]
+        return done[key]
     if isinstance(value, tuple):
-        return tuple(_select(part, rows, dim) for part in value)
-    return value.select(rows) if isinstance(value, Rows) else value
+        return tuple(_gather(part, rows, dim, done) for part in value)
+    if not isinstance(value, Rows):
+        return value
+    # A subclass that selects in a way of its own does so here, too.
+    own = type(value).select is not Rows.select
+    return value.select(rows) if own else value._select(rows, done)
 
 
 def _count(value: Any, dim: int) -> int | None:
@@ -73,7 +88,8 @@ class Memory(Rows):
                               decoder without attention gets nothing else
 
     A subclass may add fields, such as the ids at the positions for a decoder that copies them.
-    Raises ValueError if B or Tk differ between the tensors.
+    Raises ValueError if B or Tk differ between the tensors, and TypeError for a mask that is not
+    boolean.
     """
 
     keys: Tensor
@@ -82,6 +98,10 @@ class Memory(Rows):
     summary: Tensor
 
     def __post_init__(self) -> None:
+        check_tensor("keys", self.keys, "batch", "positions", "width")
+        check_tensor("values", self.values, "batch", "positions", "width")
+        check_tensor("summary", self.summary, "batch", "width")
+        check_mask(self.attend_mask)
         B, Tk = self.keys.shape[:2]
         for name, shape, expected in (
             ("values", self.values.shape[:2], (B, Tk)),
@@ -92,5 +112,3 @@ class Memory(Rows):
                 raise ValueError(
                     f"keys are for {B} inputs with {Tk} positions, but {name} has {tuple(shape)}"
                 )
-        if self.attend_mask.dtype != torch.bool:
-            raise TypeError(f"attend_mask must be boolean, got {self.attend_mask.dtype}")

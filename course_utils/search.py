@@ -17,7 +17,8 @@ they can be log 0, it clamps the probability first, because log 0 has no gradien
 """
 
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
 
@@ -140,7 +141,8 @@ def greedy_search(
     ``batch_size`` is needed only if neither memory nor prompts say how many inputs there are.
     ``max_repeats`` guards against loops: an output that writes the same one to four tokens more
     often than this in a row ends there, unfinished. Without it, a loop ends at ``max_length``.
-    Raises ValueError if these numbers disagree, or if an input has no possible continuation.
+    Raises ValueError if these numbers disagree, if an input has no possible continuation, or if the
+    decoder's scores are not numbers.
     """
     B, limits, prompts = _check_inputs(memory, max_length, batch_size, prompts, max_repeats)
     device = _device(decoder)
@@ -176,7 +178,7 @@ def greedy_search(
             finished, length = False, loop
         total = float(log_probs[row, first : first + length].sum())
         if not total > float("-inf"):
-            raise _no_continuation(row)
+            raise _not_numbers(row) if math.isnan(total) else _no_continuation(row)
         found.append(
             Hypothesis(
                 tokens=tokens[row, first : first + length - finished].tolist(),
@@ -213,6 +215,7 @@ def beam_search(
     The other parameters and errors are those of `greedy_search`.
     """
     B, limits, prompts = _check_inputs(memory, max_length, batch_size, prompts, max_repeats)
+    width, best = operator.index(width), operator.index(best)
     if width < 1 or not 1 <= best <= width:
         raise ValueError(f"needs 1 ≤ best ≤ width, got best={best} and width={width}")
     device = _device(decoder)
@@ -238,6 +241,8 @@ def beam_search(
             if step <= len(prompts[of]):
                 children[of].append((0.0, row, prompts[of][step - 1]))
                 continue
+            if math.isnan(top_list[row][0]):  # topk puts NaN first
+                raise _not_numbers(of)
             children[of] += [
                 (score, row, token)
                 for score, token in zip(top_list[row], choice_list[row], strict=True)
@@ -354,17 +359,18 @@ def _check_inputs(
     B = next(iter(given.values()))
     if B < 1:
         raise ValueError("search needs at least one input, got none")
-    limits = [max_length] * B if isinstance(max_length, int) else list(max_length)
+    each = max_length if isinstance(max_length, Iterable) else [max_length] * B
+    limits = [operator.index(limit) for limit in each]
     if max_repeats is not None and max_repeats < 1:
         raise ValueError(f"max_repeats must be at least 1 or None, got {max_repeats}")
     if len(limits) != B or min(limits) < 1:
         raise ValueError(f"max_length must be at least 1, one number or {B} of them; got {limits}")
-    prompts = [[]] * B if prompts is None else prompts
+    prompts = [[]] * B if prompts is None else [[int(i) for i in prompt] for prompt in prompts]
     for prompt in prompts:
         if {PAD, BOS} & set(prompt):
             raise ValueError(
                 f"a prompt contains neither PAD ({PAD}) nor BOS ({BOS}), which search itself puts "
-                f"first; got {list(prompt)[:8]}"
+                f"first; got {prompt[:8]}"
             )
     return B, limits, prompts
 
@@ -385,7 +391,10 @@ def _log_probs(decoder: Any, scores: Tensor) -> Tensor:
     """
     scores = scores.clone()
     scores[:, [PAD, BOS]] = float("-inf")
-    return scores if getattr(decoder, "normalised", False) else scores.log_softmax(dim=-1)
+    if getattr(decoder, "normalised", False):
+        return scores
+    # If every token is impossible, the softmax is 0/0; but impossible is not "not a number".
+    return scores.log_softmax(dim=-1).masked_fill(scores.isneginf(), -math.inf)
 
 
 def _stack(looks: Sequence[Tensor | None], dim: int) -> Tensor | None:
@@ -421,7 +430,14 @@ def _end_of_loop(tokens: list[int], max_repeats: int | None) -> int | None:
 def _no_continuation(row: int) -> ValueError:
     return ValueError(
         f"input {row} has no possible continuation: the decoder gives every token that may be "
-        "written the probability 0, or its scores are not numbers"
+        "written the probability 0"
+    )
+
+
+def _not_numbers(row: int) -> ValueError:
+    return ValueError(
+        f"the decoder's scores for input {row} are not numbers (NaN): its weights or this input "
+        "contain numbers that are not finite"
     )
 
 

@@ -531,8 +531,46 @@ def test_errors_of_a_memory():
         Memory(keys, values, mask[:, :1], summary)
     with pytest.raises(ValueError, match=r"summary has \(3,\)"):
         Memory(keys, values, mask, torch.ones(3, 6))
-    with pytest.raises(TypeError, match="boolean, got torch.float32"):
+    with pytest.raises(TypeError, match="boolean .*float32"):
         Memory(keys, values, mask.float(), summary)
+    square = torch.ones(2, 2, 4)  # with as many positions as texts, (B, Tk) fits as well
+    for name, wrong in (("values", torch.ones(2, 2)), ("summary", torch.ones(2)), ("keys", [[1]])):
+        parts = {"keys": square, "values": square, "summary": summary, name: wrong}
+        with pytest.raises((ValueError, TypeError), match=f"{name} must (have|be)"):
+            Memory(attend_mask=mask[:, :2], **parts)
+
+
+@pytest.mark.parametrize("score,shared", [("scaled_dot", True), ("additive", False)])
+def test_a_tensor_of_several_fields_is_gathered_once(score, shared):
+    """Keys and values are one tensor, and for a dot product, so are the prepared keys."""
+    model = tiny_translator("attention", score)
+    memory = model.remember(random_batch(LENGTHS))
+    state = model.decoder.start(memory)
+    assert (state.prepared is memory.keys) == shared
+    rows = torch.tensor([3, 0, 0])
+    found = state.select(rows)
+    assert found.memory.keys is found.memory.values
+    assert (found.prepared is found.memory.keys) == shared
+    assert torch.equal(found.prepared, state.prepared[rows])
+    assert torch.equal(found.recurrent[0], state.recurrent[0][:, rows])
+
+
+def test_a_part_that_selects_in_its_own_way_does_so_inside_others():
+    @dataclass(frozen=True)
+    class Shared(Rows):
+        table: torch.Tensor
+
+        def select(self, rows):
+            return self
+
+    @dataclass(frozen=True)
+    class Both(Rows):
+        own: torch.Tensor
+        shared: Shared
+
+    table = torch.arange(5)
+    found = Both(table, Shared(table)).select(torch.tensor([4, 1]))
+    assert found.own.tolist() == [4, 1] and found.shared.table is table
 
 
 def test_an_empty_source_is_one_position_of_padding():

@@ -1,8 +1,12 @@
 """`search`: which of the two searches it runs, and with which settings."""
 
+from dataclasses import dataclass
+
+import numpy as np
 import pytest
 import torch
 
+from course_utils.memory import Rows
 from course_utils.search import SearchSettings, beam_search, greedy_search, length_penalty, search
 from course_utils.vocabulary import EOS
 from tools.tiny import random_batch, tiny_translator
@@ -100,3 +104,54 @@ def test_batch_size_and_prompts_are_passed_on(beam):
         search(Counting(), None, beam, 9, batch_size=2, prompts=[[9]])
     with pytest.raises(ValueError, match="needs a memory, prompts or a batch_size"):
         search(Counting(), None, beam, 9)
+
+
+@dataclass(frozen=True)
+class Progress(Rows):
+    """Which inputs the rows belong to, and how many tokens have been read."""
+
+    row: torch.Tensor
+    steps: int
+
+
+@pytest.mark.parametrize("beam", [1, 2, 5])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_scores_that_are_not_numbers_are_named(beam, bad):
+    """From the second token on, and for one input of three, the decoder's scores are broken."""
+
+    class Broken:
+        def start(self, memory):
+            return Progress(torch.arange(memory), 0)
+
+        def step(self, state, tokens):
+            scores = torch.linspace(0, 1, 7).repeat(len(tokens), 1)
+            if state.steps:
+                scores[state.row == 1, 4] = bad
+            return scores, Progress(state.row, state.steps + 1), None
+
+    with pytest.raises(ValueError, match=r"scores for input 1 are not numbers \(NaN\)"):
+        search(Broken(), beam=beam, max_length=4, batch_size=3)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"beam": 0}, {"beam": 101}, {"beam": 2.0}, {"beam": True}, {"alpha": float("nan")}],
+)
+def test_settings_of_a_search(settings):
+    with pytest.raises(ValueError, match="beam must be an integer|alpha must be a finite"):
+        SearchSettings(**settings)
+
+
+def test_whole_numbers_of_numpy_and_tensors_are_whole_numbers():
+    model, memory = tiny_translator(), None
+    for limits, prompts in (
+        (np.int64(4), torch.tensor([[5, 6], [7, 8]])),
+        (np.array([4, 4]), np.array([[5, 6], [7, 8]])),
+    ):
+        memory = model.remember(random_batch([(3, 0), (5, 0)]))
+        for beam in (1, 3):
+            found = search(model.decoder, memory, beam, limits, prompts=prompts)
+            expected = search(model.decoder, memory, beam, 4, prompts=[[5, 6], [7, 8]])
+            assert [h.tokens for h in found] == [h.tokens for h in expected]
+    with pytest.raises(ValueError, match="neither PAD"):
+        search(model.decoder, memory, prompts=torch.tensor([[5, 6], [7, 0]]))

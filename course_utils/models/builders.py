@@ -3,8 +3,8 @@
 A checkpoint's card names its builder and the settings, so the parameters here are a format:
 a renamed one makes old checkpoints unreadable.
 
-When a checkpoint is loaded, its builder is first called on the device "meta", to compare sizes before
-anything is allocated. So a builder makes its tensors with PyTorch, and reads none of them.
+When a checkpoint is loaded, its builder is first called on the device "meta", so that sizes are
+compared before anything is allocated: a builder makes its tensors with PyTorch, and reads none.
 """
 
 from collections.abc import Callable
