@@ -4,10 +4,9 @@ Nothing lists the commands: they are the modules with a NAME in `course_utils.co
 describes them, and ``command.py`` in the folder of each task.
 """
 
-import sys
 from types import ModuleType
 
-from course_utils.console import program  # all else is imported where Ctrl-C is dealt with
+from course_utils.console import leave, program  # all else is imported where Ctrl-C is dealt with
 
 __all__ = ["find_commands", "main"]
 
@@ -57,4 +56,4 @@ def run_command(arguments: list[str] | None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

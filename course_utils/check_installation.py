@@ -189,6 +189,6 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--missing"]:
         print(*missing(), sep="\n")
         sys.exit(0)
-    from course_utils.console import program
+    from course_utils.console import leave, program
 
-    sys.exit(program(lambda: 0 if check_installation() else 1))
+    leave(program(lambda: 0 if check_installation() else 1))

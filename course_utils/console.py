@@ -12,9 +12,9 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
-__all__ = ["program", "readable_streams", "reason", "report_error", "resumable"]
+__all__ = ["leave", "program", "readable_streams", "reason", "report_error", "resumable"]
 
 # What stands for a character that the encoding of a stream lacks; a letter loses its accent.
 PLAIN = {
@@ -59,8 +59,10 @@ def report_error(message: str) -> int:
     """Print ``message`` as one line on standard error; returns 1, the exit status of a failure."""
     from course_utils.messages import shown
 
-    with suppress(OSError):  # nobody can read it
+    try:
         print(shown(" ".join(message.split())), file=sys.stderr, flush=True)
+    except OSError:  # nobody can read it; the exit status still tells
+        drop(sys.stderr)
     return 1
 
 
@@ -102,6 +104,13 @@ def program(work: Callable[[], int | None]) -> int:
             return report_error(reason(error))
 
 
+def leave(status: int) -> NoReturn:
+    """End the process with the exit status of its `program`."""
+    if status > 128:  # Python might end a process that was stopped in another way
+        os._exit(status)
+    sys.exit(status)
+
+
 @contextmanager
 def resumable() -> Iterator[None]:
     """Add to an interruption of the block what the user can do: repeat the command."""
@@ -134,17 +143,19 @@ def prepare_streams() -> None:
 
 
 def flush_output() -> None:
-    """Write what is still in the buffer of standard output.
-
-    What cannot be written is dropped, so that the interpreter ends without complaint.
-    """
+    """Write what is still in the buffer of standard output; OSError if that is impossible."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError:
-        with suppress(OSError):  # a stream without a file (io.UnsupportedOperation)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop(sys.stdout)
         raise
+
+
+def drop(stream: TextIO) -> None:
+    """Lead what cannot be written nowhere, so that the interpreter ends without complaint."""
+    with suppress(OSError):  # a stream without a file (io.UnsupportedOperation)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager

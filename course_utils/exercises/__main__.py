@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from course_utils.console import program
+from course_utils.console import leave, program
 from course_utils.exercises import get, numbers
 from course_utils.exercises.cells import find_notebook, percent_format, write_cells
 from course_utils.paths import REPO
@@ -48,4 +48,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(program(main))
+    leave(program(main))
