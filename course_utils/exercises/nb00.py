@@ -40,6 +40,19 @@ def _():
         expected=torch.tensor([3.0, 2.0]),
         label="weights that sum to one",
     )
+    yield case(
+        torch.tensor([0.0, 2.0, 6.0]),
+        torch.tensor([[100.0], [1.0], [5.0]]),
+        expected=torch.tensor([4.0]),
+        label="a friend without a say",
+    )
+    yield case(
+        torch.tensor([1e-9, 3e-9]),
+        torch.tensor([[4.0], [8.0]]),
+        expected=torch.tensor([7.0]),
+        label="tiny weights",
+        hint="the weights are never all zero, so nothing has to be added to their sum",
+    )
     yield case(torch.tensor([5.0]), torch.tensor([[3.0, 1.0]]), expected=torch.tensor([3.0, 1.0]))
     for count, width in ((3, 2), (5, 5), (4, 7)):
         yield case(torch.rand(count) + 0.1, torch.randn(count, width))
@@ -88,3 +101,47 @@ def everything_summed(weights, values):
 )
 def softmax_of_weights(weights, values):
     return torch.softmax(weights, dim=0) @ values
+
+
+@weighted_average.mistake(
+    "`keepdim` or a row `weights[None]` leaves a dimension of size 1: the result has shape (D,)"
+)
+def one_row(weights, values):
+    return weights[None] @ values / weights.sum()
+
+
+@weighted_average.mistake(
+    "the rows are weighted, but not added: sum over dim=0, which leaves one number for each column"
+)
+def not_added(weights, values):
+    return weights[:, None] * values / weights.sum()
+
+
+@weighted_average.mistake(
+    "that divides by the largest weight; shares that sum to one come from dividing by the sum"
+)
+def divided_by_the_largest(weights, values):
+    return weights @ values / weights.max()
+
+
+@weighted_average.mistake(
+    "that takes the row with the largest weight alone: an average listens to all of them"
+)
+def the_heaviest_row(weights, values):
+    return values[weights.argmax()]
+
+
+@weighted_average.mistake(
+    "`values @ weights` sums over the columns: there is one weight for each row, so the weights"
+    " come first, `weights @ values`"
+)
+def over_the_columns(weights, values):
+    return values @ weights / weights.sum()
+
+
+@weighted_average.mistake(
+    "the weights are never all zero, so nothing has to be added to their sum: tiny weights count in"
+    " proportion, too"
+)
+def with_an_epsilon(weights, values):
+    return weights @ values / (weights.sum() + 1e-8)
