@@ -1,12 +1,22 @@
 """Checks: what functions ask of their arguments, in one place. An error names the mistake."""
 
 from collections.abc import Iterable, Mapping, Set
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["check_lengths", "check_mask", "check_tensor", "check_texts", "looked_up", "peek"]
+__all__ = [
+    "check_lengths",
+    "check_list",
+    "check_mask",
+    "check_tensor",
+    "check_texts",
+    "looked_up",
+    "peek",
+]
+
+Item = TypeVar("Item")
 
 KINDS = {
     "integers": lambda dtype: not dtype.is_floating_point and dtype != torch.bool,
@@ -71,18 +81,23 @@ def check_lengths(rows: str, lengths: Tensor, batch: int, longest: int, shortest
         )
 
 
-def check_texts(name: str, texts: Iterable[str]) -> list[str]:
-    """The texts as a list.
+def check_list(name: str, items: Iterable[Item], what: str = "items") -> list[Item]:
+    """The items as a list.
 
-    Raises TypeError for a single text, which would be read letter by letter, for a collection
-    without an order, and for anything in it that is not a text.
+    Raises TypeError for a text, which would be read letter by letter, and for a collection without
+    an order. ``what`` says what is expected.
     """
-    if isinstance(texts, str | bytes | Mapping | Set) or not isinstance(texts, Iterable):
+    if isinstance(items, str | bytes | Mapping | Set) or not isinstance(items, Iterable):
         raise TypeError(
-            f"{name} must be a list of texts, got one {type(texts).__name__}"
-            + ("; write [text] for a single text" * isinstance(texts, str))
+            f"{name} must be a list of {what}, got one {type(items).__name__}"
+            + ("; write [text] for a single text" * isinstance(items, str))
         )
-    texts = list(texts)
+    return list(items)
+
+
+def check_texts(name: str, texts: Iterable[str]) -> list[str]:
+    """`check_list` for texts; TypeError, too, for anything in it that is not a text."""
+    texts = check_list(name, texts, "texts")
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(f"{name} must be texts, but number {number} is a {type(text).__name__}")

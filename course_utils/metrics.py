@@ -5,12 +5,15 @@ signature (Post 2018). Alignments are compared with gold links: pairs (source wo
 both counted from 0.
 """
 
+import operator
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from course_utils.checks import check_list, check_texts
 
 __all__ = [
     "AlignmentScore",
@@ -51,29 +54,46 @@ class TextScore:
         return f"{self.score:.1f} ({self.signature})"
 
 
-def _same_number(outputs: Sequence, references: Sequence) -> None:
-    if len(outputs) != len(references):
+def _paired(
+    outputs: Sequence[str], references: Sequence[str | Sequence[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """The outputs, and a list of references for each of them, even if there is only one.
+
+    Raises TypeError for anything but texts (one text is not a list of texts), and ValueError for no
+    outputs, another number of references, or an output without one.
+    """
+    outputs = check_texts("outputs", outputs)
+    several = [
+        [given] if isinstance(given, str) else check_texts(f"the references of output {i}", given)
+        for i, given in enumerate(check_list("references", references, "texts"))
+    ]
+    if len(outputs) != len(several):
         raise ValueError(
-            f"{len(outputs)} outputs for {len(references)} references; each output needs one"
+            f"{len(outputs)} outputs for {len(several)} references; each output needs one"
         )
     if not outputs:
         raise ValueError("no outputs to score")
+    if not all(several):
+        raise ValueError(f"output {several.index([])} has no reference")
+    return outputs, several
 
 
-def _alternatives(references: Sequence[str | Sequence[str]]) -> list[list[str]]:
-    """The references of each output as a list, even if there is only one."""
-    return [[r] if isinstance(r, str) else list(r) for r in references]
+def _paired_with_one(
+    outputs: Sequence[str], references: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """The same where each output has one reference; TypeError for a list of them."""
+    texts = check_texts("references", references)
+    return _paired(outputs, texts)[0], texts
 
 
-def _streams(references: Sequence[str | Sequence[str]]) -> list[list[str]]:
+def _streams(references: list[list[str]]) -> list[list[str]]:
     """The references as sacrebleu expects them: all first ones, all second ones, and so on."""
-    lists = _alternatives(references)
-    numbers = {len(texts) for texts in lists}
-    if len(numbers) != 1 or 0 in numbers:
+    numbers = {len(texts) for texts in references}
+    if len(numbers) != 1:
         raise ValueError(
             f"every output needs the same number of references, at least one; got {sorted(numbers)}"
         )
-    return [list(stream) for stream in zip(*lists, strict=True)]
+    return [list(stream) for stream in zip(*references, strict=True)]
 
 
 def bleu(
@@ -83,13 +103,16 @@ def bleu(
 
     The first argument is the model's outputs; each has one reference or a list of references.
     Corpus BLEU is not the mean of the sentences' scores.
+
+    This and the other scores of texts raise TypeError for anything but texts (one text is not a
+    list of texts), and ValueError for no outputs or another number of references.
     """
     from sacrebleu.metrics import BLEU
 
-    _same_number(outputs, references)
+    outputs, several = _paired(outputs, references)
     # force: no warning about outputs that end in ' .', which is correct in the generated corpus.
     metric = BLEU(lowercase=lowercase, force=True)
-    score = metric.corpus_score(list(outputs), _streams(references)).score
+    score = metric.corpus_score(outputs, _streams(several)).score
     return TextScore(score, str(metric.get_signature()))
 
 
@@ -99,9 +122,9 @@ def chrf(
     """Corpus chrF (Popović 2015): F-score of character n-grams, computed by sacrebleu."""
     from sacrebleu.metrics import CHRF
 
-    _same_number(outputs, references)
+    outputs, several = _paired(outputs, references)
     metric = CHRF(lowercase=lowercase)
-    score = metric.corpus_score(list(outputs), _streams(references)).score
+    score = metric.corpus_score(outputs, _streams(several)).score
     return TextScore(score, str(metric.get_signature()))
 
 
@@ -114,19 +137,32 @@ def cider(
     captioning do. Its usual tokeniser needs Java; here, punctuation is removed and the text is
     split at white space. Scores are therefore only roughly comparable with those in papers, which
     are also printed 100 times as large. Rarity is counted over the given references, so scores of
-    different sets, or of parts of one set, are not comparable. Raises ImportError without the
-    package.
+    different sets, or of parts of one set, are not comparable.
+
+    Raises ImportError without the package, and ValueError where the score is undefined: among the
+    references of a single input, or of inputs with the same references, no n-gram is rare, and even
+    a perfect output would score 0.
     """
     from pycocoevalcap.cider.cider import Cider
 
-    _same_number(outputs, references)
+    outputs, several = _paired(outputs, references)
     fold = str.lower if lowercase else str
 
     def words(text: str) -> str:
         return " ".join("".join(c if c.isalnum() else " " for c in fold(text)).split())
 
-    truth = {i: [words(t) for t in texts] for i, texts in enumerate(_alternatives(references))}
-    score, _ = Cider().compute_score(truth, {i: [words(t)] for i, t in enumerate(outputs)})
+    truth = {i: [words(t) for t in texts] for i, texts in enumerate(several)}
+    perfect = {i: texts[:1] for i, texts in truth.items()}
+
+    def compute(texts: dict[int, list[str]]) -> float:
+        return Cider().compute_score(truth, texts)[0] if any(map(any, truth.values())) else 0.0
+
+    score = compute({i: [words(text)] for i, text in enumerate(outputs)})
+    if not score and not compute(perfect):
+        raise ValueError(
+            f"CIDEr-D is undefined for these {len(outputs)} inputs: every n-gram of the references "
+            "occurs for each input, so none is rare; it needs inputs with different references"
+        )
     case = "lc" if lowercase else "mixed"
     return TextScore(
         float(score), f"CIDEr-D|case:{case}|tok:words without punctuation|pycocoevalcap"
@@ -137,11 +173,11 @@ def exact_match(
     outputs: Sequence[str], references: Sequence[str | Sequence[str]], lowercase: bool = False
 ) -> TextScore:
     """Share (0 to 1) of outputs that equal one of their references, except for white space."""
-    _same_number(outputs, references)
+    outputs, several = _paired(outputs, references)
     fold = str.lower if lowercase else str
     right = sum(
         fold(output).split() in [fold(text).split() for text in texts]
-        for output, texts in zip(outputs, _alternatives(references), strict=True)
+        for output, texts in zip(outputs, several, strict=True)
     )
     return TextScore(right / len(outputs), "share of outputs equal to a reference")
 
@@ -150,10 +186,24 @@ def accuracy(
     outputs: Sequence[str], references: Sequence[str], lowercase: bool = False
 ) -> TextScore:
     """Share (0 to 1) of labels that are correct."""
-    return TextScore(exact_match(outputs, references, lowercase).score, "share of right labels")
+    labels, truth = _paired_with_one(outputs, references)
+    return TextScore(exact_match(labels, truth, lowercase).score, "share of right labels")
 
 
 # --- alignment --------------------------------------------------------------------------------
+
+
+def _numbers(values: ArrayLike) -> np.ndarray:
+    """Tensors (any device and type, with or without gradient), lists and arrays as floats.
+
+    Raises ValueError for numbers that are not finite: the largest of them would be arbitrary.
+    """
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().double()
+    numbers = np.asarray(values, dtype=float)
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"some numbers of shape {numbers.shape} are not finite (NaN, infinite)")
+    return numbers
 
 
 def words_from_pieces(
@@ -167,8 +217,10 @@ def words_from_pieces(
     and target piece t to word ``target_words[t]``; None leaves that side as it is. The columns of a
     source word are summed, because its attention is that of all its pieces together; the rows of a
     target word are averaged.
+
+    Raises ValueError for other shapes, and for words that are not numbered from 0.
     """
-    matrix = np.asarray(weights, dtype=float)
+    matrix = _numbers(weights)
     if matrix.ndim != 2:
         raise ValueError(f"attention must be a matrix (target, source), got shape {matrix.shape}")
     for words, size, side in (
@@ -180,6 +232,8 @@ def words_from_pieces(
                 f"attention has the shape {matrix.shape} (target, source), but words are given for "
                 f"{len(words)} {side} pieces; does it still contain the end mark?"
             )
+        if words is not None and any(operator.index(word) < 0 for word in words):
+            raise ValueError(f"{side} words are numbered from 0, got {min(words)}")
     if source_words is not None:
         summed = np.zeros((matrix.shape[0], max(source_words, default=-1) + 1))
         np.add.at(summed.T, list(source_words), matrix.T)
@@ -197,9 +251,11 @@ def alignment_from_attention(weights: ArrayLike) -> set[tuple[int, int]]:
     """One link for each target word: to the source word with the largest weight.
 
     ``weights`` (target words, source words) without the row of the end mark. A row of zeros
-    (nothing was attended to) gives no link.
+    (nothing was attended to) gives no link. Raises ValueError for anything but a matrix.
     """
-    matrix = np.asarray(weights)
+    matrix = _numbers(weights)
+    if matrix.ndim != 2 and matrix.size:
+        raise ValueError(f"attention must be a matrix (target, source), got shape {matrix.shape}")
     return {(int(row.argmax()), t) for t, row in enumerate(matrix) if row.size and row.max() > 0}
 
 
@@ -207,7 +263,10 @@ def diagonal_alignment(source_length: int, target_length: int) -> set[tuple[int,
     """The baseline that knows only the two lengths.
 
     The middle of target word t, on a scale from 0 to 1, lies in one source word: t links to it.
+    Raises ValueError for a negative length.
     """
+    if min(source_length, target_length) < 0:
+        raise ValueError(f"lengths are at least 0, got {source_length} and {target_length}")
     return {
         (min(source_length - 1, int((t + 0.5) * source_length / target_length)), t)
         for t in range(target_length if source_length else 0)
@@ -221,6 +280,20 @@ class AlignmentScore:
     error_rate: float
     precision: float
     recall: float
+
+
+def _links(name: str, alignments: Sequence[Links]) -> list[set[tuple[int, int]]]:
+    """Alignments as sets of pairs; ValueError for anything else."""
+    found = []
+    for links in check_list(name, alignments, "alignments"):
+        try:
+            found.append({(operator.index(s), operator.index(t)) for s, t in links})
+        except (TypeError, ValueError):
+            raise ValueError(
+                "an alignment is a set of pairs (source word, target word), counted from 0; "
+                f"got {str(links)[:80]}"
+            ) from None
+    return found
 
 
 def alignment_error_rate(predicted: Sequence[Links], gold: Sequence[Links]) -> AlignmentScore:
@@ -240,13 +313,14 @@ def alignment_error_rate(predicted: Sequence[Links], gold: Sequence[Links]) -> A
     A target word with several gold links (French "du" for "of the") can match only one of them, so
     where there are such words, even perfect attention has an error rate slightly above 0.
 
-    Raises ValueError if the numbers of alignments differ or there are no gold links.
+    Raises ValueError if the numbers of alignments differ, there are no gold links, or a link is not
+    a pair of numbers.
     """
-    if len(predicted) != len(gold):
-        raise ValueError(f"{len(predicted)} predicted alignments for {len(gold)} gold alignments")
+    found, right = _links("predicted", predicted), _links("gold", gold)
+    if len(found) != len(right):
+        raise ValueError(f"{len(found)} predicted alignments for {len(right)} gold alignments")
     matches = predicted_links = gold_links = 0
-    for links, truth in zip(predicted, gold, strict=True):
-        truth = set(truth)
+    for links, truth in zip(found, right, strict=True):
         aligned = {t for _, t in truth}
         counted = {link for link in links if link[1] in aligned}
         matches += len(counted & truth)
@@ -265,17 +339,22 @@ def chance_alignment_error(gold: Sequence[Links], source_lengths: Sequence[int])
     """Expected error rate (0 to 1) if every target word links to a random source word.
 
     The source word is drawn uniformly, so each gold link is found with probability 1 / length.
+    Raises ValueError as `alignment_error_rate` does, and for a link to a word beyond the length.
     """
-    if len(source_lengths) != len(gold):
-        raise ValueError(f"{len(source_lengths)} source lengths for {len(gold)} gold alignments")
-    if not any(gold):
+    right = _links("gold", gold)
+    if len(source_lengths) != len(right):
+        raise ValueError(f"{len(source_lengths)} source lengths for {len(right)} gold alignments")
+    if not any(right):
         raise ValueError("the gold alignments contain no links")
     matches = predicted = links = 0.0
-    for truth, length in zip(gold, source_lengths, strict=True):
-        aligned = {t for _, t in truth}
-        predicted += len(aligned)
-        links += len(set(truth))
-        matches += len(set(truth)) / length
+    for truth, length in zip(right, source_lengths, strict=True):
+        if not truth:
+            continue
+        if (last := max(s for s, _ in truth)) >= length:
+            raise ValueError(f"a link to source word {last} (counted from 0) of {length}")
+        predicted += len({t for _, t in truth})
+        links += len(truth)
+        matches += len(truth) / length
     return 1 - 2 * matches / (predicted + links)
 
 
@@ -292,7 +371,7 @@ def score_by_bucket(
     ``buckets`` are (shortest, longest), both included; ``score(indices)`` is called with the
     indices of the examples in a bucket. Empty buckets are left out.
     """
-    found = []
+    found, lengths = [], list(lengths)
     for shortest, longest in buckets:
         indices = [i for i, length in enumerate(lengths) if shortest <= length <= longest]
         if indices:
@@ -341,7 +420,7 @@ def word_errors(
     """
     import jiwer
 
-    _same_number(outputs, references)
+    outputs, references = _paired_with_one(outputs, references)
     fold = str.lower if lowercase else str
     total = np.zeros(4, dtype=int)
     pairs = [
@@ -397,16 +476,21 @@ def bootstrap_interval(
     error rates). The errors and words of one text stay together, because the errors in a text are
     not independent. The interval covers the share ``level`` of the resampled rates.
 
-    Raises ValueError for fewer than two texts, for sizes that differ and for no words at all.
+    Raises ValueError for fewer than two texts, for sizes that differ, for no words at all, for
+    negative numbers, and for a ``level`` outside 0 to 1.
     """
     from scipy.stats import bootstrap
 
-    wrong, words = np.asarray(errors, dtype=float), np.asarray(totals, dtype=float)
+    if not 0 < level < 1:
+        raise ValueError(f"level is a share between 0 and 1, got {level}")
+    wrong, words = _numbers(errors), _numbers(totals)
     if wrong.shape != words.shape or wrong.ndim != 1 or len(wrong) < 2 or not words.sum():
         raise ValueError(
             "an interval needs errors and words for each text, and at least 2 texts; got "
             f"shapes {wrong.shape} and {words.shape} with {words.sum():g} words"
         )
+    if min(wrong.min(), words.min()) < 0:
+        raise ValueError("errors and words are counted, so they are not negative")
 
     def rate(wrong: np.ndarray, words: np.ndarray, axis: int) -> np.ndarray:
         return 100 * wrong.sum(axis=axis) / np.maximum(words.sum(axis=axis), 1)
@@ -429,7 +513,7 @@ def attention_times(weights: ArrayLike, times: ArrayLike) -> np.ndarray:
 
     ``weights`` (outputs, positions), ``times`` (positions,) in any unit.
     """
-    matrix, moments = np.asarray(weights, dtype=float), np.asarray(times, dtype=float)
+    matrix, moments = _numbers(weights), _numbers(times)
     if matrix.ndim != 2 or moments.shape != (matrix.shape[1],):
         raise ValueError(
             f"attention of shape {matrix.shape} (outputs, positions) needs a time for each "
@@ -443,7 +527,11 @@ def time_errors(found: Sequence[float], words: Sequence[tuple[float, float]]) ->
 
     ``found`` (words,) times in seconds; ``words`` the true (start, end) of each, in seconds.
     """
-    peaks, ends = np.asarray(found, dtype=float), np.asarray(words, dtype=float).reshape(-1, 2)
+    peaks, ends = _numbers(found), _numbers(words)
+    if not ends.size:
+        ends = ends.reshape(0, 2)
+    if ends.ndim != 2 or ends.shape[1] != 2:
+        raise ValueError(f"a word has a start and an end, (words, 2); got shape {ends.shape}")
     if peaks.shape != (len(ends),):
         raise ValueError(
             f"times of shape {peaks.shape} for {len(ends)} words; is the end mark still in?"
@@ -459,7 +547,7 @@ def monotonicity(weights: Sequence[ArrayLike]) -> float:
     """
     forward = steps = 0
     for matrix in weights:
-        matrix = np.asarray(matrix, dtype=float)
+        matrix = _numbers(matrix)
         if matrix.ndim != 2:
             raise ValueError(
                 f"attention must be a matrix (outputs, positions), got shape {matrix.shape}"

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,6 +97,45 @@ def test_wrong_numbers_of_texts(metric):
         metric(["a", "b"], ["a"])
     with pytest.raises(ValueError, match="no outputs"):
         metric([], [])
+
+
+TEXT_METRICS = [bleu, chrf, cider, exact_match, accuracy, wer, cer, word_errors]
+
+
+@pytest.mark.parametrize("metric", TEXT_METRICS)
+def test_one_text_is_not_a_list_of_texts(metric):
+    """Read letter by letter, it would get a score."""
+    for outputs, references in (("abc", ["a", "b", "c"]), (["a", "b", "c"], "abc")):
+        with pytest.raises(TypeError, match=r"got one str; write \[text\]"):
+            metric(outputs, references)
+    for wrong in (["a", None], ["a", 3], ["a", b"b"], [["a"], "b"]):
+        with pytest.raises(TypeError, match="outputs must be texts, but number"):
+            metric(wrong, ["a", "b"])
+    for wrong in ({"a", "b"}, {"a": "b"}, None):
+        with pytest.raises(TypeError, match="must be a list of texts"):
+            metric(["a", "b"], wrong)
+
+
+@pytest.mark.parametrize("metric", [wer, cer, word_errors, accuracy])
+def test_an_output_with_one_reference_takes_no_list(metric):
+    with pytest.raises(TypeError, match="references must be texts, but number 0 is a list"):
+        metric(["a b"], [["a b"]])
+
+
+@pytest.mark.parametrize("metric", [bleu, chrf, cider, exact_match])
+def test_an_output_with_several_references_has_at_least_one(metric):
+    with pytest.raises(ValueError, match="output 1 has no reference"):
+        metric(["a", "b"], [["a"], []])
+    with pytest.raises(TypeError, match="the references of output 1 must be texts"):
+        metric(["a", "b"], [["a"], [["b"]]])
+
+
+@pytest.mark.parametrize("metric", [bleu, exact_match, wer])
+def test_arrays_and_generators_are_lists(metric):
+    outputs, references = ["a b c d", "e f"], ["a b c x", "e f"]
+    expected = metric(outputs, references)
+    assert metric(np.array(outputs), np.array(references)) == expected
+    assert metric(iter(outputs), iter(references)) == expected
 
 
 # --- from attention to links ------------------------------------------------------------------
@@ -320,6 +360,22 @@ def test_cider_compares_words_without_punctuation():
     assert folded.signature == "CIDEr-D|case:lc|tok:words without punctuation|pycocoevalcap"
 
 
+@pytest.mark.parametrize(
+    "references", [[["a dog runs"]], [["a dog runs"], ["a dog runs"]], [["...", ""], ["!"]]]
+)
+def test_cider_is_undefined_where_nothing_is_rare(references):
+    """0 would be the score of a perfect output, too."""
+    pytest.importorskip("pycocoevalcap")
+    for outputs in ([texts[0] for texts in references], ["cats"] * len(references)):
+        with pytest.raises(ValueError, match=f"undefined for these {len(references)} inputs"):
+            cider(outputs, references)
+
+
+def test_cider_of_wrong_outputs_is_zero():
+    pytest.importorskip("pycocoevalcap")
+    assert cider(["fish", "fish"], ["a dog runs", "two cats sleep"]).score == 0
+
+
 def test_errors_add_up():
     found = WordErrors(substitutions=1, deletions=2, insertions=4, words=20)
     assert (found.errors, found.rate) == (7, 35)
@@ -408,3 +464,68 @@ def test_monotonicity_counts_steps_over_all_matrices():
     assert monotonicity([np.zeros((0, 4)), peaks(2)]) == monotonicity([]) == 1
     with pytest.raises(ValueError, match=r"matrix .* got shape \(6,\)"):
         monotonicity([np.zeros(6)])
+
+
+# --- numbers that are none --------------------------------------------------------------------
+
+PEAKS = [[0.1, 0.9], [0.7, 0.3]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_tensors_of_any_type_are_numbers(dtype):
+    weights = torch.tensor([[0.25, 0.75], [0.5, 0.25]], dtype=dtype, requires_grad=True)
+    assert alignment_from_attention(weights) == {(1, 0), (0, 1)}
+    assert words_from_pieces(weights, [0, 0]).tolist() == [[1.0], [0.75]]
+    assert attention_times(weights, torch.tensor([1.0, 2.0])).tolist() == [2.0, 1.0]
+    assert monotonicity([weights]) == 0.0
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_have_no_largest(bad):
+    weights = [[0.1, bad], [0.7, 0.3]]
+    for use in (
+        lambda: alignment_from_attention(weights),
+        lambda: words_from_pieces(weights),
+        lambda: attention_times(weights, [1.0, 2.0]),
+        lambda: attention_times(PEAKS, [1.0, bad]),
+        lambda: monotonicity([weights]),
+        lambda: time_errors([bad], [(0.0, 0.1)]),
+        lambda: bootstrap_interval([1, bad], [3, 4]),
+    ):
+        with pytest.raises(ValueError, match="not finite"):
+            use()
+
+
+def test_shapes_that_fit_by_accident_are_refused():
+    with pytest.raises(ValueError, match=r"matrix \(target, source\), got shape \(1, 2, 2\)"):
+        alignment_from_attention([PEAKS])
+    with pytest.raises(ValueError, match=r"matrix \(target, source\), got shape \(2,\)"):
+        alignment_from_attention(PEAKS[0])
+    with pytest.raises(ValueError, match=r"\(words, 2\); got shape \(2, 4\)"):
+        time_errors([0.1] * 4, [(0.0, 0.1, 0.1, 0.2)] * 2)
+    with pytest.raises(ValueError, match="source words are numbered from 0, got -1"):
+        words_from_pieces(PEAKS, source_words=[0, -1])
+    with pytest.raises(ValueError, match="at least 0, got -1 and 2"):
+        diagonal_alignment(-1, 2)
+    for level in (0, 1, 95):
+        with pytest.raises(ValueError, match=f"between 0 and 1, got {level}"):
+            bootstrap_interval([1, 0], [2, 3], level)
+    with pytest.raises(ValueError, match="not negative"):
+        bootstrap_interval([1, -1], [2, 3])
+
+
+def test_links_are_pairs_of_whole_numbers():
+    links = np.array([[0, 0], [1, 2]])
+    assert alignment_error_rate([links], [links.tolist()]).error_rate == 0
+    for wrong in ([0, 1], [(0, 1, 2)], [(0.5, 1)], ["ab"]):
+        for arguments in (([wrong], [{(0, 0)}]), ([{(0, 0)}], [wrong])):
+            with pytest.raises(ValueError, match="a set of pairs"):
+                alignment_error_rate(*arguments)
+    with pytest.raises(ValueError, match=r"source word 3 \(counted from 0\) of 3"):
+        chance_alignment_error([{(3, 0)}], [3])
+    assert chance_alignment_error([{(0, 0)}, set()], [2, 0]) == 0.5
+
+
+def test_lengths_may_come_from_a_generator():
+    found = score_by_bucket((n for n in (3, 6)), [(1, 4), (5, 9)], len)
+    assert found == [(3.0, 1, 1), (6.0, 1, 1)]
