@@ -18,7 +18,7 @@ WANTED = { sed '/^\[tool\./,$$d' pyproject.toml; cat constraints.txt; }
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup course test lint types unit notebooks outputs exercises format hooks lock api mutants accessibility clean
+.PHONY: help setup course test lint types unit notebooks outputs exercises format hooks lock api mutants campaign accessibility clean
 .DEFAULT_GOAL := help
 
 help:
@@ -34,6 +34,7 @@ help:
 	@echo "make lock               write constraints.txt anew (UPGRADE=1: everything; UPGRADE=numpy: one)"
 	@echo "make api                the reference of the package, in site/api"
 	@echo "make mutants            do the tests notice small faults? (about ten minutes)"
+	@echo "make campaign           thousands of random inputs against an oracle (about ten minutes)"
 	@echo "make accessibility      can a screen reader read the notebooks? (needs Chromium and npm)"
 	@echo "make clean              remove .venv, caches and site"
 
@@ -116,6 +117,9 @@ mutants: setup
 	@$(BIN)/python -m pip show --quiet mutmut 2>/dev/null || \
 	    $(PIP_INSTALL) --constraint constraints.txt --editable '.[dev,lab,mutants]'
 	$(BIN)/python tests/tools/mutants.py $(ARGS)
+
+campaign: setup
+	cd tests && $(abspath $(BIN))/python -m tools.campaign $(ARGS)
 
 accessibility: setup
 	@if command -v npm >/dev/null; then \

@@ -9,7 +9,7 @@ from pathlib import Path
 os.environ |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "TOKENIZERS_PARALLELISM": "false"}
 
 from tools.campaign import probes
-from tools.campaign.core import PROBES, campaign, run_one
+from tools.campaign.core import campaign, run_one
 
 
 def main() -> int:
@@ -22,9 +22,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, metavar="FILE", help="the summary, as JSON")
     parser.add_argument("--list", action="store_true", help="the probes and their inputs")
     arguments = parser.parse_args()
-    probes.load()
+    every = probes.load()
+    probes.refuse_network()
     if arguments.list:
-        for found in PROBES.values():
+        for found in every.values():
             print(f"{found.name:28} {found.count:6,}")
         return 0
     if arguments.only:
@@ -33,7 +34,7 @@ def main() -> int:
         print("no failure" if failure is None else json.dumps(vars(failure), indent=1))
         return failure is not None
     chosen = [
-        name for name in PROBES if not arguments.names or name.startswith(tuple(arguments.names))
+        name for name in every if not arguments.names or name.startswith(tuple(arguments.names))
     ]
     return bool(campaign(chosen, arguments.share, arguments.seed, arguments.out)["failures"])
 

@@ -11,6 +11,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ __all__ = ["PROBES", "Choices", "Failure", "Wrong", "campaign", "expect", "probe
 T = TypeVar("T")
 LIMIT_SECONDS = 20.0  # for one input; the process that works on it is then ended
 LIMIT_BYTES = 1_000_000_000  # by which one input may raise the peak of memory
+ROOM_BYTES = 4_000_000_000  # what a process gets for its work, so that the machine stays usable
 SHRINK_SECONDS, SHRINK_TRIALS = 5.0, 200  # spent on making one failure smaller
 
 
@@ -41,7 +43,7 @@ class Choices:
     """
 
     def __init__(self, seed: str, given: Sequence[int] | None = None):
-        self.random, self.given = random.Random(seed), given
+        self.seed_text, self.random, self.given = seed, random.Random(seed), given
         self.made: list[int] = []
         self.shown: list[str] = []
         self.mutations: list[str] = []
@@ -236,6 +238,16 @@ def peak(reset: bool = False) -> int:
     return 0
 
 
+def limit_memory() -> None:
+    """Let this process allocate ROOM_BYTES more than it has, where the system can do that."""
+    with suppress(ImportError, OSError):
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + ROOM_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
 # --- the run ----------------------------------------------------------------------------------
 
 
@@ -250,7 +262,7 @@ def campaign(names: Sequence[str], share: float, seed: int, out: Path | None) ->
     """Run the probes; returns the summary and prints a line for each probe."""
     counts: dict[str, dict] = {}
     failures: dict[str, list[Failure]] = {}
-    started = time.monotonic()
+    started, processor = time.monotonic(), processor_seconds()
     for name in names:
         found = PROBES[name]
         total = max(1, round(found.count * share))
@@ -277,6 +289,7 @@ def campaign(names: Sequence[str], share: float, seed: int, out: Path | None) ->
         "inputs": sum(count["inputs"] for count in counts.values()),
         "mutated": sum(count["mutated"] for count in counts.values()),
         "minutes": round((time.monotonic() - started) / 60, 1),
+        "processor_minutes": round((processor_seconds() - processor) / 60, 1),
         "probes": counts,
         "failures": [
             {"times": len(found), **asdict(min(found, key=lambda f: (len(f.choices), f.choices)))}
@@ -292,9 +305,16 @@ def campaign(names: Sequence[str], share: float, seed: int, out: Path | None) ->
             print(f"    {line}")
     print(
         f"\n{summary['inputs']:,} inputs, {summary['mutated']:,} of them mutated from valid ones, "
-        f"{summary['minutes']} minutes; {len(summary['failures'])} kinds of failure"
+        f"{summary['minutes']} minutes ({summary['processor_minutes']} of processor time); "
+        f"{len(summary['failures'])} kinds of failure"
     )
     return summary
+
+
+def processor_seconds() -> float:
+    """Processor time of all processes that have ended."""
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def work(name: str, total: int, seed: int) -> Iterator[dict]:
@@ -345,6 +365,7 @@ def child_work(name: str, first: int, total: int, seed: int, writer: int) -> int
     """What a process of `work` does: a line of JSON for each input."""
     found, shrunk = PROBES[name], Counter()
     try:
+        limit_memory()
         for number in range(first, total):
             choices, failure = attempt(found, f"{seed}:{name}:{number}")
             if failure is not None:

@@ -5,17 +5,23 @@ import pkgutil
 import socket
 
 import tools.campaign
+from tools.campaign.core import PROBES, Probe
 
-__all__ = ["load"]
+__all__ = ["load", "refuse_network"]
 
 NOT_PROBES = ("__main__", "core", "mutations", "probes")
 
 
-def load() -> None:
-    """Register the probes of all modules of the package, and forbid connections to the network."""
+def load() -> dict[str, Probe]:
+    """Name → probe, of all modules of the package, in alphabetical order."""
     for module in pkgutil.iter_modules(tools.campaign.__path__):
         if module.name not in NOT_PROBES:
             importlib.import_module(f"tools.campaign.{module.name}")
+    return dict(sorted(PROBES.items()))
+
+
+def refuse_network() -> None:
+    """Let every connection of this process fail."""
 
     def refuse(self: socket.socket, address: object) -> None:
         raise OSError(f"a campaign has no network, not even {address}")
