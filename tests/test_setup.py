@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 import course_utils
 from course_utils.commands import results
-from tools.notebooks import CELL_TIMEOUT, ROOT, kernel_environment
+from tools.notebooks import CELL_TIMEOUT, ROOT, Notebook, all_notebooks, kernel_environment
 from tools.rules import broken, link_targets
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -163,6 +163,12 @@ def test_readme_asks_nobody_to_activate_an_environment():
     assert not re.search(r"(?m)^.*(\$ |source ).*activate", README)
 
 
+def test_readme_shows_commands_that_powershell_understands():
+    """It has no "<"; every command that reads standard input takes the name of a file, too."""
+    commands = block("course_utils translate").splitlines()
+    assert len(commands) > 5 and not [line for line in commands if "<" in line]
+
+
 def test_readme_names_the_systems_of_the_workflow():
     workflow = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text("utf-8"))
     matrix = workflow["jobs"]["unit"]["strategy"]["matrix"]
@@ -240,6 +246,23 @@ def test_readme_starts_with_the_two_commands():
     commands = [line.split("#")[0].strip() for line in first.splitlines()]
     assert commands == ["make course", "make test"]
     assert "venv" in second and "pip install" in second  # next, the same without make
+
+
+def test_the_map_of_notebook_00_agrees_with_readme_and_notebooks():
+    """The same minutes as in the README, and what a notebook's first cell says that it needs."""
+    minutes = dict(re.findall(r"(?m)^\| \[(\d\d)_\w+\]\(.*\| (< 1|\d+) \|$", README))
+    first, *others = all_notebooks()
+    cells = "\n".join(cell.source for _, cell in Notebook.read(first).markdown_cells)
+    row = r"(?m)^\| \**\[?\**(\d\d) .*\|(.*)\| (seconds|\d+ min) \|.*\|$"
+    shown = {number: (needs, time) for number, needs, time in re.findall(row, cells)}
+    times = {"< 1": "seconds"}
+    assert {n: times.get(m, f"{m} min") for n, m in minutes.items()} == {
+        number: time for number, (_, time) in shown.items()
+    }
+    for path in others:
+        _, title = Notebook.read(path).markdown_cells[0]
+        linked = set(re.findall(r"\]\((\d\d)_\w+\.ipynb", title.source)) - {first.name[:2]}
+        assert linked <= set(re.findall(r"\d\d", shown[path.name[:2]][0])), path.name
 
 
 def test_readme_links():
