@@ -1,8 +1,10 @@
 """Exercises of notebook 04, image captioning: heat maps, the regulariser, BLEU with references."""
 
 import torch
+from torch.nn import functional as F
 
-from course_utils.exercises.cases import case
+from course_utils.exercises.cases import CheckFailed, case
+from course_utils.exercises.comparing import is_tensor
 from course_utils.exercises.judging import exercise
 
 
@@ -56,6 +58,15 @@ def _():
         expected=torch.tensor([[[0.1], [0.1], [0.4], [0.4]]]),
         label="one place below the other",
     )
+    yield case(
+        torch.tensor([[0.5, 0.25]]),
+        1,
+        2,
+        2,
+        2,
+        expected=torch.tensor([[[0.25, 0.125], [0.25, 0.125]]]),
+        label="a word whose weights sum to .75",
+    )
     for T, rows, columns, tall, wide in ((1, 2, 3, 1, 1), (3, 2, 5, 3, 2), (2, 7, 4, 2, 5)):
         weights = torch.softmax(torch.randn(T, rows * columns), dim=1)
         yield case(weights, rows, columns, rows * tall, columns * wide)
@@ -85,6 +96,55 @@ def grid_turned(weights, rows, columns, height, width):
 def grid_tiled(weights, rows, columns, height, width):
     tall, wide = height // rows, width // columns
     return weights.reshape(len(weights), rows, columns).repeat(1, tall, wide) / (tall * wide)
+
+
+@to_pixels.mistake(
+    "weights stay as they are, apart from being shared out: nothing divides by a sum"
+)
+def normalised_over_pixels(weights, rows, columns, height, width):
+    pixels = weight_repeated(weights, rows, columns, height, width)
+    return pixels / pixels.sum(dim=(1, 2), keepdim=True)
+
+
+@to_pixels.mistake(
+    "the brightest place keeps its weight: scaling each word to 1 makes flat weights a spotlight"
+)
+def brightest_is_one(weights, rows, columns, height, width):
+    pixels = weight_repeated(weights, rows, columns, height, width)
+    return pixels / pixels.amax(dim=(1, 2), keepdim=True)
+
+
+@to_pixels.mistake(
+    "interpolation invents values between the places: every pixel of a place gets the same"
+)
+def smoothed(weights, rows, columns, height, width):
+    grid = weights.reshape(len(weights), 1, rows, columns) / ((height // rows) * (width // columns))
+    return F.interpolate(grid, (height, width), mode="bilinear")[:, 0]
+
+
+@to_pixels.mistake(
+    "a weight is shared by the pixels of its place, not by all of the picture: divide by"
+    " height / rows · width / columns"
+)
+def divided_by_all_pixels(weights, rows, columns, height, width):
+    return weight_repeated(weights, rows, columns, height, width) / (height * width)
+
+
+@to_pixels.mistake("`dim=1` runs along the rows of the grid, `dim=2` along its columns")
+def rows_and_columns_swapped(weights, rows, columns, height, width):
+    tall, wide = height // rows, width // columns
+    grid = weights.reshape(len(weights), rows, columns) / (tall * wide)
+    return grid.repeat_interleave(wide, dim=1).repeat_interleave(tall, dim=2)
+
+
+@to_pixels.mistake("the first place is at the top left: the first row of the result is the top")
+def upside_down(weights, rows, columns, height, width):
+    return to_pixels.solution(weights, rows, columns, height, width).flip(1)
+
+
+@to_pixels.mistake("these are the numbers, not a tensor: return (T, height, width) as a tensor")
+def nested_lists(weights, rows, columns, height, width):
+    return to_pixels.solution(weights, rows, columns, height, width).tolist()
 
 
 @exercise(
@@ -162,6 +222,72 @@ def chance_of_one_place(weights, holds):
     return hits, (1 / weights.shape[1] if holds.any() else 0.0)
 
 
+@pointing_game.mistake("the pointing game follows the largest weight, not the smallest")
+def smallest_weight(weights, holds):
+    return pointing_game.solution(-weights, holds)
+
+
+@pointing_game.mistake(
+    "the largest weight of the whole row counts: among the places that hold the thing, every word"
+    " hits"
+)
+def masked_before_the_largest(weights, holds):
+    return pointing_game.solution(weights.masked_fill(~holds, -1.0), holds)
+
+
+@pointing_game.mistake(
+    "each word has a largest weight of its own: `argmax(dim=1)`, along the places"
+)
+def one_place_for_all_words(weights, holds):
+    counted = holds.any(dim=1)
+    if not counted.any():
+        return 0.0, 0.0
+    place = weights[counted].sum(dim=0).argmax()
+    return holds[counted][:, place].float().mean().item(), holds[counted].float().mean().item()
+
+
+@pointing_game.mistake(
+    "one largest weight decides, not whether most of the weight lies on the thing"
+)
+def most_of_the_weight(weights, holds):
+    counted = holds.any(dim=1)
+    if not counted.any():
+        return 0.0, 0.0
+    mass = (weights * holds)[counted].sum(dim=1)
+    return (mass > 0.5).float().mean().item(), holds[counted].float().mean().item()
+
+
+@pointing_game.mistake(
+    "chance belongs to the same words: leave out those that name nothing there, too"
+)
+def chance_over_all_words(weights, holds):
+    hits, _ = pointing_game.solution(weights, holds)
+    return hits, holds.float().mean().item()
+
+
+@pointing_game.mistake("hits come first, then chance")
+def turned_round(weights, holds):
+    return pointing_game.solution(weights, holds)[::-1]
+
+
+@pointing_game.mistake("return shares between 0 and 1, not numbers of words and places")
+def numbers_instead_of_shares(weights, holds):
+    counted = holds.any(dim=1)
+    hits, chance = pointing_game.solution(weights, holds)
+    return hits * counted.sum().item(), chance * weights.shape[1]
+
+
+@pointing_game.check
+def _(answer):
+    for part in answer(torch.tensor([[0.9, 0.1]]), torch.tensor([[True, False]])):
+        if is_tensor(part) and type(part).__module__.startswith("torch"):
+            raise CheckFailed(
+                "the result has a tensor where a Python number is expected",
+                got=part,
+                hint="`.item()` makes a number of a tensor with one element",
+            )
+
+
 @pointing_game.mistake("if no word counts, this is the mean of nothing: return 0.0, 0.0")
 def no_words_forgotten(weights, holds):
     counted = holds.any(dim=1)
@@ -222,11 +348,20 @@ def _():
         expected=(2, 4),
         label="the same reference twice",
     )
+    yield case(["the"], [["then"], ["there"]], 1, expected=(0, 1), label="words inside words")
+    yield case(["a", "b"], [["c", "a"], ["b", "c"]], 2, expected=(0, 1), label="across references")
+    yield case([], two, 3, expected=(0, 0), label="an empty candidate")
     words = "a b c d".split()
     for length, count, n in ((7, 2, 1), (9, 5, 2), (12, 3, 3)):
         picks = torch.randint(4, (1 + count, length)).tolist()
         rows = [[words[i] for i in row] for row in picks]
         yield case(rows[0], rows[1:], n)
+
+
+def _counted(words, n):
+    from collections import Counter
+
+    return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
 
 
 @precision.mistake(
@@ -257,6 +392,73 @@ def not_clipped(candidate, references, n):
     known = {tuple(r[i : i + n]) for r in references for i in range(len(r) - n + 1)}
     grams = [tuple(candidate[i : i + n]) for i in range(len(candidate) - n + 1)]
     return sum(gram in known for gram in grams), len(grams)
+
+
+@precision.mistake(
+    "an n-gram need occur in one reference only: take the largest count over the references, not"
+    " the smallest"
+)
+def smallest_count(candidate, references, n):
+    sums = [_counted(candidate, n)] + [_counted(reference, n) for reference in references]
+    least = sums[1]
+    for other in sums[2:]:
+        least = least & other
+    return (sums[0] & least).total(), sums[0].total()
+
+
+@precision.mistake("every reference counts, not the first one alone")
+def first_reference(candidate, references, n):
+    return precision.solution(candidate, references[:1], n)
+
+
+@precision.mistake(
+    "an n-gram lies within one reference: joining them makes n-grams across the boundary, and adds"
+    " up their counts"
+)
+def references_joined(candidate, references, n):
+    return precision.solution(candidate, [sum(references, [])], n)
+
+
+@precision.mistake("the total counts the candidate's n-grams; the references' would be recall")
+def recall(candidate, references, n):
+    matches, _ = precision.solution(candidate, references, n)
+    return matches, max(_counted(reference, n).total() for reference in references)
+
+
+@precision.mistake("a set forgets how often an n-gram occurs: count, for example with a Counter")
+def sets(candidate, references, n):
+    ours, theirs = set(_counted(candidate, n)), set()
+    for reference in references:
+        theirs |= set(_counted(reference, n))
+    return len(ours & theirs), len(ours)
+
+
+@precision.mistake(
+    "a sentence of T words has T - n + 1 n-grams: the last one is missing, so check where `range`"
+    " ends"
+)
+def last_forgotten(candidate, references, n):
+    return precision.solution(candidate[:-1], [reference[:-1] for reference in references], n)
+
+
+@precision.mistake("compare whole words: searching in a string finds *the* in *then*")
+def searched_in_strings(candidate, references, n):
+    ours, texts = _counted(candidate, n), [" ".join(reference) for reference in references]
+    most = {gram: max(text.count(" ".join(gram)) for text in texts) for gram in ours}
+    return sum(min(count, most[gram]) for gram, count in ours.items()), ours.total()
+
+
+@precision.mistake(
+    "T - n + 1 is negative for a candidate shorter than n - 1: the total is never below 0"
+)
+def negative_total(candidate, references, n):
+    return precision.solution(candidate, references, n)[0], len(candidate) - n + 1
+
+
+@precision.mistake("return the two sums; BLEU divides after adding up all sentences")
+def already_divided(candidate, references, n):
+    matches, total = precision.solution(candidate, references, n)
+    return matches / total if total else 0.0
 
 
 @precision.mistake("only n-grams of exactly n words count, not the shorter ones as well")
@@ -304,7 +506,16 @@ def _():
         expected=(torch.tensor([[1.5], [4.0]]), torch.tensor([0.5, 1.0])),
         label="half open, open",
     )
-    for T, D, places, Dv in ((1, 3, 4, 2), (5, 2, 3, 4), (3, 6, 9, 5)):
+    yield case(
+        torch.tensor([[-100.0], [100.0]]),
+        half,
+        values,
+        torch.tensor([1.0]),
+        torch.tensor(0.0),
+        expected=(torch.tensor([[0.0], [4.0]]), torch.tensor([0.0, 1.0])),
+        label="scores of −100 and 100",
+    )
+    for T, D, places, Dv in ((1, 3, 4, 2), (5, 2, 3, 4), (3, 6, 9, 5), (4, 3, 7, 4)):
         weights = torch.softmax(torch.randn(T, places), dim=1)
         yield case(
             torch.randn(T, D), weights, torch.randn(places, Dv), torch.randn(D), torch.randn(())
@@ -332,3 +543,62 @@ def offset_forgotten(states, weights, values, w, b):
 @gated_read.mistake("multiply what is read by the gate; returning the gate alone changes nothing")
 def gate_not_used(states, weights, values, w, b):
     return weights @ values, torch.sigmoid(states @ w + b)
+
+
+@gated_read.mistake("a gate lies between 0 and 1: tanh goes down to −1")
+def tanh_gate(states, weights, values, w, b):
+    gate = torch.tanh(states @ w + b)
+    return gate[:, None] * (weights @ values), gate
+
+
+@gated_read.mistake("β multiplies what was read: 1 − β would close the gate where it should open")
+def one_minus_gate(states, weights, values, w, b):
+    gate = torch.sigmoid(states @ w + b)
+    return (1 - gate)[:, None] * (weights @ values), gate
+
+
+@gated_read.mistake(
+    "a gate belongs to a step, that is to a row of what was read: `gate[:, None]`, (T, 1)"
+)
+def gate_along_the_width(states, weights, values, w, b):
+    gate = torch.sigmoid(states @ w + b)
+    return gate * (weights @ values), gate
+
+
+@gated_read.mistake("the offset belongs inside the sigmoid: σ(w · s + b)")
+def offset_outside(states, weights, values, w, b):
+    gate = torch.sigmoid(states @ w) + b
+    return gate[:, None] * (weights @ values), gate
+
+
+@gated_read.mistake(
+    "weights that are scaled by the gate and then divided by their sum are what they were before"
+)
+def weights_normalised_again(states, weights, values, w, b):
+    gate = torch.sigmoid(states @ w + b)
+    scaled = gate[:, None] * weights
+    return (scaled / scaled.sum(dim=1, keepdim=True)) @ values, gate
+
+
+@gated_read.mistake("each step has a state of its own, and so a gate: do not average the states")
+def one_gate_for_all(states, weights, values, w, b):
+    gate = torch.sigmoid(states.mean(dim=0) @ w + b).expand(len(states))
+    return gate[:, None] * (weights @ values), gate
+
+
+@gated_read.mistake("exp(100) overflows in float32, and inf / inf is NaN: use `torch.sigmoid`")
+def overflowing(states, weights, values, w, b):
+    score = states @ w + b
+    gate = score.exp() / (1 + score.exp())
+    return gate[:, None] * (weights @ values), gate
+
+
+@gated_read.mistake("what is read is a weighted average of the values; the gate only scales it")
+def mean_of_the_values(states, weights, values, w, b):
+    gate = torch.sigmoid(states @ w + b)
+    return gate[:, None] * values.mean(dim=0), gate
+
+
+@gated_read.mistake("return what was read first, then the gate")
+def gate_first(states, weights, values, w, b):
+    return gated_read.solution(states, weights, values, w, b)[::-1]
