@@ -14,15 +14,17 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from course_utils.datasets.registry import DataError, RemoteFile, dataset
 from course_utils.datasets.verification import Mismatch, is_verified, remember, verify
 from course_utils.paths import REPO, cache_folder
+from course_utils.runtime import read_file, regular_file
 
 __all__ = ["DataError", "fetch", "locate"]
 
 SUMS = "SHA256SUMS"
+SUMS_SIZE = 1_000_000  # bytes that the list of a mirror may have
 PUBLISHER_ADVICE = (
     "Repeat the command. If that does not help, the network may answer with its log-in page, or the"
     " file has changed at its source: update the course, or set COURSE_MIRROR to a copy of the"
@@ -118,9 +120,14 @@ def _place(
     part = target.with_name(target.name + ".part")
     if isinstance(source, Path):
         resumed = False
-        shutil.copyfile(source, part)
+        try:
+            held = regular_file(source, file.most)
+        except OSError as error:
+            raise Damaged(f"{source} cannot be read: {error.strerror}.", advice) from None
+        with held, open(part, "wb") as out:
+            shutil.copyfileobj(held, out)
     else:
-        resumed = download(source, part, progress)
+        resumed = download(source, part, progress, file.most)
     try:
         verify(part, file, checksum)
     except Mismatch as error:
@@ -138,13 +145,19 @@ class Mirror:
     def __init__(self, address: str):
         self.address = address.rstrip("/")
         self.folder = None
-        if not address.lower().startswith(("http://", "https://")):
-            # A relative path counts from the working directory or from the checkout: notebooks run
-            # in a folder of their own.
-            folder = Path(address).expanduser()
-            self.folder = (folder if folder.is_dir() else REPO / folder).resolve()
         self._sums: dict[str, str] | None = None
         self._problem: DataError | None = None  # why there are no sums; asked for only once
+        if address.lower().startswith(("http://", "https://")):
+            if reason := _why_no_address(address):
+                self._problem = DataError(
+                    f"COURSE_MIRROR is not a web address that can be used ({reason})."
+                )
+        else:
+            # A relative path counts from the working directory or from the checkout: notebooks run
+            # in a folder of their own.
+            folder = os.path.expanduser(address)
+            here = folder if os.path.isdir(folder) else REPO / folder
+            self.folder = Path(os.path.realpath(here))
 
     @classmethod
     def chosen(cls) -> "Mirror | None":
@@ -167,7 +180,7 @@ class Mirror:
                 self._problem = problem
         if self._problem:
             raise self._problem
-        absent = self.folder is not None and not self.source(file).is_file()
+        absent = self.folder is not None and not os.path.isfile(self.source(file))
         if file.name not in self._sums or absent:
             raise DataError(f"The mirror {self.address} lacks {file.name}.")
         return f"sha256:{self._sums[file.name]}"
@@ -185,14 +198,28 @@ class Mirror:
         if self.folder is None:
             from course_utils.datasets.transfer import fetch_text
 
-            return fetch_text(f"{self.address}/{SUMS}")
+            return fetch_text(f"{self.address}/{SUMS}", SUMS_SIZE)
         try:
-            return (self.folder / SUMS).read_text(encoding="utf-8-sig", errors="replace")
-        except OSError:
+            content = read_file(self.folder / SUMS, SUMS_SIZE)
+        except OSError as error:
             raise DataError(
                 f"COURSE_MIRROR={self.address} is neither a web address nor a folder with the data"
-                f" files and {SUMS}, which `sha256sum FILES > {SUMS}` writes."
+                f" files and {SUMS} ({error.strerror}), which `sha256sum FILES > {SUMS}` writes."
             ) from None
+        return content.decode("utf-8-sig", errors="replace")
+
+
+def _why_no_address(address: str) -> str:
+    """Why a web address cannot be used, or ""; does not show it, since it may hold a password."""
+    if not address.isprintable() or " " in address:
+        return "it contains a space or a control character"
+    try:
+        parts = urlsplit(address)
+        if parts.port == 0 or not parts.hostname:
+            return "it names no host"
+    except ValueError:
+        return "its host or its port is malformed"
+    return "names of files cannot follow a ? or a #" if parts.query or parts.fragment else ""
 
 
 def _parse_sums(text: str) -> dict[str, str]:

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from course_utils.messages import shown
+
 __all__ = [
     "REGISTRY",
     "Content",
@@ -25,21 +27,22 @@ __all__ = [
     "public_card",
 ]
 
+LEAST = 50_000_000  # bytes that are allowed for a file whose size varies
 DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 
 
 class DataError(Exception):
     """Public data are missing or unusable. One line says what happened and what to do.
 
-    what: what happened and the likely cause. advice: what to do about it. course_goes_on: add that
-    the course works without the data.
+    what: what happened and the likely cause; `shown` removes passwords and control characters.
+    advice: what to do about it. course_goes_on: add that the course works without the data.
     """
 
     def __init__(self, what: str, advice: str = "", course_goes_on: bool = True):
-        self.what = what
+        self.what = shown(what)
         self.advice = advice
         rest = "The course still runs without this data." if course_goes_on else ""
-        super().__init__(" ".join(f"{what} {advice} {rest}".split()))
+        super().__init__(" ".join(f"{self.what} {advice} {rest}".split()))
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,11 @@ class RemoteFile:
                     f"{self.name}: checksum {self.checksum!r} does not have the form 'sha256:…' or"
                     " 'md5:…' followed by all its hexadecimal digits in lower case"
                 )
+
+    @property
+    def most(self) -> int:
+        """The most bytes that a copy of the file may have: copies may be packed in another way."""
+        return 2 * max(self.size or 0, LEAST)
 
     @property
     def sha256(self) -> str | None:

@@ -3,19 +3,15 @@
 import contextlib
 import fnmatch
 import hashlib
-import lzma
-import tarfile
 import zipfile
-import zlib
 from pathlib import Path
 
+from course_utils.datasets.archives import ARCHIVE_ERRORS, open_tar, open_zip
 from course_utils.datasets.registry import RemoteFile
 from course_utils.paths import cache_folder
+from course_utils.runtime import regular_file
 
 __all__ = ["Mismatch", "is_verified", "remember", "verify"]
-
-ARCHIVE_ERRORS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
-ARCHIVE_ERRORS += (NotImplementedError, RuntimeError, OSError)  # unknown or encrypted; gzip
 
 
 class Mismatch(Exception):
@@ -23,7 +19,14 @@ class Mismatch(Exception):
 
 
 def verify(path: Path, file: RemoteFile, checksum: str | None) -> None:
-    """Raise Mismatch unless ``path`` has the checksum, if there is one, and fits the manifest."""
+    """Raise Mismatch unless ``path`` has the checksum, if there is one, and fits the manifest.
+
+    A device does not fit, nor does a file with more bytes than a copy may have.
+    """
+    try:
+        regular_file(path, file.most).close()
+    except OSError as error:
+        raise Mismatch(f"{error.strerror}.") from None
     if checksum:
         kind, _, expected = checksum.partition(":")
         with open(path, "rb") as handle:
@@ -52,7 +55,7 @@ def _members(path: Path, file: RemoteFile) -> list[str]:
 
 
 def _zip_members(path: Path) -> list[str]:
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         damaged = archive.testzip()
         if damaged is not None:
             raise zipfile.BadZipFile(f"{damaged} is damaged")
@@ -62,7 +65,7 @@ def _zip_members(path: Path) -> list[str]:
 
 
 def _tar_members(path: Path) -> list[str]:
-    with tarfile.open(path, "r:*") as archive:
+    with open_tar(path) as archive:
         names = [item.name.removeprefix("./") for item in archive if item.isfile()]
         while archive.fileobj.read(1 << 20):  # to the end, where gzip stores its checksum
             pass

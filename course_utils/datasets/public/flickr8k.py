@@ -13,12 +13,12 @@ M. Hodosh, P. Young, J. Hockenmaier (2013). Framing Image Description as a Ranki
 Models and Evaluation Metrics. Journal of Artificial Intelligence Research 47, 853–899.
 """
 
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from course_utils.datasets.archives import open_zip, readable
 from course_utils.datasets.download import fetch
 from course_utils.datasets.registry import Content, DataError, PublicDataset, RemoteFile
 
@@ -98,21 +98,21 @@ def flickr8k(split: str) -> list[CaptionedPhoto]:
 
 
 def photo_bytes(names: Iterable[str]) -> list[bytes]:
-    """The JPEG files with these names. Raises KeyError for a name that does not exist."""
+    """The JPEG files with these names.
+
+    Raises KeyError for a name that does not exist, DataError if the archive cannot be read.
+    """
     path = fetch("flickr8k") / PHOTOS
     members = _members(path)
-    with zipfile.ZipFile(path) as archive:
+    with readable(path, "flickr8k"), open_zip(path) as archive:
         return [archive.read(members[name]) for name in names]
 
 
 @lru_cache(maxsize=2)
 def _members(path: Path) -> dict[str, str]:
     """File name → full name inside the archive of the photos."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read ({error}).", ADVICE) from error
+    with readable(path, "flickr8k"), open_zip(path) as archive:
+        names = archive.namelist()
     return {
         name.rpartition("/")[2]: name
         for name in names
@@ -122,11 +122,8 @@ def _members(path: Path) -> dict[str, str]:
 
 def _text(path: Path, name: str) -> str:
     """A text file of the archive, in whatever folder it is (copies of the archive differ)."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            found = [x for x in archive.namelist() if x.rpartition("/")[2] == name]
-            if not found:
-                raise DataError(f"{path} does not contain {name}.", ADVICE)
-            return archive.read(found[0]).decode("utf-8")
-    except (OSError, zipfile.BadZipFile, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read ({error}).", ADVICE) from error
+    with readable(path, "flickr8k"), open_zip(path) as archive:
+        found = [x for x in archive.namelist() if x.rpartition("/")[2] == name]
+        if not found:
+            raise DataError(f"{path} does not contain {name}.", ADVICE)
+        return archive.read(found[0]).decode("utf-8")

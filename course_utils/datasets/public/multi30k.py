@@ -9,10 +9,9 @@ D. Elliott, S. Frank, K. Sima'an, L. Specia (2016). Multi30K: Multilingual Engli
 Descriptions. Proceedings of the 5th Workshop on Vision and Language, 70–74.
 """
 
-import gzip
-import zlib
 from pathlib import Path
 
+from course_utils.datasets.archives import gzip_text
 from course_utils.datasets.download import fetch
 from course_utils.datasets.registry import DataError, PublicDataset, RemoteFile
 
@@ -88,15 +87,7 @@ def multi30k(split: str, source: str = "de", target: str = "en") -> list[tuple[s
 
 
 def _sentences(path: Path) -> list[str]:
-    try:
-        with gzip.open(path, "rb") as packed:
-            text = packed.read().decode("utf-8")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path} cannot be read ({error}).",
-            "Remove it and run: python -m course_utils data get multi30k.",
-        ) from error
-    lines = text.split("\n")
+    lines = gzip_text(path, "multi30k").split("\n")
     if lines[-1] == "":  # the last line ends in "\n", too
         lines.pop()
     return [line.rstrip() for line in lines]

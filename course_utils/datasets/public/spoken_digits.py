@@ -11,12 +11,12 @@ free-spoken-digit-dataset: v1.0.8. Zenodo. doi:10.5281/zenodo.1342401
 
 import random
 import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from course_utils.datasets.archives import open_zip, readable
 from course_utils.datasets.download import fetch
 from course_utils.datasets.registry import Content, DataError, PublicDataset, RemoteFile
 
@@ -120,15 +120,15 @@ def recordings() -> "dict[tuple[int, str, int], Tensor]":
     path = fetch(DATASET.name) / ARCHIVE
     pattern = re.compile(r"recordings/(\d)_([a-z]+)_(\d+)\.wav$")
     found = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.namelist():
-                if match := pattern.search(member):
-                    digit, speaker, index = match.groups()
+    with readable(path, DATASET.name), open_zip(path) as archive:
+        for member in archive.namelist():
+            if match := pattern.search(member):
+                digit, speaker, index = match.groups()
+                try:
                     sound = read_audio(archive.read(member), RATE)
-                    found[int(digit), speaker, int(index)] = sound
-    except (OSError, zipfile.BadZipFile, AudioError) as error:
-        raise DataError(f"{path} cannot be read ({error}).", ADVICE) from error
+                except AudioError as error:
+                    raise DataError(f"{path}: {member}: {error}.", ADVICE) from None
+                found[int(digit), speaker, int(index)] = sound
     wanted = {(d, s, i) for d in range(10) for s in SPEAKERS for i in range(50)}
     if missing := wanted - set(found):
         raise DataError(
