@@ -4,7 +4,7 @@
     python -m tools.campaign search metrics      # probes whose name begins with one of these
     python -m tools.campaign --share 0.1         # a tenth of the inputs
     python -m tools.campaign --seed 1            # other inputs
-    python -m tools.campaign --only search.beam:17   # one input again: a failure, with its traceback
+    python -m tools.campaign --only search.beam:17   # one input again, with its traceback
 
 (Run it in the folder ``tests``.) A *probe* draws an input, gives it to the course and judges the
 result; it can be run on as many inputs as one likes. The input depends on the seed, the name of the

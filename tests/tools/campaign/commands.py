@@ -195,7 +195,7 @@ def quick_features(photos: Sequence[np.ndarray]) -> np.ndarray:
 
 @probe("commands.files", 400, memory=True)
 def files(c: Choices) -> None:
-    """Good and bad files together: one line for each good one, one on standard error for the others."""
+    """Good and bad files together: a line for each good one, an error for each of the others."""
     import course_utils.models.photo_features as photo_features
 
     kind = c.one_of(("captioning", "speech"))
@@ -460,7 +460,7 @@ def tiny_recipe() -> Any:
 
 @probe("commands.train", 120)
 def train(c: Choices) -> None:
-    """Trainings into any place, interrupted anywhere: nothing foreign is lost, nothing trained twice."""
+    """Trainings into any place, interrupted anywhere: nothing foreign is lost."""
     what = c.one_of(
         (
             "new",

@@ -103,7 +103,7 @@ def short(value: object, most: int = 300) -> str:
 
 @dataclass(frozen=True)
 class Probe:
-    """What is tried: ``run`` draws an input and judges the result; ``count`` inputs at full size."""
+    """What is tried: ``run`` draws an input and judges the result, ``count`` times at full size."""
 
     name: str
     count: int

@@ -339,7 +339,7 @@ def frames(c: Choices) -> None:
 
 @probe("files.pauses", 300)
 def pauses(c: Choices) -> None:
-    """Cutting at pauses: in order, no overlap, not too long, nothing loud lost; blocks do not matter."""
+    """Cut at pauses: in order, no overlap, not too long, nothing loud lost, whatever the blocks."""
     rate, longest = 1000, c.one_of((0.5, 1.0, 2.0))
     parts = []
     for _ in range(c.integer(1, 6)):
@@ -698,7 +698,7 @@ def damaged_archives(c: Choices) -> None:
 
 @probe("files.large-members", 40, memory=True)
 def large_members(c: Choices) -> None:
-    """Archives that say that they hold gigabytes: little memory, and an error or a bounded answer."""
+    """Archives that claim to hold gigabytes: little memory, and an error or a bounded answer."""
     how = c.one_of(("zip", "tar.gz", "sparse tar", "tar header"))
     size = c.one_of((1_200_000_000, 1_500_000_000))
     c.mutated(how)
@@ -760,7 +760,7 @@ BODY = {"things/a.bin": hashlib.shake_256(b"a").digest(3000), "things/b.tar.gz":
 
 @probe("files.mirrors", 500, memory=True)
 def mirrors(c: Choices) -> None:
-    """Mirrors with damaged files and lists: the right files in the cache, or a DataError and none."""
+    """Damaged mirrors and lists: the right files in the cache, or a DataError and none."""
     files = dict(BODY)
     sums = {name: hashlib.sha256(body).hexdigest() for name, body in files.items()}
     how = c.one_of(

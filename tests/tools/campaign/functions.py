@@ -193,7 +193,7 @@ def attention_half(c: Choices) -> None:
 
 @probe("functions.multihead", 600)
 def multihead(c: Choices) -> None:
-    """`MultiHeadAttention` with the weights of PyTorch's layer: outputs, weights, gradients, masks."""
+    """`MultiHeadAttention` with the weights of PyTorch's: outputs, weights, gradients, masks."""
     B, Tq, Tk, H = c.integer(1, 3), c.integer(1, 4), c.integer(1, 5), c.integer(1, 3)
     D, Dk, Dv = H * c.integer(1, 4), c.integer(1, 5), c.integer(1, 5)
     torch.manual_seed(c.seed())
@@ -237,7 +237,7 @@ def multihead(c: Choices) -> None:
 
 @probe("functions.cache", 200)
 def cache(c: Choices) -> None:
-    """Token by token with a cache equals all tokens at once with a causal mask; rows can be chosen."""
+    """Token by token with a cache equals all tokens with a causal mask; rows can be chosen."""
     B, T, H = c.integer(1, 3), c.integer(1, 6), c.integer(1, 3)
     D = H * c.integer(1, 4)
     torch.manual_seed(c.seed())
@@ -383,7 +383,7 @@ def alone(c: Choices) -> None:
             close(now, before, "the weights, other padding")
             expect((seen[row, :, source:] == 0).all(), "padding is attended to")
         order = c.order(len(examples))
-        for place, row in enumerate(order[:2]):
+        for row in order[:2]:
             source, target = lengths[row]
             single, seen = model(make_batch([examples[row]]))
             close(single[0], logits[row, : target + 1], "the logits of an example alone")

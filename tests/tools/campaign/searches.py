@@ -215,7 +215,7 @@ def exhaustive(c: Choices) -> None:
 
 @probe("search.models", 300)
 def models(c: Choices) -> None:
-    """Every decoder: an input alone finds what it finds in a batch; the scores are the model's own."""
+    """Every decoder: an input alone finds what it finds in a batch, with the model's scores."""
     decoder, score = c.one_of(MODELS)
     model = tiny_translator(decoder, score, seed=c.below(6), sharpness=c.one_of((2.0, 3.0)))
     lengths = [(c.integer(1, 5), 0) for _ in range(c.integer(2, 4))]
@@ -250,7 +250,7 @@ def models(c: Choices) -> None:
 
 @probe("search.in-batches", 200)
 def batches(c: Choices) -> None:
-    """Results come back in the order of the items, one for each, in batches of the size asked for."""
+    """One result for each item, in their order, in batches of the size asked for."""
     items = [[c.below(5)] * c.below(6) for _ in range(c.below(9))]
     size, seen = c.integer(1, 4), []
 

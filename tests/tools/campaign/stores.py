@@ -234,7 +234,7 @@ def with_sums(files: dict[str, bytes]) -> dict[str, bytes]:
 
 @probe("stores.edited", 1500, memory=True)
 def edited(c: Choices) -> None:
-    """Edited cards, vocabularies and logs with right checksums: refused in a line, or fully usable."""
+    """Edited cards, vocabularies and logs with right checksums: refused in a line, or usable."""
     kind = c.one_of(tuple(KINDS))
     files = dict(stored(kind))
     name = c.one_of(("card.json", "card.json", "vocabulary.json", "log.json"))
