@@ -9,6 +9,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -173,7 +174,7 @@ def stoppable() -> Iterator[list[int]]:
 
     def again(unraisable: Any) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt) and signals:
-            signal.raise_signal(signals[-1])
+            threading.Timer(0.01, signal.raise_signal, signals[-1:]).start()  # after the finaliser
         else:
             hook(unraisable)
 
