@@ -50,7 +50,7 @@ def captioning_picture(checkpoint: str) -> tuple[Axes, str]:
     ax = figure.axes[0]
     ax.set_title("Captioning", loc="left", fontsize=11)
     text = _(
-        "A photo of a motorcycle, then once for each of the words {words} of the caption"
+        "A photo of a motorcycle, then once for each of the words '{words}' of the caption"
         " '{caption}'; the places that the word looks at are bright."
     )
     return ax, text.format(words=", ".join(words), caption=caption.text)
