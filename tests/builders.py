@@ -89,6 +89,24 @@ def bahdanau_decoder(built, packaged):
         torch.testing.assert_close(weights, other)
 
 
+@compares("course_utils.models.decoders.AttentionDecoder")
+@compares("course_utils.models.decoders.FixedVectorDecoder")
+def decoder_of_the_other_order(built, packaged):
+    torch.manual_seed(0)
+    ours, theirs = built(13, 6, 10, 10), packaged(13, 6, 10, 10)  # a dot product has one width
+    ours.load_state_dict(theirs.state_dict())
+    memory = tiny_translator().remember(random_batch([(5, 0), (3, 0)]))
+    tokens = torch.tensor([[BOS, 4, 7, 12], [BOS, 9, 5, EOS]])
+    logits, weights = theirs(memory, tokens)
+    for one, other in zip(ours(memory, tokens), (logits, weights), strict=True):
+        torch.testing.assert_close(one, other)
+    state = ours.start(memory)
+    for t, column in enumerate(tokens.unbind(dim=1)):
+        step_logits, state, step_weights = ours.step(state, column)
+        torch.testing.assert_close(step_logits, logits[:, t])
+        torch.testing.assert_close(step_weights, weights[:, t])
+
+
 @compares("course_utils.training.train_step")
 def train_step(built, packaged):
     def trained(step):

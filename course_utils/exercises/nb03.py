@@ -1,10 +1,28 @@
-"""Exercises of notebook 03, machine translation: alignment, BLEU, beam search."""
+"""Exercises of notebook 03, machine translation: alignment, BLEU, beam search, the loss."""
+
+from typing import Any
 
 import torch
+from torch.nn import functional as F
 
-from course_utils.exercises.cases import case
+from course_utils.exercises.cases import CheckFailed, case
+from course_utils.exercises.comparing import is_tensor
 from course_utils.exercises.judging import exercise
 from course_utils.messages import localised
+
+
+def _plain_numbers(result: Any) -> None:
+    """Raise CheckFailed if a result, or a part of it, is a tensor."""
+    parts = result if isinstance(result, list | tuple) else [result]
+    for part in parts:
+        if isinstance(part, list | tuple):
+            _plain_numbers(part)
+        elif is_tensor(part) and type(part).__module__.startswith("torch"):
+            raise CheckFailed(
+                "the result has a tensor where a Python number is expected",
+                got=part,
+                hint="`.item()` makes a number of a tensor with one element, `.tolist()` of many",
+            )
 
 
 @exercise(
@@ -22,7 +40,7 @@ from course_utils.messages import localised
     - A target word without a gold link has no right answer. It does not count at all.
 
     Return the share of the counted target words whose proposal is wrong: 0.0 is perfect, 1.0 is
-    all wrong. If no target word counts, return 0.0.
+    all wrong, a Python float. If no target word counts, return 0.0.
     """,
 )
 def link_error_rate(weights, gold):
@@ -54,6 +72,11 @@ def _():
         weights = torch.softmax(2 * torch.randn(target_length, source_length), dim=1)
         links = torch.rand(source_length, target_length) < 0.3
         yield case(weights, {(s, t) for s, t in links.nonzero().tolist()})
+
+
+@link_error_rate.check
+def _(answer):
+    _plain_numbers(answer(torch.tensor([[0.7, 0.2], [0.1, 0.9]]), {(0, 0), (0, 1)}))
 
 
 @link_error_rate.mistake(
@@ -115,6 +138,63 @@ def divided_by_links(weights, gold):
     return sum(proposed[target] != source for source, target in gold) / len(gold)
 
 
+@link_error_rate.mistake(
+    "a tensor is never found in a set of numbers, so every link looks wrong: use `.item()` or"
+    " `.tolist()`"
+)
+def tensors_looked_up(weights, gold):
+    aligned = {target for _, target in gold}
+    if not aligned:
+        return 0.0
+    return sum((weights[t].argmax(), t) not in gold for t in aligned) / len(aligned)
+
+
+@link_error_rate.mistake("follow the largest weight of each row, not the smallest")
+def smallest_weight(weights, gold):
+    return link_error_rate.solution(-weights, gold)
+
+
+@link_error_rate.mistake(
+    "this is the weight that misses the gold links; asked is only where the largest weight lies"
+)
+def missing_weight(weights, gold):
+    aligned = {target for _, target in gold}
+    if not aligned:
+        return 0.0
+    found = sum(weights[target, source].item() for source, target in gold)
+    return 1 - found / len(aligned)
+
+
+@link_error_rate.mistake(
+    "every row proposes its largest weight, however small it is: there is no threshold"
+)
+def only_large_weights_propose(weights, gold):
+    aligned = {target for _, target in gold}
+    if not aligned:
+        return 0.0
+    best, proposed = weights.max(dim=1)
+    wrong = [best[t] <= 0.5 or (proposed[t].item(), t) not in gold for t in aligned]
+    return sum(map(bool, wrong)) / len(aligned)
+
+
+@link_error_rate.mistake(
+    "this is the alignment error rate of section 10, which also counts gold links that were not"
+    " proposed; count target words"
+)
+def alignment_error_rate_instead(weights, gold):
+    if not gold:
+        return 0.0
+    aligned = {target for _, target in gold}
+    proposed = {(source, t) for t, source in enumerate(weights.argmax(1).tolist()) if t in aligned}
+    return 1 - 2 * len(proposed & gold) / (len(proposed) + len(gold))
+
+
+@link_error_rate.mistake("return a share between 0 and 1, not the number of wrong words")
+def number_of_wrong_words(weights, gold):
+    aligned = {target for _, target in gold}
+    return link_error_rate.solution(weights, gold) * len(aligned)
+
+
 @link_error_rate.mistake("without any gold link you divide by zero: return 0.0 in that case")
 def no_links_forgotten(weights, gold):
     proposed = weights.argmax(dim=1).tolist()
@@ -171,6 +251,8 @@ def _():
     yield case([], cat, 3, expected=(0, 0), label="an empty candidate")
     yield case(cat, ["the"], 1, expected=(1, 6), label="a short reference")
     yield case(["a", "b", "a", "b", "a", "b"], ["a", "b", "a", "b"], 2, expected=(3, 5))
+    yield case(["the", "cat"], ["then", "cats"], 1, expected=(0, 2), label="words inside words")
+    yield case(["no", "where"], ["now", "here"], 2, expected=(0, 1), label="equal letters")
     for length, n in ((5, 1), (9, 2), (12, 3)):
         words = [["x", "y"][i] for i in torch.randint(2, (length + 8,)).tolist()]
         yield case(words[:length], words[length:], n)
@@ -234,6 +316,57 @@ def total_of_words(candidate_words, reference_words, n):
 def single_words_only(candidate_words, reference_words, n):
     matches, _ = modified_precision.solution(candidate_words, reference_words, 1)
     return matches, len(_grams(candidate_words, n))
+
+
+@modified_precision.mistake(
+    "compare whole words: searching in one long string finds *the* in *then*"
+)
+def searched_in_a_string(candidate_words, reference_words, n):
+    from collections import Counter
+
+    counted, text = Counter(_grams(candidate_words, n)), " ".join(reference_words)
+    matches = sum(min(count, text.count(" ".join(gram))) for gram, count in counted.items())
+    return matches, sum(counted.values())
+
+
+@modified_precision.mistake(
+    "an n-gram is a tuple of words: glued together without a space, *no where* equals *now here*"
+)
+def words_glued_together(candidate_words, reference_words, n):
+    from collections import Counter
+
+    ours, theirs = (
+        Counter("".join(gram) for gram in _grams(words, n))
+        for words in (candidate_words, reference_words)
+    )
+    return (ours & theirs).total(), ours.total()
+
+
+@modified_precision.mistake(
+    "an n-gram that occurs twice in both matches twice: clip at its number in the reference, not at"
+    " 1"
+)
+def clipped_at_one(candidate_words, reference_words, n):
+    candidate, reference = _grams(candidate_words, n), _grams(reference_words, n)
+    return len(set(candidate) & set(reference)), len(candidate)
+
+
+@modified_precision.mistake(
+    "the order of the words in an n-gram matters: sorting them makes *cat the* equal *the cat*"
+)
+def words_sorted(candidate_words, reference_words, n):
+    from collections import Counter
+
+    ours, theirs = (
+        Counter(tuple(sorted(gram)) for gram in _grams(words, n))
+        for words in (candidate_words, reference_words)
+    )
+    return (ours & theirs).total(), ours.total()
+
+
+@modified_precision.check
+def _(answer):
+    _plain_numbers(answer(["a", "b", "a"], ["a", "b"], 1))
 
 
 @modified_precision.mistake(
@@ -301,7 +434,7 @@ def _():
     yield case(
         logs([0.2, 0.5, 0.3]), torch.tensor([-2.0]), expected=[(-2.6931, 0, 1)], label="width 1"
     )
-    for width, vocabulary in ((2, 5), (3, 11), (5, 7), (4, 2)):
+    for width, vocabulary in ((2, 5), (3, 3), (3, 11), (5, 7), (4, 2)):
         log_probs = torch.log_softmax(2 * torch.randn(width, vocabulary), dim=-1)
         start = -2 * torch.rand(width)
         yield case(log_probs, start, label=localised("K = {K}, V = {V}", K=width, V=vocabulary))
@@ -377,3 +510,226 @@ def worst_first(log_probs, scores):
 def multiplied(log_probs, scores):
     V = log_probs.shape[1]
     return _split(scores[:, None] * log_probs, lambda i: i // V, lambda i: i % V)
+
+
+@beam_step.mistake(
+    "a score belongs to a beam, that is to a row of `log_probs`: add `scores[:, None]`, (K, 1)"
+)
+def scores_added_to_tokens(log_probs, scores):
+    V = log_probs.shape[1]
+    return _split(scores + log_probs, lambda i: i // V, lambda i: i % V)
+
+
+@beam_step.mistake("K beginnings survive, as many as there were, not V")
+def as_many_as_tokens(log_probs, scores):
+    V = log_probs.shape[1]
+    best, index = (scores[:, None] + log_probs).flatten().topk(V)
+    return [(s, i // V, i % V) for s, i in zip(best.tolist(), index.tolist(), strict=True)]
+
+
+@beam_step.mistake("return log-probabilities: the sum as it is, without `exp`")
+def probabilities(log_probs, scores):
+    import math
+
+    return [(math.exp(s), k, v) for s, k, v in beam_step.solution(log_probs, scores)]
+
+
+@beam_step.mistake(
+    "all K survivors go on: here only those of the best beginning do, although others score higher"
+)
+def best_beginning_only(log_probs, scores):
+    alone = torch.full_like(scores, -torch.inf)
+    alone[scores.argmax()] = scores.max()
+    return beam_step.solution(log_probs, alone)
+
+
+@beam_step.check
+def _(answer):
+    _plain_numbers(answer(torch.tensor([[-1.0, -2.0], [-3.0, -0.5]]), torch.tensor([-1.0, -2.0])))
+
+
+@exercise(
+    "03.4",
+    "The loss of a padded batch",
+    r"""
+    A decoder has read the right targets of a batch and predicts the next word at every step. What
+    is its loss?
+
+    Write `batch_loss(logits, target)`.
+
+    - `target` has shape (B, T), integers. Each row is BOS (1), the words, EOS (2), and then padding
+      (0), so that all rows are equally long.
+    - `logits` has shape (B, T − 1, V): `logits[b, t]` was computed when the decoder had read
+      `target[b, 0]` … `target[b, t]`.
+
+    Return the mean of $-\ln p$ over everything that has to be predicted: the words and EOS, but not
+    the padding. Each of them counts alike, whichever sentence it belongs to. Return a Python float;
+    0.0 if there is nothing to predict. Logits may be as large as 1000, and any logit may be
+    $-\infty$, except that of a word that has to be predicted.
+
+    **Predict first:** one sentence has two words, another twenty. Is the loss of the batch the mean
+    of the two sentences' losses?
+    """,
+)
+def batch_loss(logits, target):
+    """Mean of −ln p over the words and EOS of a batch, under teacher forcing.
+
+    logits: (B, T - 1, V). target: (B, T) integers: BOS 1, words, EOS 2, padding 0. Returns a float.
+    """
+    expected = target[:, 1:]
+    log_probs = torch.log_softmax(logits, dim=-1)
+    picked = log_probs.gather(2, expected[:, :, None])[:, :, 0]  # (B, T - 1)
+    real = expected != 0
+    return -picked[real].mean().item() if real.any() else 0.0
+
+
+def _targets(*lengths):
+    """Random targets of sentences with these numbers of words, from a vocabulary of 4 to 8."""
+    rows = [[1, *torch.randint(4, 9, (n,)).tolist(), 2] for n in lengths]
+    return torch.tensor([row + [0] * (max(lengths) + 2 - len(row)) for row in rows])
+
+
+@batch_loss.cases
+def _():
+    even = torch.zeros(1, 2, 4)
+    yield case(even, torch.tensor([[1, 3, 2]]), expected=1.3863, label="all equally likely: ln 4")
+    sure = torch.tensor([[[0.0, 0.0, 0.0, 1000.0], [0.0, 0.0, 1000.0, 0.0]]])
+    yield case(sure, torch.tensor([[1, 3, 2]]), expected=0.0, label="logits of 1000, all right")
+    one = torch.tensor([[[0.0, 0.0, 0.0, 2.0], [0.0, 0.0, 1.0, 0.0], [0.0, 5.0, 0.0, 0.0]]])
+    yield case(one, torch.tensor([[1, 3, 2, 0]]), expected=0.5422, label="one place of padding")
+    no_pad = torch.tensor([[[-torch.inf, 0.0, 0.0, 1.0]] * 3])
+    yield case(
+        no_pad, torch.tensor([[1, 3, 2, 0]]), expected=1.0514, label="PAD can never be predicted"
+    )
+    yield case(torch.randn(2, 1, 5), torch.tensor([[1, 0], [1, 0]]), expected=0.0, label="no words")
+    for lengths in ((1, 6), (4, 2, 9), (3, 3)):
+        target = _targets(*lengths)
+        yield case(2 * torch.randn(*target[:, 1:].shape, 9), target)
+
+
+@batch_loss.check
+def _(answer):
+    _plain_numbers(answer(torch.zeros(1, 2, 4), torch.tensor([[1, 3, 2]])))
+
+
+def _pointwise(logits, expected):
+    """−ln p of each place, (B, T - 1)."""
+    return -torch.log_softmax(logits, dim=-1).gather(2, expected[:, :, None])[:, :, 0]
+
+
+@batch_loss.mistake(
+    "the step that has read `target[:, t]` predicts `target[:, t + 1]`: compare with"
+    " `target[:, 1:]`"
+)
+def not_shifted(logits, target):
+    expected = target[:, :-1]
+    real = expected != 0
+    return _pointwise(logits, expected)[real].mean().item()
+
+
+@batch_loss.mistake("padding does not have to be predicted: leave out the places where it is 0")
+def padding_counted(logits, target):
+    return _pointwise(logits, target[:, 1:]).mean().item()
+
+
+@batch_loss.mistake(
+    "the mask belongs to what is predicted, `target[:, 1:] != 0`: with that of the input, the first"
+    " padding after EOS counts"
+)
+def mask_of_the_input(logits, target):
+    real = target[:, :-1] != 0
+    return _pointwise(logits, target[:, 1:])[real].mean().item()
+
+
+@batch_loss.mistake(
+    "every word counts alike: divide once, by the number of all words, not within each sentence"
+)
+def mean_of_sentences(logits, target):
+    real = target[:, 1:] != 0
+    if not real.any():
+        return 0.0
+    lost = _pointwise(logits, target[:, 1:]).masked_fill(~real, 0.0)
+    return (lost.sum(1) / real.sum(1)).mean().item()
+
+
+@batch_loss.mistake("this is the sum; divide by the number of words and EOS")
+def sum_of_all(logits, target):
+    real = target[:, 1:] != 0
+    return _pointwise(logits, target[:, 1:])[real].sum().item()
+
+
+@batch_loss.mistake("divide by the number of words and EOS, not by the number of sentences")
+def divided_by_sentences(logits, target):
+    return sum_of_all(logits, target) / len(target)
+
+
+@batch_loss.mistake("EOS (2) has to be predicted like a word: only 0 is padding")
+def end_left_out(logits, target):
+    real = target[:, 1:] > 2
+    return _pointwise(logits, target[:, 1:])[real].mean().item() if real.any() else 0.0
+
+
+@batch_loss.mistake(
+    "`cross_entropy` and `log_softmax` take logits: a softmax before them squashes everything twice"
+)
+def softmax_twice(logits, target):
+    real = target[:, 1:] != 0
+    if not real.any():
+        return 0.0
+    return _pointwise(logits.softmax(-1), target[:, 1:])[real].mean().item()
+
+
+@batch_loss.mistake(
+    "exp(1000) overflows: `log_softmax`, or `logsumexp`, subtracts the largest logit first"
+)
+def overflowing(logits, target):
+    real = target[:, 1:] != 0
+    if not real.any():
+        return 0.0
+    p = logits.exp() / logits.exp().sum(-1, keepdim=True)
+    return -p.gather(2, target[:, 1:, None])[:, :, 0][real].log().mean().item()
+
+
+@batch_loss.mistake(
+    "0 times infinity is NaN, so a mask cannot be multiplied: select the real places with `[real]`"
+    " or fill the others with zeros"
+)
+def mask_multiplied(logits, target):
+    real = target[:, 1:] != 0
+    if not real.any():
+        return 0.0
+    return ((_pointwise(logits, target[:, 1:]) * real).sum() / real.sum()).item()
+
+
+@batch_loss.mistake("the loss is −ln p, a positive number: the sign is missing")
+def sign_forgotten(logits, target):
+    return -batch_loss.solution(logits, target)
+
+
+@batch_loss.mistake("ln is the natural logarithm: these are bits, not nats")
+def bits(logits, target):
+    return batch_loss.solution(logits, target) / 0.6931471805599453
+
+
+@batch_loss.mistake(
+    "`reshape` does not swap dimensions: use `transpose(1, 2)`, or flatten both to one row per word"
+)
+def reshaped_instead_of_transposed(logits, target):
+    B, steps, V = logits.shape
+    if not (target[:, 1:] != 0).any():
+        return 0.0
+    return F.cross_entropy(logits.reshape(B, V, steps), target[:, 1:], ignore_index=0).item()
+
+
+@batch_loss.mistake("take the probability of the *right* word, not that of the most probable one")
+def most_probable_word(logits, target):
+    real = target[:, 1:] != 0
+    if not real.any():
+        return 0.0
+    return -torch.log_softmax(logits, dim=-1).amax(-1)[real].mean().item()
+
+
+@batch_loss.mistake("without anything to predict this is the mean of nothing: return 0.0")
+def nothing_to_predict_forgotten(logits, target):
+    real = target[:, 1:] != 0
+    return _pointwise(logits, target[:, 1:])[real].mean().item()
