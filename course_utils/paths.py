@@ -27,7 +27,7 @@ def cache_folder() -> Path:
     """
     chosen = os.environ.get("COURSE_DATA", "").strip()
     if chosen:
-        return REPO / Path(chosen).expanduser()
+        return REPO / os.path.expanduser(chosen)
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("attention-course", appauthor=False))

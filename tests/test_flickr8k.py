@@ -77,6 +77,22 @@ def test_pairs_of_features_and_texts(archives, tmp_path, monkeypatch):
     assert not np.array_equal(pairs[0][0], pairs[1][0])
 
 
+def test_a_photo_that_cannot_be_read_is_named(archives, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "cache"))
+    path = archives / flickr8k.PHOTOS
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("Flicker8k_Dataset/a.jpg", jpeg(0))
+        archive.writestr("Flicker8k_Dataset/b.jpg", jpeg(60)[:300])
+    with pytest.raises(DataError, match=r"photo b\.jpg of flickr8k-train .*data get flickr8k\."):
+        recipes.flickr8k_pairs("train", progress=False)
+    path.write_bytes(path.read_bytes().replace(jpeg(60)[200:260], bytes(60)))  # its checksum fails
+    with pytest.raises(
+        DataError, match=r"cannot be read \(Bad CRC.*[ab]\.jpg.*data get flickr8k\."
+    ):
+        flickr8k.photo_bytes(["a.jpg", "b.jpg"])
+    assert not [file for file in (tmp_path / "cache").rglob("*") if file.is_file()]
+
+
 def test_damaged_archives(archives):
     (archives / flickr8k.TEXTS).write_bytes(b"PK no archive")
     with pytest.raises(DataError, match="Flickr8k_text.zip cannot be read"):

@@ -117,6 +117,17 @@ def test_a_broken_mirror_gives_one_line(address, tmp_path, monkeypatch, capsys):
     assert "secret" not in said
 
 
+@pytest.mark.parametrize("folder", ["n" * 300, "n/" * 3000, "file/x"])
+def test_a_folder_that_cannot_be_there_gives_one_line(folder, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("COURSE_DATA", "~nobody-has-this-name/x")
+    assert locate("things") is None
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / folder))
+    assert locate("things") is None
+    with pytest.raises(DataError, match="cannot be written .*set COURSE_DATA to another folder"):
+        fetch("things", progress=False)
+
+
 def test_a_password_is_never_shown(server, tmp_path, monkeypatch, capfd):
     """Neither when the mirror lacks something, nor when it moves, is damaged or does not answer."""
     monkeypatch.setenv("COURSE_MIRROR", f"http://anna:secret@{server.host}/m")

@@ -246,6 +246,10 @@ def test_an_incomplete_or_damaged_archive_is_reported(tmp_path, monkeypatch):
         path = archive(tmp_path, missing={(3, "theo", 7), (9, "lucas", 49)})
         with pytest.raises(DataError, match=r"lacks 2 of 3,000.*\(3, 'theo', 7\)"):
             digits_module.recordings()
+        with zipfile.ZipFile(path, "w") as out:
+            out.writestr("x/recordings/3_theo_7.wav", b"no sound")
+        with pytest.raises(DataError, match=r"3_theo_7\.wav.*not a sound.*data get spoken_digits"):
+            digits_module.recordings()
         path.write_bytes(b"no archive")
         with pytest.raises(DataError, match="cannot be read"):
             digits_module.recordings()

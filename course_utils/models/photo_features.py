@@ -21,7 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from course_utils.images import SIDE, read_photo
+from course_utils.datasets.registry import DataError
+from course_utils.images import SIDE, PhotoError, read_photo
 from course_utils.messages import _
 from course_utils.paths import cache_folder
 from course_utils.runtime import progress_bar, replacing
@@ -126,7 +127,9 @@ def cached_features(
 
     ``read(names)`` returns the photo files of a few names, as `read_photo` accepts them. The
     features are memory-mapped from a file in the cache folder, which gets its final name only once
-    it is complete.
+    it is complete. ``dataset`` is the name of the data set, a hyphen, and that of the split.
+
+    Raises DataError, which names the photo, if one of them cannot be read.
     """
     key = hashlib.sha256(
         "\n".join([*names, NETWORK, f"{SIDE} {GRID} {CHANNELS} {STEPS}"]).encode()
@@ -142,8 +145,23 @@ def cached_features(
             out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
             for start in range(0, len(names), 64):
                 files = read(names[start : start + 64])
-                out[start : start + 64] = photo_features([read_photo(file) for file in files])
+                photos = [
+                    _read(file, name, dataset)
+                    for file, name in zip(files, names[start : start + 64], strict=True)
+                ]
+                out[start : start + 64] = photo_features(photos)
                 bar.update(len(files))
             out.flush()
             del out
     return np.load(path, mmap_mode="r")
+
+
+def _read(file: str | Path | bytes, name: str, dataset: str) -> np.ndarray:
+    try:
+        return read_photo(file)
+    except PhotoError as error:
+        raise DataError(
+            f"The photo {name} of {dataset} cannot be read: {error}.",
+            "Its archive is damaged: remove it from the folder that `data list` names, and run:"
+            f" python -m course_utils data get {dataset.partition('-')[0]}.",
+        ) from None
