@@ -29,7 +29,9 @@ def highlight(
     words, weights, rationale: one word, one weight and, if given, one bool for each word.
     largest: the weight that gets the darkest background, by default the largest of this text; texts
         can be compared only if they share this number.
-    columns: characters per line. Returns the axes; raises ValueError when sizes differ.
+    columns: characters per line; a new figure is as wide as they need.
+
+    Returns the axes; raises ValueError when sizes differ.
     """
     words, weights = [str(word) for word in words], np.asarray(weights, dtype=float)
     marks = np.zeros(len(words), bool) if rationale is None else np.asarray(rationale, dtype=bool)
@@ -47,7 +49,7 @@ def highlight(
         column += len(word) + 1
     rows = row + 1
     if ax is None:
-        _, ax = new_figure(11.5, 0.35 + 0.34 * rows + (0.3 if title else 0))
+        _, ax = new_figure(0.115 * columns, 0.35 + 0.34 * rows + (0.3 if title else 0))
     ax.set(xlim=(-0.5, columns + 0.5), ylim=(rows - 0.4, -0.6))
     ax.axis("off")
     for word, weight, marked, (row, column) in zip(words, weights, marks, places, strict=True):
