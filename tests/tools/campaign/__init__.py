@@ -18,6 +18,7 @@ The modules, by what they try:
     scores.py       metrics, vocabulary, texts, claims, comparisons
     stores.py       checkpoints, resume files, files of studies, writing
     files.py        pictures, sounds, archives, mirrors
+    tasks.py        predictors, their attention, trainings, studies, generated data
     commands.py     the command line, in this process and in processes of its own
 
 The oracle: what counts as a failure

@@ -2,12 +2,14 @@
 
 import gzip
 import hashlib
+import http.server
 import io
 import math
 import os
 import struct
 import tarfile
 import tempfile
+import threading
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -919,3 +921,83 @@ def sentences(c: Choices) -> None:
     )
     if how == "nothing" or code == "fr":
         expect(pairs == [(f"de {i} .", f"en {i} .") for i in range(9)], f"pairs {pairs[:2]}")
+
+
+# --- downloads --------------------------------------------------------------------------------
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """A server that cuts, repeats, ignores ranges, or answers something else."""
+
+    def do_GET(self) -> None:
+        plan = self.server.plan.pop(0) if self.server.plan else "good"  # type: ignore[attr-defined]
+        body, start, status = self.server.body, 0, 200  # type: ignore[attr-defined]
+        asked = self.headers.get("Range")
+        if plan == "error":
+            status, body = 503, b"busy"
+        elif plan == "page":
+            body = b"<html>log in</html>"
+        elif asked and plan != "no ranges":
+            start = int(asked.removeprefix("bytes=").rstrip("-"))
+            status = 206 if start < len(body) else 416
+            body = body[start:] if plan != "wrong range" else body[: len(body) // 2]
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 3] if plan == "cut" else body)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@probe("files.downloads", 200)
+def downloads(c: Choices) -> None:
+    """Downloads that break: repeated, they give the right file; never a wrong one by its name."""
+    plans = ("good", "cut", "no ranges", "error", "page", "wrong range")
+    plan = [c.one_of(plans) for _ in range(c.integer(1, 5))]
+    part = c.one_of((None, b"", b"other", BODY["things/a.bin"][:1000], BODY["things/a.bin"] + b"x"))
+    c.mutated("a server with faults")
+    c.show(plan=plan, part=None if part is None else len(part))
+    server = http.server.HTTPServer(("127.0.0.1", 0), Answers)
+    server.plan, server.body = list(plan), BODY["things/a.bin"]  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})
+    thread.start()
+    checksum = "sha256:" + hashlib.sha256(BODY["things/a.bin"]).hexdigest()
+    file = RemoteFile("things/a.bin", f"http://127.0.0.1:{server.server_port}/a", checksum=checksum)
+    entry = PublicDataset("things", "Things", (file,), "free", "Nobody (2000).")
+    old, real, checked = dict(os.environ), registry.REGISTRY, set(verification.checked_here)
+    try:
+        with sandbox() as place:
+            cache = place / "cache"
+            os.environ |= {"COURSE_DATA": str(cache), "NO_PROXY": "127.0.0.1"}
+            os.environ.pop("COURSE_MIRROR", None)
+            registry.REGISTRY = {"things": entry}
+            if part is not None:
+                (cache / "things").mkdir(parents=True)
+                (cache / "things" / "a.bin.part").write_bytes(part)
+            for _ in range(len(plan) + 2):
+                try:
+                    folder = fetch("things", progress=False)
+                    break
+                except DataError as error:
+                    expect("\n" not in str(error) and str(error), f"the message {error}")
+                    expect(
+                        not (cache / "things" / "a.bin").exists(),
+                        "an unverified file has its final name",
+                    )
+            else:
+                raise Wrong("the download never succeeds, though the server is good again")
+            expect(
+                (folder / "things" / "a.bin").read_bytes() == BODY["things/a.bin"], "a wrong file"
+            )
+            left = [p.name for p in (cache / "things").iterdir()]
+            expect(left == ["a.bin"], f"left behind: {left}")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        registry.REGISTRY = real
+        os.environ.clear()
+        os.environ |= old
+        verification.checked_here.clear()
+        verification.checked_here |= checked

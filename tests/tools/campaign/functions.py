@@ -86,7 +86,7 @@ def reference_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
     ):
         kept = row[allowed]
         new = torch.zeros_like(row)
-        if len(kept):
+        if len(kept) and kept.max() > -math.inf:
             e = (kept - kept.max()).exp()
             new = new.masked_scatter(allowed, e / e.sum())
         rows.append(new)

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import socket
+from typing import Any
 
 import tools.campaign
 from tools.campaign.core import PROBES, Probe
@@ -21,9 +22,12 @@ def load() -> dict[str, Probe]:
 
 
 def refuse_network() -> None:
-    """Let every connection of this process fail."""
+    """Let every connection of this process fail, except to servers on this machine."""
+    connect = socket.socket.connect
 
-    def refuse(self: socket.socket, address: object) -> None:
-        raise OSError(f"a campaign has no network, not even {address}")
+    def refuse(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and address[0] != "127.0.0.1":
+            raise OSError(f"a campaign has no network, not even {address}")
+        connect(self, address)
 
     socket.socket.connect = refuse  # type: ignore[method-assign, assignment]
