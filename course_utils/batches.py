@@ -15,12 +15,13 @@ one of them the source, so that any encoder can read it.
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Self, cast
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from course_utils.checks import check_list
 from course_utils.vocabulary import BOS, EOS, PAD
 
 __all__ = ["Batch", "BucketedBatches", "Example", "Padded", "make_batch", "pad"]
@@ -107,23 +108,34 @@ class Batch:
 def pad(sequences: Sequence[Sequence[int]], width: int | None = None) -> Tensor:
     """Lists of ids as one tensor (B, longest or ``width``), filled up with PAD.
 
-    Raises ValueError if a list is longer than ``width``.
+    Raises ValueError if a list is longer than ``width``, and TypeError for anything in it but
+    integers.
     """
-    longest = max((len(s) for s in sequences), default=0)
+    rows = [_ids(sequence) for sequence in sequences]
+    longest = max(map(len, rows), default=0)
     width = longest if width is None else width
     if longest > width:
         raise ValueError(f"a sequence of {longest} ids does not fit into a width of {width}")
-    padded = torch.full((len(sequences), width), PAD, dtype=torch.long)
-    for row, sequence in enumerate(sequences):
-        padded[row, : len(sequence)] = torch.tensor(sequence, dtype=torch.long)
+    padded = torch.full((len(rows), width), PAD, dtype=torch.long)
+    for number, row in enumerate(rows):
+        padded[number, : len(row)] = row
     return padded
+
+
+def _ids(sequence: Sequence[int]) -> Tensor:
+    """Ids as a tensor; TypeError for other numbers, which would be cut to whole ones."""
+    ids = torch.as_tensor(sequence)
+    if len(ids) and (ids.dim() != 1 or ids.is_floating_point() or ids.dtype == torch.bool):
+        raise TypeError(f"ids are a list of integers, got {ids.dtype} of shape {tuple(ids.shape)}")
+    return ids
 
 
 def make_batch(examples: Sequence[Example]) -> Batch:
     """Pad examples to one batch. A text without words becomes a single PAD.
 
     All examples have sources of the same names. The sources of one name are all ids or all tensors;
-    tensors differ in their first dimension at most. Raises ValueError otherwise.
+    tensors differ in their first dimension at most. Raises ValueError otherwise, and TypeError for
+    sources that are neither.
     """
     if not examples:
         raise ValueError("a batch needs at least one example")
@@ -146,17 +158,25 @@ def make_batch(examples: Sequence[Example]) -> Batch:
     )
 
 
-def _pad_sources(name: str, sources: list[Source]) -> Padded:
+def _pad_sources(name: str, sources: list[Any]) -> Padded:
+    for source in sources:
+        if isinstance(source, str) or not isinstance(source, Tensor | Sequence):
+            raise TypeError(
+                f"{name} are lists of ids or tensors, got a {type(source).__name__}; "
+                "torch.as_tensor converts an array"
+            )
     tensors = [source for source in sources if isinstance(source, Tensor)]
     if not tensors:
-        texts = [cast(list[int], ids) or [PAD] for ids in sources]
+        texts = [ids or [PAD] for ids in sources]
         return Padded(pad(texts), torch.tensor([len(ids) for ids in texts]))
     if len(tensors) < len(sources):
         raise ValueError(
             f"{name} of one batch are either all ids or all tensors; got {len(tensors)} tensors "
             f"among {len(sources)}"
         )
-    if len({tensor.shape[1:] for tensor in tensors}) > 1 or not all(map(len, tensors)):
+    if len({tensor.shape[1:] for tensor in tensors}) > 1 or not all(
+        tensor.dim() and len(tensor) for tensor in tensors
+    ):
         raise ValueError(
             f"{name} of one batch differ only in their first dimension, which is at least 1; got "
             f"{[tuple(tensor.shape) for tensor in tensors[:8]]}"
@@ -184,6 +204,7 @@ class BucketedBatches:
         collate: Callable[[list[Example]], Batch] = make_batch,
         size: Callable[[Example], int] = lambda example: len(example.target) + 1,
     ):
+        examples = check_list("examples", examples, "examples")
         if not examples:
             raise ValueError("no examples to make batches of")
         if tokens < 1:

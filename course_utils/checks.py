@@ -64,19 +64,19 @@ def check_mask(attend_mask: Any) -> None:
         )
 
 
-def check_lengths(rows: str, lengths: Tensor, batch: int, longest: int, shortest: int = 1) -> None:
-    """Raise ValueError unless ``lengths`` are ``batch`` integers from ``shortest`` to ``longest``.
+def check_lengths(rows: str, lengths: Tensor, batch: int, longest: int) -> None:
+    """Raise ValueError unless ``lengths`` are ``batch`` integers from 1 to ``longest``.
 
     ``rows`` says what they are the lengths of: "source is (2, 7)". The values are compared where
     `peek` can read them.
     """
     check_tensor("lengths", lengths, "batch", kind="integers")
     fit = len(lengths) == batch and (
-        not batch or peek(((lengths < shortest) | (lengths > longest)).any()) is not True
+        not batch or peek(((lengths < 1) | (lengths > longest)).any()) is not True
     )
     if not fit:
         raise ValueError(
-            f"{rows}, so {batch} lengths from {shortest} to {longest} are expected; "
+            f"{rows}, so {batch} lengths from 1 to {longest} are expected; "
             f"got {lengths.tolist()[:8]}{' …' if len(lengths) > 8 else ''}"
         )
 

@@ -13,13 +13,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.attention import length_mask
+from course_utils.checks import check_tensor
 
 __all__ = ["ends", "read_both_ways", "turned"]
 
 
 def turned(x: Tensor, lengths: Tensor) -> Tensor:
-    """Each row of x (B, T, D) reversed within its length; what comes after that stays in place."""
+    """Each row of x (B, T, D) reversed within its length; what comes after that stays in place.
+
+    Raises ValueError for other shapes.
+    """
+    check_tensor("x", x, "batch", "positions", "width")
     B, T, D = x.shape
+    check_tensor("lengths", lengths, B, kind="integers")
     positions = torch.arange(T, device=x.device)[None, :]
     order = torch.where(positions < lengths[:, None], lengths[:, None] - 1 - positions, positions)
     return x.gather(1, order[:, :, None].expand(B, T, D))
@@ -30,10 +36,16 @@ def read_both_ways(lstm: nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:
 
     ``lstm`` is made with ``batch_first=True, bidirectional=True``. ``lengths`` (B,), from 0 to T,
     are on the device of ``x``. Dropout between layers is that of the LSTM.
+
+    Raises ValueError for another LSTM and for other shapes.
     """
+    if not (lstm.batch_first and lstm.bidirectional) or lstm.proj_size:
+        raise ValueError("the LSTM must be made with batch_first=True, bidirectional=True")
+    check_tensor("x", x, "batch", "positions", lstm.input_size, kind="floats")
     B, T, _ = x.shape
-    if not T:
-        return x.new_zeros(B, 0, 2 * lstm.hidden_size)
+    check_tensor("lengths", lengths, B, kind="integers")
+    if not B or not T:
+        return x.new_zeros(B, T, 2 * lstm.hidden_size)
     for layer in range(lstm.num_layers):
         ahead, back = lstm.all_weights[2 * layer : 2 * layer + 2]
         if layer:
@@ -68,7 +80,14 @@ def ends(states: Tensor, lengths: Tensor) -> Tensor:
     """What each direction knows once it has read everything: (B, 2H) of states (B, T, 2H).
 
     The forward half of the last state and the backward half of the first; zero for an empty row.
+    Raises ValueError for other shapes and an odd width.
     """
-    B, _, D = states.shape
+    check_tensor("states", states, "batch", "positions", "2H")
+    B, T, D = states.shape
+    if D % 2:
+        raise ValueError(f"states hold two directions of one width, but are {D} wide")
+    check_tensor("lengths", lengths, B, kind="integers")
+    if not T:
+        return states.new_zeros(B, D)
     rows, last = torch.arange(B, device=states.device), (lengths - 1).clamp_min(0)
     return torch.cat([states[rows, last, : D // 2], states[:, 0, D // 2 :]], dim=-1)

@@ -26,6 +26,7 @@ from course_utils.callbacks import (
     Run,
     Validation,
 )
+from course_utils.checks import check_mask, check_tensor
 from course_utils.models.seq2seq import Seq2Seq
 from course_utils.runtime import evaluating
 from course_utils.vocabulary import PAD
@@ -54,13 +55,18 @@ def sequence_loss(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0)
 
     ``logits`` (B, Tt, V), ``targets`` (B, Tt) with PAD where nothing is to be predicted.
     ``label_smoothing`` ε gives 1 − ε to the right token and spreads ε evenly over all V (Szegedy
-    et al. 2016, section 7).
+    et al. 2016, section 7). Raises ValueError for other shapes, and where there is no position at
+    all; if every target is PAD, the mean is NaN.
     """
+    check_tensor("logits", logits, "batch", "positions", "vocabulary", kind="floats")
+    check_tensor("targets", targets, "batch", "positions", kind="integers")
     if logits.shape[:2] != targets.shape:
         raise ValueError(
             f"logits for {tuple(logits.shape[:2])} positions, targets for {tuple(targets.shape)}; "
             "is the target shifted (target_in for the decoder, target_out for the loss)?"
         )
+    if not targets.numel():
+        raise ValueError(f"there is no loss without targets, got {tuple(targets.shape)} of them")
     return F.cross_entropy(
         logits.flatten(0, 1), targets.flatten(), ignore_index=PAD, label_smoothing=label_smoothing
     )
@@ -74,10 +80,19 @@ def doubly_stochastic(
     ``weights`` (B, Tt, Tk); steps whose target (B, Tt) is PAD do not count, nor do positions that
     ``attend_mask`` (B, Tk) excludes: without it, padding would count as never attended to. It is
     zero if every position has received a total weight of 1 over the whole output.
+
+    Raises ValueError for other shapes (several heads need their mean first) and without inputs.
     """
+    check_tensor("weights", weights, "batch", "steps", "positions", kind="floats")
+    B, Tt, Tk = weights.shape
+    check_tensor("targets", targets, B, Tt, kind="integers")
+    if not B:
+        raise ValueError("the mean over no inputs is undefined")
     total = (weights * (targets != PAD)[..., None]).sum(dim=1)
     missing = (1 - total) ** 2
     if attend_mask is not None:
+        check_mask(attend_mask)
+        check_tensor("attend_mask", attend_mask, B, Tk)
         missing = missing * attend_mask
     return missing.sum(dim=1).mean()
 
@@ -126,7 +141,10 @@ def train_step(
 
 @torch.no_grad()
 def validation_loss(model: nn.Module, batches: list[Batch], loss: Loss = attention_loss) -> float:
-    """Loss (nats a token) over all batches, without dropout and label smoothing."""
+    """Loss (nats a token) over all batches, without dropout and label smoothing.
+
+    Raises ValueError if there is nothing to predict.
+    """
     with evaluating(model):
         total, tokens = 0.0, 0
         device = next(model.parameters()).device
@@ -134,7 +152,9 @@ def validation_loss(model: nn.Module, batches: list[Batch], loss: Loss = attenti
             batch = batch.to(device)
             total += loss(model, batch, 0.0).item() * batch.target_tokens
             tokens += batch.target_tokens
-    return total / max(1, tokens)
+    if not tokens:
+        raise ValueError(f"{len(batches)} batches without anything to predict have no loss")
+    return total / tokens
 
 
 def fit(
@@ -173,7 +193,7 @@ def fit(
     def measure(trained: nn.Module) -> dict[str, float]:
         if not all(bool(weight.isfinite().all()) for weight in trained.parameters()):
             raise diverged(f"some weights are not finite after step {run.history.steps}", settings)
-        measured = {} if valid is None else {"valid_loss": validation_loss(trained, valid, loss)}
+        measured = {"valid_loss": validation_loss(trained, valid, loss)} if valid else {}
         return measured if evaluate is None else measured | evaluate(trained)
 
     torch.manual_seed(settings.seed)
@@ -230,6 +250,10 @@ def check_selection(
     """Raise ValueError for arguments of `fit` that contradict each other."""
     if settings.steps < 1:
         raise ValueError(f"training needs at least one step, got steps={settings.steps}")
+    if settings.validate_every < 1:
+        raise ValueError(
+            f"validate_every counts steps, so it is at least 1, got {settings.validate_every}"
+        )
     if select != "valid_loss" and evaluate is None:
         raise ValueError(f"select={select!r} needs an evaluate function that returns it")
     if settings.patience is not None and valid is None and evaluate is None:

@@ -2,6 +2,7 @@
 
 from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -202,3 +203,41 @@ def test_epochs_with_other_sources_keep_them_with_their_examples():
     # Equal in all else, they are sorted by the lengths of their questions.
     widths = [[len(examples[i].others["question"]) for i in b] for b in batches.epoch(0)]
     assert sum(max(w) - min(w) for w in widths) <= 8  # of about 30
+
+
+# --- what is not ids --------------------------------------------------------------------------
+
+
+def test_ids_are_whole_numbers():
+    """A fraction would be cut to a whole number without a word."""
+    for wrong in ([[1.5, 2.0]], [[5], [True, False]], [torch.rand(3)], [[[4, 5]]]):
+        with pytest.raises(TypeError, match="ids are a list of integers"):
+            pad(wrong)
+    assert pad([np.array([4, 5]), torch.tensor([6]), (), [7]]).tolist() == [
+        [4, 5],
+        [6, 0],
+        [0, 0],
+        [7, 0],
+    ]
+    with pytest.raises(TypeError, match="ids are a list of integers, got torch.float32"):
+        make_batch([Example([4, 5], [6.5])])
+
+
+@pytest.mark.parametrize("source", ["abc", np.ones((3, 2)), 7, None, {4, 5}])
+def test_a_source_is_ids_or_a_tensor(source):
+    with pytest.raises(TypeError, match="sources are lists of ids or tensors"):
+        make_batch([Example(source, [5])])
+    with pytest.raises(TypeError, match="sources 'question' are lists of ids or tensors"):
+        make_batch([Example([4], [5], {"question": source})])
+
+
+def test_a_source_without_positions():
+    for source in (torch.tensor(3.0), torch.zeros(0, 4)):
+        with pytest.raises(ValueError, match="first dimension, which is at least 1"):
+            make_batch([Example(source, [5])])
+
+
+def test_examples_may_come_from_a_generator():
+    batches = BucketedBatches((Example([4] * n, [5] * n) for n in range(1, 9)), 12)
+    assert sorted(i for batch in batches.epoch(0) for i in batch) == list(range(8))
+    assert batches.epoch(0) == batches.epoch(0)

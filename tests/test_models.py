@@ -592,3 +592,33 @@ def test_an_encoder_that_reads_padding():
     assert careless.attend_mask.all()
     with pytest.raises(ValueError, match="lengths from 1 to 7"):
         encoder.encode(batch.source, torch.full((4,), Ts + 1))
+
+
+def test_ids_of_another_vocabulary_or_shape_are_named():
+    model = tiny_translator()
+    batch = random_batch(LENGTHS)
+    wrong = batch.source.clone()
+    wrong[1, 0] = 99
+    with pytest.raises(IndexError, match=r"ids from 0 to 99 for an embedding of 17; .*another voc"):
+        model.encoder.encode(wrong, batch.source_lengths)
+    memory = model.remember(batch)
+    state = model.decoder.start(memory)
+    with pytest.raises(IndexError, match="ids from 5 to 13 for an embedding of 13"):
+        model.decoder.step(state, torch.tensor([5, 6, 13, 7]))
+    for tokens in (torch.ones(4), torch.ones(4, 1).long(), torch.tensor([4.0] * 4)):
+        with pytest.raises(ValueError, match="tokens must (have shape|be integers)"):
+            model.decoder.step(state, tokens)
+    with pytest.raises(ValueError, match="1 tokens for a state of 4 rows"):
+        model.decoder.step(state, torch.tensor([5]))
+    with pytest.raises(ValueError, match=r"tokens must have shape \(batch, positions\)"):
+        model.decoder(memory, torch.tensor([5, 6, 7, 8]))
+    with pytest.raises(ValueError, match="source must be integers"):
+        model.encoder.encode(batch.source.float(), batch.source_lengths)
+    with pytest.raises(TypeError, match="lengths must be a tensor"):
+        model.encoder.encode(batch.source, batch.source_lengths.tolist())
+
+
+def test_a_batch_without_texts():
+    encoder = tiny_translator().encoder
+    memory = encoder.encode(torch.zeros(0, 3, dtype=torch.long), torch.zeros(0, dtype=torch.long))
+    assert memory.keys.shape == (0, 3, 10) and memory.summary.shape == (0, 10)

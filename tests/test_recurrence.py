@@ -70,3 +70,37 @@ def test_dropout_acts_between_layers_in_training_only():
     torch.testing.assert_close(
         read_both_ways(lstm, x, lengths), read_both_ways(lstm, x, lengths), rtol=0, atol=0
     )
+
+
+def test_other_shapes_are_named():
+    lstm = nn.LSTM(4, 3, batch_first=True, bidirectional=True)
+    x, lengths = torch.randn(2, 5, 4), torch.tensor([5, 2])
+    for use, states in ((turned, x), (ends, torch.randn(2, 5, 6))):
+        for broken in (states[0], states[None]):
+            with pytest.raises(ValueError, match="must have shape"):
+                use(broken, lengths)
+        with pytest.raises(ValueError, match=r"lengths must have shape \(2\), got \(3,\)"):
+            use(states, torch.tensor([5, 2, 1]))
+        with pytest.raises(ValueError, match="lengths must be integers"):
+            use(states, lengths.float())
+    with pytest.raises(ValueError, match=r"x must have shape \(batch, positions, 4\)"):
+        read_both_ways(lstm, x[..., :3], lengths)
+    with pytest.raises(ValueError, match="two directions"):
+        ends(x[..., :3], lengths)
+    for other in (
+        nn.LSTM(4, 3, bidirectional=True),
+        nn.LSTM(4, 3, batch_first=True),
+        nn.LSTM(4, 3, batch_first=True, bidirectional=True, proj_size=2),
+    ):
+        with pytest.raises(ValueError, match="batch_first=True, bidirectional=True"):
+            read_both_ways(other, x, lengths)
+
+
+@pytest.mark.parametrize("b,t", [(0, 5), (2, 0), (0, 0)])
+def test_nothing_to_read(b, t):
+    lstm = nn.LSTM(4, 3, num_layers=2, batch_first=True, bidirectional=True)
+    x, lengths = torch.randn(b, t, 4), torch.zeros(b, dtype=torch.long)
+    assert turned(x, lengths).shape == (b, t, 4)
+    states = read_both_ways(lstm, x, lengths)
+    assert states.shape == (b, t, 6)
+    assert ends(states, lengths).tolist() == [[0.0] * 6] * b

@@ -9,7 +9,13 @@ import torch
 from torch import nn
 
 from course_utils.callbacks import one_cycle
-from course_utils.training import FitSettings, fit, validation_loss
+from course_utils.training import (
+    FitSettings,
+    doubly_stochastic,
+    fit,
+    sequence_loss,
+    validation_loss,
+)
 
 SETTINGS = FitSettings(
     steps=7,
@@ -159,7 +165,8 @@ def test_validation_loss_counts_tokens_and_smooths_nothing():
     expected = (5 * values[0] + 7 * values[1] + 11 * values[2]) / 23
     assert validation_loss(model, SLOPES, measured) == pytest.approx(expected)
     assert asked == [(0.0, False, False)] * 3 and model.training
-    assert validation_loss(model, [], measured) == 0
+    with pytest.raises(ValueError, match="0 batches without anything to predict"):
+        validation_loss(model, [], measured)
 
 
 def test_rows_have_the_validation_loss_and_the_lowest_is_kept():
@@ -232,3 +239,26 @@ def test_patience_counts_validations_without_an_improvement():
     settings = replace(SETTINGS, steps=7, validate_every=1, patience=2)
     _, history = trained(settings, evaluate=lambda model: {"score": next(scores)}, select="score")
     assert (history.steps, history.best_step, history.stopped_early) == (5, 3, True)
+
+
+def test_other_shapes_are_named():
+    logits, targets = torch.randn(2, 3, 5), torch.tensor([[4, 2, 0], [3, 4, 2]])
+    weights, mask = torch.rand(2, 3, 4), torch.ones(2, 4, dtype=torch.bool)
+    for loss, arguments, error, message in (
+        (sequence_loss, (logits[0], targets), ValueError, "logits must have shape"),
+        (sequence_loss, (logits, targets.float()), ValueError, "targets must be integers"),
+        (sequence_loss, (logits, targets.numpy()), TypeError, "targets must be a tensor"),
+        (sequence_loss, (logits[:0], targets[:0]), ValueError, "no loss without targets"),
+        (doubly_stochastic, (weights[:, None], targets), ValueError, "weights must have shape"),
+        (
+            doubly_stochastic,
+            (weights, targets[:1]),
+            ValueError,
+            r"targets must have shape \(2, 3\)",
+        ),
+        (doubly_stochastic, (weights, targets, mask[:1]), ValueError, r"shape \(2, 4\), got \(1"),
+        (doubly_stochastic, (weights, targets, mask.float()), TypeError, "boolean"),
+        (doubly_stochastic, (weights[:0], targets[:0]), ValueError, "no inputs"),
+    ):
+        with pytest.raises(error, match=message):
+            loss(*arguments)

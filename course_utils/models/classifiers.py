@@ -23,6 +23,7 @@ from course_utils.attention import (
     length_mask,
     masked_softmax,
 )
+from course_utils.checks import check_tensor, check_texts, looked_up
 from course_utils.recurrence import ends, read_both_ways
 from course_utils.vocabulary import PAD, UNK
 
@@ -48,11 +49,7 @@ def padding_last(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     ``order[b, i]`` is where the id at position i was before. Raises ValueError unless the ids are
     integers (B, T).
     """
-    if ids.dim() != 2 or ids.is_floating_point():
-        raise ValueError(
-            f"ids must be integers of shape (batch, words), got {ids.dtype} {tuple(ids.shape)}"
-            + ("; a single text needs the dimension of the batch: ids[None]" * (ids.dim() == 1))
-        )
+    check_tensor("ids", ids, "batch", "words", kind="integers")
     order = (ids == PAD).to(torch.int8).argsort(dim=1, stable=True)
     return ids.gather(1, order), (ids != PAD).sum(dim=1), order
 
@@ -149,7 +146,7 @@ class TextClassifier(nn.Module):
 
     def embed(self, ids: Tensor) -> Tensor:
         """The input of the recurrence for ids (B, T): (B, T, E), in training with dropout."""
-        embedded = self.dropout(self.embedding(ids))
+        embedded = self.dropout(looked_up(self.embedding, ids))
         if self.pairs is not None:
             embedded = torch.cat([embedded, self.pair_dropout(self.pairs(ids))], dim=-1)
         if self.training and self.word_dropout:
@@ -427,10 +424,16 @@ def build_text_classifier(
 
     ``longest`` limits the words that the predictor reads of a text, see `kept_positions` of
     classification's data. ``settings`` are those of the class: pairs, dropout, sentence_end, ….
-    Raises ValueError for an unknown ``kind``.
+    Raises ValueError for an unknown ``kind``, for labels that are not a list of different texts,
+    and for a ``longest`` below 1.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; choose from {', '.join(KINDS)}")
+    labels = check_texts("labels", labels)
+    if not labels or len(set(labels)) != len(labels):
+        raise ValueError(f"labels are the names of the classes, all different; got {labels[:8]}")
+    if longest is not None and (type(longest) is not int or longest < 1):
+        raise ValueError(f"longest is a number of words, at least 1, or None; got {longest!r}")
     model = KINDS[kind](vocab_size, embed_dim, hidden_dim, len(labels), **settings)
     model.labels, model.longest = list(labels), longest
     return model

@@ -28,6 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.attention import Attention, make_score
+from course_utils.checks import check_tensor, looked_up
 from course_utils.memory import Memory, Rows
 from course_utils.vocabulary import PAD
 
@@ -129,7 +130,7 @@ class Decoder(nn.Module):
 
     def embed(self, tokens: Tensor) -> Tensor:
         """(B, Tt) ids → (B, Tt, embedding_dim), scaled to unit variance."""
-        return self.dropout(self.embedding(tokens) * self.embedding.embedding_dim**0.5)
+        return self.dropout(looked_up(self.embedding, tokens) * self.embedding.embedding_dim**0.5)
 
     def logits(self, states: Tensor, context: Tensor) -> Tensor:
         """(B, Tt, hidden_dim) and (B, Tt, memory_dim) → (B, Tt, V)."""
@@ -149,11 +150,15 @@ class Decoder(nn.Module):
 
     def step(self, state: DecoderState, tokens: Tensor) -> tuple[Tensor, DecoderState, Tensor]:
         """Read one token each, (B,): logits of the next one (B, V), next state, weights (B, Tk)."""
+        check_tensor("tokens", tokens, "batch", kind="integers")
+        if len(state) != len(tokens):
+            raise ValueError(f"{len(tokens)} tokens for a state of {len(state)} rows")
         logits, state, weights = self.advance(state, tokens[:, None])
         return logits[:, 0], state, weights[..., 0, :]
 
     def forward(self, memory: Memory, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Read whole targets (B, Tt), which begin with BOS: all logits and weights."""
+        check_tensor("tokens", tokens, "batch", "positions", kind="integers")
         B = len(tokens)
         if len(memory) != B:
             raise ValueError(f"{B} targets for a memory of {len(memory)} inputs")

@@ -1,5 +1,7 @@
 """Sequence-to-sequence models: an encoder and a decoder around one memory."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -59,7 +61,7 @@ class SpeechModel(Seq2Seq):
         super().__init__(encoder, decoder)
         if not 0 <= ctc_weight <= 1:
             raise ValueError(f"ctc_weight is a share, 0 to 1, got {ctc_weight}")
-        if not longest > 0:
+        if not 0 < longest < math.inf:
             raise ValueError(f"longest is a number of seconds above 0, got {longest}")
         self.longest = longest
         self.ctc, self.ctc_weight = nn.Linear(encoder.memory_dim, size), ctc_weight

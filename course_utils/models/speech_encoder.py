@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from course_utils.attention import length_mask
 from course_utils.batches import Batch
+from course_utils.checks import check_lengths, check_tensor
 from course_utils.memory import Memory
 from course_utils.recurrence import ends, turned
 
@@ -75,16 +76,9 @@ class SpeechEncoder(nn.Module):
 
         Raises ValueError for other shapes and lengths.
         """
-        B, T, mels = frames.shape if frames.dim() == 3 else (0, 0, 0)
-        if mels != self.mels:
-            raise ValueError(
-                f"frames must have shape (batch, frames, {self.mels}), got {tuple(frames.shape)}"
-            )
-        if len(lengths) != B or int(lengths.min()) < 1 or int(lengths.max()) > T:
-            raise ValueError(
-                f"frames are {(B, T, mels)}, so {B} lengths from 1 to {T} are expected; "
-                f"got {lengths.tolist()[:8]}{' …' if len(lengths) > 8 else ''}"
-            )
+        check_tensor("frames", frames, "batch", "frames", self.mels, kind="floats")
+        B, T, _ = frames.shape
+        check_lengths(f"frames are {tuple(frames.shape)}", lengths, B, T)
         lengths = lengths.to(frames.device)
         x = frames[:, None]  # (B, 1, T, mels)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from course_utils.attention import length_mask
 from course_utils.batches import Batch
+from course_utils.checks import check_lengths, check_tensor, looked_up
 from course_utils.memory import Memory
 from course_utils.recurrence import ends, read_both_ways
 from course_utils.vocabulary import PAD
@@ -67,17 +68,16 @@ class TextEncoder(nn.Module):
     def encode(self, source: Tensor, lengths: Tensor) -> Memory:
         """The same for tensors: ids (B, Ts) and lengths (B,), each from 1 to Ts.
 
-        Raises ValueError for other lengths.
+        Raises ValueError for others, and IndexError for ids outside the vocabulary.
         """
+        check_tensor("source", source, "batch", "words", kind="integers")
         B, Ts = source.shape
-        if len(lengths) != B or int(lengths.min()) < 1 or int(lengths.max()) > Ts:
-            raise ValueError(
-                f"source is {(B, Ts)}, so {B} lengths from 1 to {Ts} are expected; "
-                f"got {lengths.tolist()[:8]}{' …' if len(lengths) > 8 else ''}"
-            )
+        check_lengths(f"source is {(B, Ts)}", lengths, B, Ts)
         if self.reads_padding:
             lengths = torch.full_like(lengths, Ts)
-        embedded = self.dropout(self.embedding(source) * self.embedding.embedding_dim**0.5)
+        embedded = self.dropout(
+            looked_up(self.embedding, source) * self.embedding.embedding_dim**0.5
+        )
         lengths = lengths.to(source.device)
         states = read_both_ways(self.recurrence, embedded, lengths)
         summary, states = self.dropout(ends(states, lengths)), self.dropout(states)
