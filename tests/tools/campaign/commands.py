@@ -564,6 +564,7 @@ def forked(
     """
     given = place / "stdin"
     outputs = {1: place / "stdout", 2: place / "stderr"}
+    ready, tell = os.pipe()
     child = os.fork()
     if not child:
         status = 99
@@ -604,6 +605,7 @@ def forked(
             os.environ |= {"COURSE_DATA": str(place / "cache")}
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+            os.write(tell, b"!")
             try:
                 runpy.run_module("course_utils", run_name="__main__", alter_sys=True)
                 status = 0
@@ -623,8 +625,11 @@ def forked(
                 sys.stderr.flush()
         finally:
             os._exit(status)
+    os.close(tell)
+    os.read(ready, 1)
+    os.close(ready)
     if interrupt is not None:
-        time.sleep(interrupt)
+        time.sleep(0.02 + interrupt)  # Python itself needs a moment
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGINT)
     _, code = os.waitpid(child, 0)

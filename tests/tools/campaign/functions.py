@@ -1007,7 +1007,8 @@ def wrong_argument(c: Choices) -> None:
         return
     except (RuntimeError, IndexError) as error:
         c.show(error=str(error).splitlines()[0])
-        if "dtype" in str(error) or name == "read_both_ways":  # says what is wrong, or is a part
+        told = any(word in str(error) for word in ("dtype", "scalar type", "type (", "bool tensor"))
+        if told or name == "read_both_ways":  # PyTorch names the types, or it is a part
             return
         raise Wrong(f"{name}({which}): an error of PyTorch's own") from None
     expect(found.isnan().sum() == 0, f"{name}: NaN")

@@ -385,7 +385,8 @@ def places(c: Choices) -> None:
         loaded = try_checkpoint(kind, folder)
         if how == "a link":
             expect(loaded, "a link to a good file is refused")
-        if how in ("a folder", "a device", "a link to itself", "huge", "a pipe", "empty"):
+        looped = how == "a link to itself" and name != "log.json"  # the log may be missing
+        if looped or how in ("a folder", "a device", "huge", "a pipe", "empty"):
             expect(not loaded, f"a checkpoint with {name} as {how} is loaded")
 
 
@@ -512,7 +513,9 @@ def target(c: Choices) -> None:
         )
         for name, content in before.items():
             if name not in ours:
-                expect(name in after and after[name] == content, f"{name} was lost or changed")
+                if after.get(name, 0) != content:
+                    c.show(lost=name)
+                    raise Wrong("a file that was there before was lost or changed")
         expect(json.loads((folder / "card.json").read_text())["new"] == 1, "nothing was saved")
         left = {n for n in after if n not in before and not (place / n).is_dir()}
         allowed = {str((folder / n).relative_to(place)) for n in stored(kind)}
