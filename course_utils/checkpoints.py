@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import itertools
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +27,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from course_utils.models.builders import BUILDERS
 from course_utils.models.seq2seq import count_parameters
-from course_utils.paths import CHECKPOINTS
+from course_utils.paths import CHECKPOINTS, MADE
 from course_utils.runtime import recover_folder, replacing_folder, write_text
 from course_utils.vocabulary import Vocabulary
 
@@ -145,9 +146,9 @@ def check_target(folder: Path | str) -> Path:
     that is not part of a checkpoint: nothing that the course did not write is ever removed.
     """
     try:
-        folder = Path(folder).resolve()
+        folder = Path(os.path.realpath(folder))
         recover_folder(folder)
-        if folder.exists() and not folder.is_dir():
+        if os.path.lexists(folder) and not folder.is_dir():
             raise CheckpointError(f"{folder} is a file; a checkpoint needs a folder")
         found = {path.name for path in folder.iterdir()} if folder.exists() else set()
         if found and (not found <= set(LIMITS) or "card.json" not in found):
@@ -210,7 +211,7 @@ def load_checkpoint(
 
 def find_checkpoint(name: str | Path) -> Path:
     """The folder of a checkpoint of the course, by name, or of any other, by path."""
-    for folder in (CHECKPOINTS / str(name), Path(name)):
+    for folder in (MADE / "checkpoints" / str(name), CHECKPOINTS / str(name), Path(name)):
         # Whatever the system says to an impossible name, there is no checkpoint of that name.
         with contextlib.suppress(OSError, ValueError):
             recover_folder(folder)
