@@ -42,8 +42,10 @@ LOUDEST = 2.0**31  # samples of 32-bit integers that were stored as floats witho
 LONGEST = 3600  # seconds of sound that `read_audio` holds in memory
 # How a file of a known kind begins. libsndfile knows more kinds, and writes to our standard output
 # while it reads some of them.
-BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"OggS", b"ID3", b"\xff", b"FORM")
-BEGINNINGS += (b".snd", b"dns.", b"caff", b"NIST_1A")
+BEGINNINGS = (
+    *(b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"OggS", b"ID3", b"\xff"),
+    *(b"FORM", b".snd", b"dns.", b"caff", b"NIST_1A"),
+)
 CHUNK = 2**20  # numbers that are read, or computed, at once
 UNUSABLE = "it has samples that are not finite, or far too large"
 

@@ -1,7 +1,7 @@
 """Transcribe sound files: one line for each, with its path, a tab and the text.
 
-The files may have any sample rate and number of channels, and any format that
-libsndfile reads (WAV, FLAC, OGG, …). Long files are cut at pauses; silence gives
+The files may be WAV, FLAC, OGG, MP3, AIFF, AU, CAF, W64 or NIST, with any number
+of channels and a sample rate from 1 to 768 kHz. Long files are cut at pauses; silence gives
 an empty text. A file that is not a sound gets one line on standard error; the
 others are transcribed all the same, and the exit status is 1.
 """
