@@ -9,7 +9,7 @@
 (Run it in the folder ``tests``.) A *probe* draws an input, gives it to the course and judges the
 result; it can be run on as many inputs as one likes. The input depends on the seed, the name of the
 probe and a number alone. When a probe fails, its input is made smaller as long as it still fails in
-the same way. A watchdog ends an input that takes longer than 20 seconds.
+the same way. A watchdog ends an input that takes longer than 20 seconds of processor time.
 
 The modules, by what they try:
 

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 __all__ = ["PROBES", "Choices", "Failure", "Wrong", "campaign", "expect", "probe", "run_one"]
 
 T = TypeVar("T")
-LIMIT_SECONDS = 20.0  # for one input; the process that works on it is then ended
+LIMIT_SECONDS = 20.0  # of processor time for one input; the process that works on it is then ended
+PATIENCE = 6.0  # times as long may it take on a busy machine, or wait for something
 LIMIT_BYTES = 1_000_000_000  # by which one input may raise the peak of memory
 ROOM_BYTES = 4_000_000_000  # what a process gets for its work, so that the machine stays usable
 SHRINK_SECONDS, SHRINK_TRIALS = 5.0, 200  # spent on making one failure smaller
@@ -331,13 +332,18 @@ def work(name: str, total: int, seed: int) -> Iterator[dict]:
             os.close(reader)
             os._exit(child_work(name, number, total, seed, writer))
         os.close(writer)
-        buffer = b""
+        buffer, since, used = b"", time.monotonic(), 0.0
         try:
             while number < total:
-                ready, _, _ = select.select([reader], [], [], LIMIT_SECONDS)
-                piece = os.read(reader, 1 << 20) if ready else b""
+                if not select.select([reader], [], [], 0.5)[0]:
+                    late = time.monotonic() - since > PATIENCE * LIMIT_SECONDS
+                    if late or seconds_of(child) - used > LIMIT_SECONDS:
+                        break
+                    continue
+                piece = os.read(reader, 1 << 20)
                 if not piece:
                     break
+                since, used = time.monotonic(), seconds_of(child)
                 *lines, buffer = (buffer + piece).split(b"\n")
                 for line in lines:
                     yield json.loads(line)
@@ -352,6 +358,15 @@ def work(name: str, total: int, seed: int) -> Iterator[dict]:
             message = f"{kind} (status {status})"
             yield {"failure": asdict(Failure(name, text, kind, message)), "mutated": False}
             number += 1
+
+
+def seconds_of(process: int) -> float:
+    """Processor time of a process, 0 where it is not known."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def with_signal(process: int, number: int) -> None:
