@@ -72,7 +72,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         # The streams have no names; every other file that the course writes has one (`replacing`).
         stream = "standard output" if error.errno in FULL else None
-        file = error.filename or stream
+        file = stream if error.filename is None else error.filename or "''"
         return f"{file}: {error.strerror}" if file else error.strerror
     return str(error) or type(error).__name__
 

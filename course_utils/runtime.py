@@ -140,19 +140,21 @@ def replacing(path: Path | str) -> Iterator[Path]:
     path = file_to_write(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     start = f".{path.name[:40]}."  # the longest name that a file may have leaves no room for more
-    handle, name = tempfile.mkstemp(prefix=start, suffix=".part", dir=path.parent)
-    os.close(handle)
-    partial = Path(name)
+    partial = None
     try:
+        handle, name = tempfile.mkstemp(prefix=start, suffix=".part", dir=path.parent)
+        partial = Path(name)
+        os.close(handle)
         yield partial
         partial.chmod(0o666 & ~_umask())  # mkstemp gives the owner alone access
         os.replace(partial, path)
-    except OSError as error:
-        if error.filename in (None, str(partial)):  # such as that of a full disk
+    except OSError as error:  # that of a full disk names no file
+        if partial is None or error.filename in (None, name):
             error.filename = str(path)
         raise
     finally:
-        partial.unlink(missing_ok=True)
+        if partial is not None:
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -32,8 +32,7 @@ def load_study(name: str, path: Path | None = None) -> dict:
 
     Raises FileNotFoundError if there are none, ValueError if the file is damaged.
     """
-    path = STUDIES / f"{name}.json" if path is None else Path(path)
-    if not path.exists():
+    if path is None and not (path := STUDIES / f"{name}.json").exists():
         raise FileNotFoundError(
             f"no results of the study {name!r}: make them with python -m course_utils study {name}"
         )

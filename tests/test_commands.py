@@ -75,16 +75,16 @@ def attention(place, *files):
 
 
 def test_a_picture_replaces_no_input(tmp_path):
-    (tmp_path / "link.png").symlink_to(tmp_path / "b.png")
     photos = [tmp_path / "a.jpg", tmp_path / "b.png"]
     check_options(attention(tmp_path / "new", *photos), folders=True)
     check_options(attention(tmp_path / "a.png", *photos), folders=True)
     for place in (tmp_path, f"{tmp_path}/"):
         with pytest.raises(ValueError, match="would replace .*b.png, which is an input"):
             check_options(attention(place, *photos), folders=True)
-    for page in (tmp_path / "b.png", tmp_path / "link.png"):
+    (tmp_path / "link.html").symlink_to(tmp_path / "text.html")
+    for page in (tmp_path / "text.html", tmp_path / "link.html"):
         with pytest.raises(ValueError, match="which is an input"):
-            check_options(attention(page, *photos), page=True)
+            check_options(attention(page, tmp_path / "text.html"), page=True)
 
 
 @pytest.mark.parametrize("name", ["x.xyz", "x.png.gz", "x."])
@@ -93,12 +93,14 @@ def test_a_format_that_cannot_be_written_is_found_before_the_work(name, tmp_path
         return check_options(attention(tmp_path / "x"))
     with pytest.raises(ValueError, match="names no format for pictures"):
         check_options(attention(tmp_path / name))
-    check_options(attention(tmp_path / name), page=True)
+    with pytest.raises(ValueError, match="must end in .html"):
+        check_options(attention(tmp_path / name), page=True)
 
 
 def test_pictures_do_not_replace_devices(tmp_path):
+    (tmp_path / "null.html").symlink_to(os.devnull)
     with pytest.raises(OSError, match="device"):
-        check_options(attention(os.devnull), page=True)
+        check_options(attention(tmp_path / "null.html"), page=True)
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(OSError, match="pipe, which is not replaced"):
         check_options(attention(tmp_path / "pipe.png"))

@@ -4,6 +4,8 @@ import hashlib
 import io
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from course_utils.__main__ import find_commands, main
 from course_utils.check_installation import check_installation
 from course_utils.console import program, readable_streams
 from course_utils.exercises import check
+from course_utils.paths import CHECKPOINTS
 from course_utils.runtime import replacing
 from tools.notebooks import ROOT
 from tools.tiny import quick, tiny_checkpoint
@@ -205,14 +208,14 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize(
     ("command", "error"),
     [
-        ("translate --checkpoint {folder} <&-", "standard input is closed; name a file to read"),
+        ("translate --checkpoint {folder} <&-", "-: standard input is closed; name a file instead"),
         ("results >&-", "standard output is closed: there is nowhere to write the answer to"),
         ("results >/dev/full", "standard output: No space left on device"),
         ("--help >/dev/full", "standard output: No space left on device"),
         ("data list | true; exit ${{PIPESTATUS[0]}}", None),
         ("--help | true; exit ${{PIPESTATUS[0]}}", None),
-        ("translate --checkpoint {folder} nofile 2>&-", None),
-        ("translate --checkpoint {folder} nofile 2>/dev/full", None),
+        ("data get -q nosuch 2>&-", None),
+        ("data get -q nosuch 2>/dev/full", None),
         ("study nosuch <&- >&- 2>&-", None),
     ],
 )
@@ -273,3 +276,63 @@ def test_weights_that_are_no_numbers_are_named(folder, tmp_path, capsys):
     assert main(["translate", "--checkpoint", str(tmp_path / "bad"), str(tmp_path / "text")]) == 1
     output, errors = capsys.readouterr()
     assert output == "" and "NaN" in one_line(errors) and "bad" in errors
+
+
+# --- results and studies ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", [b"{", b"[]", b'{"name": "no-such-recipe"}', b"\xff", None])
+def test_a_damaged_card_does_not_hide_the_other_results(damage, tmp_path, monkeypatch, capsys):
+    for place in ("checkpoints.CHECKPOINTS", "paths.CHECKPOINTS"):
+        monkeypatch.setattr(f"course_utils.{place}", tmp_path)
+    shutil.copytree(CHECKPOINTS / "speech-digits", tmp_path / "speech-digits")
+    (tmp_path / "broken").mkdir()
+    card = tmp_path / "broken" / "card.json"
+    card.mkdir() if damage is None else card.write_bytes(damage)
+    assert main(["results"]) == 1
+    output, errors = capsys.readouterr()
+    assert "broken" in one_line(errors)
+    assert len(output.splitlines()) == 3 and "speech-digits" in output
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (b'{"name": "bottlen', "damaged"),
+        (b"[" * 100_000, "damaged"),
+        (b'{"name": "bottleneck", "runs": null}', "damaged"),
+        (b'{"name": "bottleneck", "runs": [{"variant": "x", "seed": "1", "steps": 2}]}', "row 1.*"),
+        (b'{"name": "scores", "runs": []}', "do not belong"),
+        (None, "there is no such file"),
+    ],
+)
+def test_damaged_rows_of_a_study_are_named(rows, words, tmp_path, capsys):
+    if rows is not None:
+        (tmp_path / "rows").write_bytes(rows)
+    out = tmp_path / "out.json"
+    assert main(["study", "bottleneck", "--rows", str(tmp_path / "rows"), "--out", str(out)]) == 1
+    assert re.search(words, one_line(capsys.readouterr().err)) and not out.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "translation-generated", "--steps", "0"],
+        ["train", "translation-generated", "--seed", "-1"],
+        ["train", "translation-generated", "--seed", str(2**63)],
+        ["study", "bottleneck", "--steps", "-3"],
+        ["study", "bottleneck", "--out", os.devnull],
+    ],
+)
+def test_what_no_training_can_have_is_found_before_the_data_are_read(words, monkeypatch, capsys):
+    for name in ("recipes.train_model", "studies.train_and_measure"):
+        monkeypatch.setattr(f"course_utils.{name}", lambda *_, **__: pytest.fail("it started"))
+    assert main(words) == 1
+    one_line(capsys.readouterr().err)
+
+
+def test_data_that_cannot_be_had_end_a_study_with_a_line(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "empty"))
+    monkeypatch.setenv("COURSE_MIRROR", "http://[")
+    assert main(["study", "imdb", "--out", str(tmp_path / "out.json")]) == 1
+    one_line(capsys.readouterr().err)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import BinaryIO, NamedTuple
 
-from course_utils.console import reason, report_error
+from course_utils.console import report_error
 
 __all__ = ["CHUNK", "LONGEST", "Chunk", "add_texts", "answer_lines", "lines_of", "write_lines"]
 
@@ -57,8 +57,10 @@ def answer_lines(files: Sequence[str], answer: Callable[[Chunk], None]) -> int:
                 with opened(file) as stream:
                     name = "the input" if file == "-" else file
                     yield from ((line, stream.isatty()) for line in lines_of(stream, name))
-            except (OSError, ValueError) as error:
-                status = report_error(reason(error))
+            except OSError as error:
+                status = report_error(f"{file or repr(file)}: {error.strerror or error}")
+            except ValueError as error:
+                status = report_error(str(error))
 
     found: list[str] = []
     first = 1
@@ -78,7 +80,7 @@ def opened(file: str) -> AbstractContextManager[BinaryIO]:
     if file != "-":
         return open(file, "rb")
     if sys.stdin is None:
-        raise OSError("standard input is closed; name a file to read")
+        raise OSError("standard input is closed; name a file instead")
     return nullcontext(sys.stdin.buffer)
 
 

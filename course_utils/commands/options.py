@@ -76,6 +76,8 @@ def check_options(arguments: argparse.Namespace, folders: bool = False, page: bo
         raise ValueError(f"--attention {place} is a folder; it must be the name of a file")
     if is_folder(place) and Path(place).is_file():
         raise ValueError(f"--attention {place} is a file, but ends like a folder")
+    if page and Path(place).suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"--attention {place} must end in .html, since it becomes a web page")
     pictures = [Path(place)] if page else [picture_path(place, ["one"], 1)]
     if folders:
         pictures = [picture_path(place, files, n) for n in range(1, len(files) + 1)]
