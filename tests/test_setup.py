@@ -1,5 +1,6 @@
 """Set-up: ranges and a lock that fit, a set-up that is quick the second time, the right kernel."""
 
+import ast
 import os
 import re
 import shutil
@@ -100,6 +101,38 @@ def test_every_installed_package_is_in_the_lock():
             if needed.marker is None or any(map(needed.marker.evaluate, environments)):
                 todo.append(needed)
     assert missing == set()
+
+
+def imported(folder):
+    """The names of all packages that the modules of a folder import, at any place."""
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                yield node.module.partition(".")[0]
+
+
+def installed_requires(name):
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:  # of an extra that is not installed
+        return []
+
+
+def test_every_import_is_a_dependency():
+    """What is imported is named, or needed by what is named; else it is here only by chance."""
+    named = {canonicalize_name(one.name) for one in requirements()}
+    needed = [Requirement(line) for name in named for line in installed_requires(name)]
+    wanted = named | {canonicalize_name(one.name) for one in needed}
+    provided = metadata.packages_distributions()
+    foreign = set(imported(ROOT / "course_utils")) - set(sys.stdlib_module_names) - {"course_utils"}
+    assert {"torch", "PIL"} <= foreign
+    assert {
+        name
+        for name in foreign
+        if not wanted & {canonicalize_name(one) for one in provided.get(name, [])}
+    } == set()
 
 
 def test_the_version_has_one_place():
