@@ -44,7 +44,13 @@ def unit_vectors(queries, keys, values):
     return (q @ k.T).softmax(1) @ values
 
 
+def exps_in_double_precision(queries, keys, values):
+    e = (queries @ keys.T).double().exp()
+    return (e / e.sum(1, keepdim=True)).float() @ values
+
+
 WRONG_01_1 = [
+    (exps_in_double_precision, "exp of them is infinite"),
     (exps_with_one_maximum, "each row needs its own"),
     (exps_in_a_loop, "infinite, and ∞/∞ is NaN"),
     (sum_kept_without_its_dimension, "each of the three keys gets ⅓"),
@@ -103,6 +109,8 @@ WRONG_01_2 = [
     (by_halves(lambda w: 1 / w.square().sum()), "another way of counting"),
     (by_halves(lambda w: 1 / w.max()), "largest weight of 1/places"),
     (by_halves(perplexity, high=1.0), "stops at τ = 1"),
+    (by_halves(perplexity, high=100.0), "search the whole range"),
+    (by_halves(perplexity, low=0.01), "search the whole range"),
     (by_halves(perplexity, steps=8), "halve the range often enough"),
     (by_halves(lambda w: (-(w * w.log()).sum()).exp().nan_to_num(9.0)), "torch.xlogy"),
     (by_halves(lambda w: (w > 0.02).sum()), "if yours agrees there"),
@@ -161,6 +169,7 @@ WRONG_01_3 = [
     (filled(0.0), "a mask of 0 changes nothing"),
     (filled(-100.0), "only -inf is below all of them"),
     (filled(-1e9), "a finite number is not low enough"),
+    (filled(-1e30), "a finite number is not low enough"),
     (zeros_after_softmax, "0/0 is NaN"),
     (kernels_in_a_loop, "0/0 is NaN"),
     (without_equal_places, "the diagonal (i = j)"),
@@ -235,6 +244,7 @@ WRONG_01_4 = [
     (party_by_party(cut_wrongly), "one slot too long"),
     (party_by_party(filled_up(0.0)), "exp(0) = 1"),
     (party_by_party(filled_up(-1000.0)), "a finite number is not low enough"),
+    (party_by_party(filled_up(-1e9)), "a finite number is not low enough"),
     (party_by_party(divided_by_the_rest), "before softmax"),
     (party_by_party(zeroed), "values of zero are not enough"),
     (party_by_party(lambda e, v, n: v[:n].mean(0)), "plain mean of the guests"),

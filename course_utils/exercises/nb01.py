@@ -23,7 +23,7 @@ from course_utils.exercises.judging import exercise
 
     **Predict first:** what comes back for a question of zeros?
 
-    No loop is needed: one matrix product gives all scores. The scores may be large (200 and more).
+    No loop is needed: one matrix product gives all scores. Scores may be large, 1,000 and more.
     """,
 )
 def ask_all(queries, keys, values):
@@ -63,13 +63,13 @@ def _():
             torch.randn(asked, width), torch.randn(slots, width), torch.randn(slots, value_width)
         )
     yield case(
-        torch.tensor([[100.0], [-100.0]]),
+        torch.tensor([[1000.0], [-1000.0]]),
         torch.tensor([[3.0], [2.0], [1.0]]),
         torch.tensor([[1.0], [2.0], [4.0]]),
         expected=torch.tensor([[1.0], [4.0]]),
         label="large scores",
-        hint="the scores are 300, 200 and 100: cutting them off makes them equal, and exp of them"
-        " is infinite; subtract the row's largest score first, which changes no weight",
+        hint="the scores are 3,000, 2,000 and 1,000: cutting them off makes them equal, and exp of"
+        " them is infinite; subtract the row's largest score first, which changes no weight",
     )
     yield case(
         torch.tensor([[60.0], [1.0]]),
@@ -188,7 +188,7 @@ def list_of_rows(queries, keys, values):
     """,
 )
 def temperature_for(scores, places):
-    """Temperature at which softmax(scores / temperature) looks at so many places.
+    """Temperature at which softmax(scores / temperature) has the effective number `places`.
 
     scores: (T,), all different. places: number between 1 and T, the wanted exp(entropy).
     Returns a float between 0.001 and 1000.
@@ -222,6 +222,16 @@ def _():
     yield case(5 * two, number, expected=5.0, rtol=2e-3, label="five times these scores")
     yield case(two / 5, number, expected=0.2, rtol=2e-3, label="a fifth of these scores")
     yield case(40 * two, 1.2, rtol=2e-3, label="large scores")
+    for times, label in ((400.0, "400 times"), (0.004, "0.004 times")):
+        yield case(
+            times * two,
+            number,
+            expected=times,
+            rtol=2e-3,
+            label=label,
+            hint="the answer may lie anywhere between 0.001 and 1,000: search the whole range, and"
+            " halve it in powers, √(ab), or small answers come out coarse",
+        )
     yield case(
         3000 + two, number, expected=1.0, rtol=5e-3, label="3,000 more for every score: no change"
     )
@@ -436,7 +446,7 @@ def _():
     yield case(
         torch.tensor([0.0, 3.0, 7.0]),
         torch.tensor([1.0, 2.0, 6.0]),
-        1e-5,
+        1e-17,
         expected=torch.tensor([2.0, 1.0, 2.0]),
         label="a very small width",
         hint="with a small width the other scores are lower than any finite number you may choose:"
@@ -575,7 +585,7 @@ def distance_not_squared(x, y, width):
     **Predict first:** the keys of the empty chairs are zeros, so their scores are 0. How much
     weight do they get without a mask, if the guests score −3?
 
-    The answer must not depend on what is stored in the padding: zeros, a million, or anything else.
+    The answer must not depend on which numbers are stored in the padding, zeros or a million.
     """,
 )
 def ask_each(queries, keys, values, lengths):
@@ -622,13 +632,13 @@ def _():
         torch.ones(2, 3), keys, values, torch.tensor([2, 4]), label="a million in the padding"
     )
     yield case(
-        torch.tensor([[100.0], [100.0]]),
-        torch.tensor([[[-300.0], [-300.0], [0.0]], [[300.0], [299.0], [0.0]]]),
+        torch.tensor([[1e6], [1e6]]),
+        torch.tensor([[[-3e6], [-3e6], [0.0]], [[3e6], [2e6], [0.0]]]),
         torch.tensor([[[2.0], [4.0], [9.0]], [[1.0], [5.0], [9.0]]]),
         torch.tensor([2, 3]),
         expected=torch.tensor([[3.0], [1.0]]),
         label="very large and very small scores",
-        hint="the guests of the first party score −30,000: only -inf is lower than every score a"
+        hint="the guests of the first party score −3 · 10¹²: only -inf is lower than every score a"
         " guest may have",
     )
 
