@@ -6,6 +6,7 @@ words that the verdict has to contain.
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -40,6 +41,22 @@ def by_autograd(weights, upstream):
     return full_matrix(weights, upstream)
 
 
+def rows_of_numpy(weights, upstream):
+    w, g = (x.numpy().reshape(-1, x.shape[-1]) for x in (weights, upstream))
+    rows = [(np.diag(a) - np.outer(a, a)) @ b for a, b in zip(w, g, strict=True)]
+    return torch.tensor(np.stack(rows)).reshape(weights.shape)
+
+
+def three_factors(weights, upstream):
+    return weights * upstream - torch.einsum("...i,...j,...j->...i", weights, weights, upstream)
+
+
+def matrix_in_rows(weights, upstream):
+    w, g = weights.reshape(-1, weights.shape[-1]), upstream.reshape(-1, weights.shape[-1])
+    rows = [torch.stack([one @ b for one in [x * a for x in a]]) for a, b in zip(w, g, strict=True)]
+    return weights * upstream - torch.stack(rows).reshape(weights.shape)
+
+
 def inner(weights, upstream):
     return (weights * upstream).sum(-1, keepdim=True)
 
@@ -48,6 +65,9 @@ WRONG_02_1 = [
     (full_matrix, "a T × T matrix was built"),
     (full_matrix_row_by_row, "a T × T matrix was built"),
     (by_autograd, "a T × T matrix was built"),
+    (rows_of_numpy, "a T × T matrix was built"),
+    (three_factors, "a T × T matrix was built"),
+    (matrix_in_rows, "a T × T matrix was built"),
     (lambda a, g: a * g - a * a * g, "only the diagonal"),
     (lambda a, g: a * g, "−ααᵀg is missing"),
     (lambda a, g: a * (g - g.mean(-1, keepdim=True)), "a plain mean"),
@@ -78,6 +98,7 @@ WRONG_02_2 = [
     (lambda a, b, d: a * b / d**0.5, "half of what it was"),
     (lambda a, b, d: f"{d**-0.5 / a / b}", "got a str, expected a number"),
     (lambda a, b, d: int(d**-0.5 / a / b), "not rounded"),
+    (lambda a, b, d: 1 / (a * b * math.isqrt(d)), "do not round the root"),
 ]
 
 
@@ -108,6 +129,7 @@ WRONG_02_3 = [
         lambda e: (e.exp() / (1 + e.exp().sum(-1, keepdim=True))).nan_to_num(0),
         "replacing NaNs",
     ),
+    (lambda e: get("02.3")(e.clamp(min=-12)), "exactly 0"),
     (lambda e: get("02.3")(e).tolist(), "got a list, expected a tensor"),
 ]
 
@@ -128,6 +150,19 @@ def all_scores_first(query, keys, values, size):
         u = u * math.exp(m - new) + (e - new).exp() @ v
         m = new
     return u / z
+
+
+def scores_kept_in_portions(query, keys, values, size):
+    scores = [part @ query / len(query) ** 0.5 for part in keys.split(size)]
+    m = max(e.max() for e in scores)
+    u = sum((e - m).exp() @ v for e, v in zip(scores, values.split(size), strict=True))
+    return u / sum((e - m).exp().sum() for e in scores)
+
+
+def all_scores_in_numpy(query, keys, values, size):
+    e = keys.numpy() @ query.numpy() / len(query) ** 0.5
+    e = np.exp(e - e.max())
+    return torch.from_numpy(e / e.sum() @ values.numpy())
 
 
 def size_taken_for_a_count(query, keys, values, size):
@@ -153,6 +188,8 @@ def with_(**changes):
 WRONG_02_4 = [
     (all_at_once, "too much is held at once"),
     (all_scores_first, "too much is held at once"),
+    (scores_kept_in_portions, "too much is held at once"),
+    (all_scores_in_numpy, "too much is held at once"),
     (size_taken_for_a_count, "too much is held at once"),
     (with_(start=0.0), "starts at −∞"),
     (with_(shrink=lambda difference: 1.0), "multiply z and u"),

@@ -1,43 +1,64 @@
 """Exercises of notebook 02: softmax backwards, scale, nothing, portions and heads."""
 
 import math
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from course_utils.exercises.cases import CheckFailed, case
 from course_utils.exercises.comparing import difference
 from course_utils.exercises.judging import exercise
 
 
-class _Sizes(TorchFunctionMode):
-    """The numbers in each tensor that a function computes; views of other tensors do not count."""
+class _Held(TorchDispatchMode):
+    """The most numbers that computed tensors hold at once; views of the inputs do not count."""
 
     def __init__(self, inputs: tuple[Any, ...]):
         super().__init__()
         self.given = {x.untyped_storage().data_ptr() for x in inputs if torch.is_tensor(x)}
-        self.found = [0]
+        self.alive: dict[int, tuple[StorageWeakRef, int]] = {}
+        self.most = 0
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
-        for tensor in result if isinstance(result, tuple | list) else [result]:
+        for tensor in tree_leaves(result):
             if torch.is_tensor(tensor):
                 storage = tensor.untyped_storage()
+                size = storage.nbytes() // tensor.element_size()
                 if storage.data_ptr() not in self.given:
-                    self.found.append(storage.nbytes() // tensor.element_size())
+                    self.alive[storage.data_ptr()] = (StorageWeakRef(storage), size)
+        self.alive = {key: one for key, one in self.alive.items() if not one[0].expired()}
+        self.most = max(self.most, sum(size for _, size in self.alive.values()))
         return result
 
 
-def _largest_tensor(answer: Callable[..., Any], *inputs: Any) -> int:
-    """How many numbers the largest tensor holds that the answer computes on its way.
+def _most_held(answer: Callable[..., Any], *inputs: Any) -> int:
+    """How many numbers the tensors hold at once that the answer computes on its way.
 
     answer: as a free check gets it; its own function is called, without copies of the inputs.
     """
-    with _Sizes(inputs) as sizes:
+    with _Held(inputs) as held:
         getattr(answer, "answer", answer)(*inputs)
-    return max(sizes.found)
+    return held.most
+
+
+def _most_outside(answer: Callable[..., Any], *inputs: Any) -> int:
+    """How many numbers of four bytes NumPy and Python hold at once while the answer runs."""
+    already = tracemalloc.is_tracing()
+    tracemalloc.start()
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    try:
+        getattr(answer, "answer", answer)(*inputs)
+        return (tracemalloc.get_traced_memory()[1] - before) // 4
+    finally:
+        if not already:
+            tracemalloc.stop()
 
 
 @exercise(
@@ -100,14 +121,16 @@ def _():
 
 @softmax_backward.check
 def _(answer):
-    length = 211
-    largest = _largest_tensor(answer, torch.randn(length).softmax(-1), torch.randn(length))
-    if largest > 4 * length:
+    length = 1009
+    inputs = torch.randn(length).softmax(-1), torch.randn(length)
+    held = _most_held(answer, *inputs)
+    outside = 0 if held > 100 * length else _most_outside(answer, *inputs)
+    if max(held, outside) > 100 * length:
         raise CheckFailed(
-            "a tensor with more numbers than the task allows was built",
-            input="211 slots",
+            "more numbers are held at once than the task allows",
+            input="1,009 slots",
             expected=length,
-            got=largest,
+            got=max(held, outside),
             hint="the result is right, but a T × T matrix was built: αᵀg is one number for each"
             " row, and α times that number is all that the second term needs",
         )
@@ -234,6 +257,14 @@ def _():
     yield case(1.0, 2.0, 64, expected=0.0625, label="keys twice as long")
     yield case(0.5, 0.2, 16, expected=2.5, label="short vectors need a factor above 1")
     yield case(3.0, 0.5, 100, expected=1 / 15)
+    yield case(
+        1.0,
+        0.5,
+        50,
+        expected=math.sqrt(2) / 5,
+        label="√50 is not whole",
+        hint="√50 is 7.0711: do not round the root",
+    )
     yield case(1e-3, 1.0, 10_000, expected=10.0, label="very short queries, very wide")
 
 
@@ -373,6 +404,8 @@ def _():
     yield case(
         torch.tensor([[-math.inf, -math.inf], [-math.inf, 0.0]]),
         expected=torch.tensor([[0.0, 0.0], [0.0, 0.5]]),
+        atol=1e-30,
+        hint="the weight of a masked slot is exactly 0: leave −∞ as it is, for exp(−∞) = 0",
         label="masked slots; in the first row, all of them",
     )
     for shape in ((2, 4), (3, 3), (3, 2, 5)):
@@ -575,15 +608,19 @@ def _():
 
 @attend_in_portions.check
 def _(answer):
-    length, size = 401, 5
-    inputs = torch.randn(3), torch.randn(length, 3), torch.randn(length, 2)
-    largest = _largest_tensor(answer, *inputs, size)
-    if largest > 4 * size * 3:
+    for measure, length, size, most, label in (
+        (_most_held, 401, 5, 100, "401 keys, 5 at a time"),
+        (_most_outside, 50_000, 500, 35_000, "50,000 keys, 500 at a time"),
+    ):
+        inputs = torch.randn(3), torch.randn(length, 3), torch.randn(length, 2)
+        held = measure(answer, *inputs, size)
+        if held <= most:
+            continue
         raise CheckFailed(
-            "a tensor with more numbers than the task allows was built",
-            input="401 keys, 5 at a time",
+            "more numbers are held at once than the task allows",
+            input=label,
             expected=size,
-            got=largest,
+            got=held,
             hint="the result is right, but too much is held at once: compute the scores of `size`"
             " keys at a time, and keep only m, z and u",
         )
