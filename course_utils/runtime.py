@@ -149,7 +149,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
         partial.chmod(0o666 & ~_umask())  # mkstemp gives the owner alone access
         os.replace(partial, path)
     except OSError as error:  # that of a full disk names no file
-        if partial is None or error.filename in (None, name):
+        if error.errno is not None and (partial is None or error.filename in (None, name)):
             error.filename = str(path)
         raise
     finally:

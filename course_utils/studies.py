@@ -32,9 +32,10 @@ def load_study(name: str, path: Path | None = None) -> dict:
 
     Raises FileNotFoundError if there are none, ValueError if the file is damaged.
     """
-    if path is None and not (path := STUDIES / f"{name}.json").exists():
+    path = STUDIES / f"{name}.json" if path is None else Path(path)
+    if not path.exists():
         raise FileNotFoundError(
-            f"no results of the study {name!r}: make them with python -m course_utils study {name}"
+            f"there is no file {path}: make the results with python -m course_utils study {name}"
         )
     try:
         found = json.loads(read_file(path, LARGEST))

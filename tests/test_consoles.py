@@ -303,7 +303,7 @@ def test_a_damaged_card_does_not_hide_the_other_results(damage, tmp_path, monkey
         (b'{"name": "bottleneck", "runs": null}', "damaged"),
         (b'{"name": "bottleneck", "runs": [{"variant": "x", "seed": "1", "steps": 2}]}', "row 1.*"),
         (b'{"name": "scores", "runs": []}', "do not belong"),
-        (None, "there is no such file"),
+        (None, "there is no file .*rows"),
     ],
 )
 def test_damaged_rows_of_a_study_are_named(rows, words, tmp_path, capsys):
