@@ -609,6 +609,7 @@ def replacing_files(c: Choices) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if before is not None:
             path.write_text(before)
+            os.link(path, place / "reader")  # somebody who has opened the old file
         try:
             if fails:
                 with replacing(path) as partial:
@@ -619,6 +620,9 @@ def replacing_files(c: Choices) -> None:
             expect(fails, "an error without a reason")
         expected = before if fails else text
         expect(path.exists() == (expected is not None), "there or not there")
+        if before is not None:
+            expect((place / "reader").read_text() == before, "written over what a reader has open")
+            (place / "reader").unlink()
         if expected is not None:
             expect(
                 path.read_bytes() == expected.encode(), f"the file holds {path.read_bytes()[:50]!r}"
