@@ -9,7 +9,10 @@ Notebook 05 builds the front end by hand and imports it afterwards.
 
 import io
 import math
+import os
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,14 +29,18 @@ __all__ = [
     "AudioError",
     "FrontEnd",
     "audio_blocks",
+    "loudest",
+    "loudness",
     "pieces_of_speech",
     "read_audio",
     "silent",
+    "without_peaks",
     "write_audio",
 ]
 
-QUIET = 0.01  # fraction of the loudest 10 ms (-40 dB) below which 10 ms count as quiet
-SILENCE = 1e-3  # root mean square below which 10 ms count as silent: -60 dB of full scale
+QUIET = 0.01  # fraction of the loudest speech (-40 dB) below which 10 ms count as quiet
+PEAK = 0.1  # seconds: what is shorter, such as a clap, does not count as the loudest speech
+SILENCE = 2e-5  # root mean square below which 10 ms count as silent: less than one 16-bit step
 PAUSE = 0.5  # seconds of quiet that separate two pieces
 MARGIN = 0.15  # seconds of quiet that a piece keeps at either end
 
@@ -46,6 +53,7 @@ BEGINNINGS = (
     *(b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"OggS", b"ID3", b"\xff"),
     *(b"FORM", b".snd", b"dns.", b"caff", b"NIST_1A"),
 )
+CANCELLED = 0.01  # power of the mean of two channels, as a share, that means opposite phase
 CHUNK = 2**20  # numbers that are read, or computed, at once
 UNUSABLE = "it has samples that are not finite, or far too large"
 
@@ -116,7 +124,9 @@ def audio_blocks(
     if not begins.startswith(BEGINNINGS):
         raise AudioError(f"{name} cannot be read as sound: not a sound, or of an unknown kind")
     try:
-        with soundfile.SoundFile(_Content(file) if isinstance(file, bytes) else file) as sound:
+        with _quiet_library():
+            opened = soundfile.SoundFile(_Content(file) if isinstance(file, bytes) else file)
+        with opened as sound:
             rate = sound.samplerate
             if not RATES[0] <= rate <= RATES[1]:
                 raise ValueError(f"its rate is {rate:,} Hz, not {RATES[0]:,} to {RATES[1]:,}")
@@ -133,6 +143,25 @@ def audio_blocks(
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError, TypeError) as error:
         reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
         raise AudioError(f"{name} cannot be read as sound: {shown(reason).rstrip('.')}") from error
+
+
+@contextmanager
+def _quiet_library() -> Iterator[None]:
+    """Hide what a C library prints: libmpg123 comments on each fault of a damaged file."""
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    try:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # standard error is closed: nothing can be printed
+        yield
+        return
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class _Content(io.BytesIO):
@@ -153,8 +182,10 @@ def _mono(sound: Any, frames: int) -> Tensor:
     """
     found = [torch.zeros(0)]
     while frames:
-        part = sound.read(min(frames, max(1, CHUNK // sound.channels)), "float32", always_2d=True)
-        block = torch.from_numpy(part).mean(dim=1)
+        count = min(frames, max(1, CHUNK // sound.channels))
+        with _quiet_library():
+            part = sound.read(count, "float32", always_2d=True)
+        block = _one_channel(torch.from_numpy(part))
         if not len(block):
             break
         if not float(block.abs().max()) <= LOUDEST:
@@ -162,6 +193,14 @@ def _mono(sound: Any, frames: int) -> Tensor:
         found.append(block)
         frames -= len(block)
     return torch.cat(found)
+
+
+def _one_channel(samples: Tensor) -> Tensor:
+    """The mean of channels (N, C), or the loudest one where they cancel each other out."""
+    mean, power = samples.mean(dim=1), samples.square().mean(dim=0)
+    if float(mean.square().mean()) < CANCELLED * float(power.max()):
+        return samples[:, int(power.argmax())]
+    return mean
 
 
 def read_audio(file: Path | str | bytes, sample_rate: int) -> Tensor:
@@ -287,6 +326,31 @@ def loudness(samples: Tensor, sample_rate: int) -> Tensor:
     return found
 
 
+def loudest(level: Tensor) -> float:
+    """The loudness that a sound exceeds for `PEAK` seconds, of its levels (T,) per 10 ms.
+
+    In a short sound, for an eighth of the time.
+    """
+    if not len(level):
+        return 0.0
+    rank = min(round(100 * PEAK), len(level) // 8)
+    return float(level.sort(descending=True).values[rank])
+
+
+def without_peaks(samples: Tensor, sample_rate: int) -> Tensor:
+    """The sound (N,), its peaks turned down to four times (12 dB above) its loudest speech.
+
+    A clap would otherwise decide how loud the speech beside it appears. Speech has no such peaks
+    and stays as it is.
+    """
+    level = loudness(samples, sample_rate)
+    limit = 4 * loudest(level)
+    if not len(level) or float(level.max()) <= limit:
+        return samples
+    gain = (limit / level.clamp(min=1e-12)).clamp(max=1)
+    return samples * gain.repeat_interleave(max(1, sample_rate // 100))[: len(samples)]
+
+
 def silent(samples: Tensor, sample_rate: int) -> bool:
     """Whether no 10 ms of a sound (N,) are louder than `SILENCE`."""
     return not len(samples) or float(loudness(samples, sample_rate).max()) < SILENCE
@@ -301,8 +365,8 @@ def pieces_of_speech(
     in memory at a time. longest: maximum length of a piece in seconds.
 
     A piece ends where it is quiet for `PAUSE` seconds or, if it would become too long, at the
-    quietest point of its second half. Quiet means 40 dB below the loudest point nearby, or below
-    `SILENCE`. Silent pieces are left out.
+    quietest point of its second half. Quiet means 40 dB below the loudest speech nearby (see
+    `loudest`), or below `SILENCE`. Silent pieces are left out, and peaks are turned down.
     """
     width = max(1, sample_rate // 100)
     most = max(4, round(longest * sample_rate / width))  # in units of 10 ms
@@ -319,7 +383,7 @@ def pieces_of_speech(
             if not (closed or last):
                 position = start  # it may continue in the next block
                 break
-            piece = rest[start * width : end * width]
+            piece = without_peaks(rest[start * width : end * width], sample_rate)
             if not silent(piece, sample_rate):
                 yield (offset + start * width) / sample_rate, piece
             position = max(position, end)
@@ -330,7 +394,7 @@ def pieces_of_speech(
 def _cut(level: Tensor, most: int) -> list[tuple[int, int, bool]]:
     """Pieces (start, end, closed) of a sequence of loudnesses; an open one may continue."""
     pause, margin = round(100 * PAUSE), round(100 * MARGIN)
-    threshold = max(SILENCE, float(level.max()) * QUIET) if len(level) else SILENCE
+    threshold = max(SILENCE, loudest(level) * QUIET)
     loud = (level >= threshold).nonzero().flatten().tolist()
     if not loud:
         return []

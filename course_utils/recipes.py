@@ -56,9 +56,10 @@ def train(
     model, history, build = train_model(recipe, data, resume=resume, callbacks=callbacks)
     # The weights are stored in half precision, so these are the ones that are tested.
     model.load_state_dict({k: w.half().float() for k, w in model.state_dict().items()})
-    metrics = final_scores(recipe, model, data)
+    predictor = recipe.task.predictor(model, data.vocabulary)
+    calibration = predictor.calibrate(data.valid)
+    metrics = final_scores(recipe, predictor, data)
     search = recommended_search(recipe, metrics)
-    calibration = recipe.task.predictor(model, data.vocabulary).calibrate(data.valid)
     card = {
         "name": name,
         "title": recipe.title,

@@ -19,10 +19,13 @@ from course_utils.audio import (
     AudioError,
     FrontEnd,
     audio_blocks,
+    loudest,
+    loudness,
     pieces_of_speech,
     read_audio,
     resample,
     silent,
+    without_peaks,
     write_audio,
 )
 from course_utils.messages import shown
@@ -54,6 +57,15 @@ def test_formats_and_channels(tmp_path, ending, tolerance):
     torch.testing.assert_close(found, (left + right) / 2, atol=tolerance, rtol=0)
     torch.testing.assert_close(read_audio(file.read_bytes(), RATE), found)
     torch.testing.assert_close(read_audio(str(file), RATE), found)
+
+
+def test_channels_of_opposite_phase_are_heard(tmp_path):
+    file, sound = tmp_path / "phase.wav", tone(0.5)
+    for other in (-1.0, -0.95):
+        soundfile.write(file, torch.stack([sound, other * sound], dim=1).numpy(), RATE)
+        torch.testing.assert_close(read_audio(file, RATE), sound, atol=1e-4, rtol=0)
+    soundfile.write(file, torch.zeros(4000, 2).numpy(), RATE)
+    assert not read_audio(file, RATE).any()
 
 
 @given(
@@ -315,7 +327,7 @@ def pieces(sound, **more):
 
 
 def test_silence_and_a_single_sample_give_no_piece():
-    faint = 1e-4 * torch.randn(8000, generator=torch.Generator().manual_seed(0))
+    faint = 1e-5 * torch.randn(8000, generator=torch.Generator().manual_seed(0))
     for sound in (quiet(0), quiet(3), torch.zeros(1), faint):
         assert pieces(sound) == [] and silent(sound, RATE)
     assert not silent(tone(0.1), RATE)
@@ -326,6 +338,35 @@ def test_a_short_sound_stays_in_one_piece_and_is_trimmed():
     ((start, piece),) = pieces(torch.cat([quiet(1.0), tone(0.7), quiet(0.3), tone(0.4), quiet(2)]))
     assert start == pytest.approx(0.85, abs=0.02)
     assert len(piece) / RATE == pytest.approx(1.7, abs=0.03)
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.1, 0.01, 0.001])
+def test_how_loud_a_sound_is_does_not_matter(gain):
+    sound = torch.cat([tone(0.5), quiet(0.8), 0.1 * tone(0.6), quiet(0.3), tone(0.2)])
+    for (start, piece), (same, louder) in zip(pieces(gain * sound), pieces(sound), strict=True):
+        assert start == same
+        torch.testing.assert_close(piece / gain, louder)
+
+
+@pytest.mark.parametrize("place", [0.2, 1.1, 2.3])
+def test_a_clap_does_not_make_the_speech_quiet(place):
+    sound = 0.02 * torch.cat([quiet(0.5), tone(0.7), quiet(0.2), tone(0.8), quiet(0.6)])
+    at = round(place * RATE)
+    sound[at : at + RATE // 20] += torch.randn(
+        RATE // 20, generator=torch.Generator().manual_seed(0)
+    )
+    (start, piece), *rest = pieces(sound)
+    heard = torch.cat([piece, *(p for _, p in rest)])
+    assert start <= 0.36 and len(heard) / RATE >= 1.9  # margins included: all of the speech
+    level = float(heard.abs().max()) / float((0.02 * tone(0.1)).abs().max())
+    assert 1 <= level <= 12, "the clap was turned down, the speech was not"
+
+
+def test_speech_without_peaks_stays_as_it_is():
+    sound = torch.cat([0.3 * tone(0.1), tone(0.2), quiet(0.1), 0.5 * tone(0.5)])
+    assert without_peaks(sound, RATE) is sound
+    empty = torch.zeros(0)
+    assert without_peaks(empty, RATE) is empty and loudest(loudness(empty, RATE)) == 0
 
 
 def test_a_pause_separates():
@@ -344,7 +385,7 @@ def test_without_a_pause_the_quietest_place_is_cut():
 
 
 @given(
-    bursts=st.lists(st.tuples(st.floats(0.05, 1.5), st.floats(0.0, 1.2)), min_size=1, max_size=8),
+    bursts=st.lists(st.tuples(st.floats(0.15, 1.5), st.floats(0.0, 1.2)), min_size=1, max_size=8),
     cuts=st.lists(st.integers(1, 20_000), max_size=6),
 )
 @quick

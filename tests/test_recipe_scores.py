@@ -77,6 +77,10 @@ def table(monkeypatch):
     )
 
 
+def scores(recipe, model, data):
+    return final_scores(recipe, recipe.task.predictor(model, data.vocabulary), data)
+
+
 def numbers(scores):
     return {name: found["score"] for name, found in scores.items()}
 
@@ -85,7 +89,7 @@ def numbers(scores):
 
 
 def test_scores_are_greedy_and_of_the_recipes_search_with_its_penalty(table):
-    found = final_scores(table, None, table.data())
+    found = scores(table, None, table.data())
     assert numbers(found) == {
         "valid_exact_greedy": 0.3333,
         "valid_exact_beam4": 0.6667,
@@ -107,7 +111,7 @@ def test_a_task_without_search_has_one_score_a_split(table):
             return ["un"] * len(inputs)
 
     recipe = replace(table, task=replace(table.task, predictor=Labels), search=None)
-    found = final_scores(recipe, None, table.data())
+    found = scores(recipe, None, table.data())
     assert numbers(found) == {"valid_exact": 0.3333, "test_exact": 0.0}
     assert recommended_search(recipe, found) is None
 
@@ -115,7 +119,7 @@ def test_a_task_without_search_has_one_score_a_split(table):
 def test_the_test_set_is_loaded_once(table):
     loaded = []
     recipe = replace(table, test=lambda: loaded.append(1) or TEST)
-    final_scores(recipe, None, table.data())
+    scores(recipe, None, table.data())
     assert loaded == [1]
 
 
@@ -128,7 +132,7 @@ def test_scores_keep_two_decimals_and_shares_four(table, score, written):
         return TextScore(score, "mine")
 
     recipe = replace(table, task=replace(table.task, metrics={"exact": metric}))
-    found = final_scores(recipe, None, table.data())
+    found = scores(recipe, None, table.data())
     assert found["test_exact_beam4"] == {"score": written, "signature": "mine"}
 
 
@@ -143,7 +147,7 @@ def test_metrics_get_outputs_references_and_the_case_of_the_data(table, lowercas
     recipe = replace(table, task=replace(table.task, metrics={"exact": metric}))
     data = table.data()
     data.lowercase = lowercase
-    final_scores(recipe, None, data)
+    scores(recipe, None, data)
     assert asked[0] == (["un", "wrong", "wrong"], ["un", "deux", "trois"], lowercase)
     assert asked[-1] == (["quatre", "cinq", "six", "wrong"], [t for _, t in TEST], lowercase)
 
@@ -156,7 +160,7 @@ def test_metrics_of_the_test_only_and_those_that_cannot_be_computed(table, capsy
     task = replace(table.task, metrics=metrics)
     recipe = replace(table, task=task, test_metrics=("late", "absent"))
     assert list(recipe.chosen_metrics()) == ["exact"]
-    found = final_scores(recipe, None, table.data())
+    found = scores(recipe, None, table.data())
     assert {name.split("_")[1] for name in found} == {"exact", "late"} and len(found) == 8
     assert "absent is left out: needs a package" in capsys.readouterr().err
     named = replace(recipe, metrics=("late",))
@@ -330,7 +334,7 @@ def test_scores_are_those_of_the_weights_in_the_file(table, tmp_path, monkeypatc
     assert validations == [(3, False)] * 3
     assert final == [(3, True)] * 2 + [(4, True)] * 2
     model = load_checkpoint(tmp_path / "made").model
-    found = final_scores(recipe, model, table.data())
+    found = scores(recipe, model, table.data())
     assert found == card["metrics"]
 
 
@@ -642,7 +646,10 @@ SPLITS = {
     "classification-imdb": (["train", "valid"], ["test"]),
     "classification-eraser": (["train", "valid"], ["test"]),
     "speech-digits": (["train 12000 0", "valid 300 0"], ["test 500 0"]),
-    "speech-digits-long": (["train 12000 1", "valid 300 0"], ["test 500 0"]),
+    "speech-digits-long": (
+        ["train 12000 1", "valid 300 0", "digits-train", "words-train"],
+        ["test 500 0"],
+    ),
     "speech-commands": (["train", "valid"], ["test"]),
 }
 
@@ -688,7 +695,7 @@ def test_a_recipe_trains_validates_and_tests_on_its_splits(name, monkeypatch):
     asked.clear()
     assert recipe.test() == []
     assert (train_and_valid, asked) == SPLITS[name]
-    assert data.valid == [] and len(data.cards) == 1
+    assert data.valid == [] and len(data.cards) == 1 + (name == "speech-digits-long")
     assert getattr(data, "longest", None) == recipe.model.get("longest", None) or (
         recipe.task.name == "speech"
     )

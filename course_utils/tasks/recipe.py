@@ -13,7 +13,7 @@ from course_utils.messages import _
 from course_utils.metrics import TextScore
 from course_utils.runtime import default_device
 from course_utils.search import SearchSettings
-from course_utils.tasks.base import Pair, Task, TaskData
+from course_utils.tasks.base import Pair, Predictor, Task, TaskData
 from course_utils.training import FitSettings, History, fit
 
 __all__ = ["Recipe", "final_scores", "recommended_search", "take_over", "train_model"]
@@ -152,9 +152,9 @@ def recommended_search(recipe: Recipe, scores: dict) -> SearchSettings | None:
     return recipe.search if gain > 0 else greedy
 
 
-def final_scores(recipe: Recipe, model: nn.Module, data: TaskData) -> dict:
+def final_scores(recipe: Recipe, predictor: Predictor, data: TaskData) -> dict:
     """Scores of a trained model on validation and test set, greedy and with the recipe's search."""
-    predictor, search = recipe.task.predictor(model, data.vocabulary), recipe.search
+    search = recipe.search
     ways: dict[str, dict] = {"": {}}
     if search is not None:
         ways = {

@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -96,6 +96,28 @@ def commands(choose: random.Random, numbers: Sequence[int]) -> str:
     return " then ".join(command(choose) for _ in range(choose.choice(numbers)))
 
 
+def digits(choose: random.Random) -> str:
+    """One to six digits, as words."""
+    return " ".join(choose.choice(("zero", *UNITS)) for _ in range(choose.randint(1, 6)))
+
+
+# Everyday words that do not sound like a digit: "two" is also "to" and "too", and so on.
+OTHER_WORDS = """
+apple river table window garden music paper orange yellow summer winter doctor teacher pencil
+mountain bottle carpet hello morning evening people water forest button camera hammer ladder market
+open close start stop play pause red green blue black white house street train bus car bread milk
+cheese fish dog cat bird horse tree flower sun moon star rain snow wind book page door chair lamp
+clock phone yes no please thank you good bad big small fast slow the and is was here there where
+when who what why how my your his her our walk run sing read write speak listen look find give take
+make come go day night week month year never always perhaps under over between again about because
+""".split()
+
+
+def other_words(choose: random.Random) -> str:
+    """One to eight everyday words, none of them a digit."""
+    return " ".join(choose.choice(OTHER_WORDS) for _ in range(choose.randint(1, 8)))
+
+
 def words() -> list[str]:
     """All words of the grammar, in alphabetical order."""
     fixed = (
@@ -130,12 +152,18 @@ TEST_VOICES = ("gmw/en+m7", "en-us+anika", "en-gb-scotland+belinda", "gmw/en-GB-
 class Split:
     """A split: its voices, its number of sounds, and the numbers of commands in one sound.
 
-    A number of commands that is listed twice is twice as likely.
+    A number of commands that is listed twice is twice as likely. ``text`` writes something else
+    than commands.
     """
 
     voices: tuple[str, ...]
     count: int
-    commands: tuple[int, ...]
+    commands: tuple[int, ...] = ()
+    text: Callable[[random.Random], str] | None = None
+
+    def write(self, choose: random.Random) -> str:
+        """The text of one sound."""
+        return commands(choose, self.commands) if self.text is None else self.text(choose)
 
 
 SHORT = (1, 1, 1, 1, 2)
@@ -145,6 +173,11 @@ SPLITS = {
     "test": Split(TEST_VOICES, 300, SHORT),
     "long": Split(TEST_VOICES, 100, (3, 4, 5, 6)),
     "sample": Split(TEST_VOICES, 28, SHORT),
+    # For the digits: strangers, and speech that has none.
+    "digits-train": Split(TRAIN_VOICES, 1500, text=digits),
+    "digits-test": Split(TEST_VOICES, 200, text=digits),
+    "words-train": Split(TRAIN_VOICES, 600, text=other_words),
+    "words-test": Split(TEST_VOICES, 60, text=other_words),
 }
 
 
@@ -175,9 +208,10 @@ class SpokenCommand:
         return len(self.stored)
 
 
-@lru_cache(maxsize=5)
+@lru_cache(maxsize=8)
 def spoken_commands(split: str, progress: bool = True) -> tuple[SpokenCommand, ...]:
-    """The sounds of a split: "train", "valid", "test", "long" (3 to 6 commands) or "sample".
+    """The sounds of a split: "train", "valid", "test", "long" (3 to 6 commands) or "sample"; digits
+    in "digits-train" and "digits-test", other words in "words-train" and "words-test".
 
     Synthesised at first use and cached; "sample" comes with the course. Raises ValueError for an
     unknown split, RuntimeError if espeak-ng is needed but not installed.
@@ -397,7 +431,7 @@ def synthesise(split: str) -> Iterator[SpokenCommand]:
     choose, settings, voice = random.Random(f"{split}-{VERSION}"), SPLITS[split], Synthesiser()
     for number in range(settings.count):
         yield voice.say(
-            commands(choose, settings.commands),
+            settings.write(choose),
             settings.voices[number % len(settings.voices)],
             speed=choose.randint(130, 210),
             pitch=choose.randint(35, 65),

@@ -1,9 +1,8 @@
 """Recipes for speech recognition: strings of recorded digits, and generated commands."""
 
-from functools import partial
-
 from course_utils.tasks.recipe import Recipe
 from course_utils.tasks.speech.data import (
+    any_sound_data,
     command_data,
     command_test,
     digit_data,
@@ -27,11 +26,11 @@ DIGITS = Recipe(
 )
 DIGITS_LONG = Recipe(
     name="speech-digits-long",
-    title="Strings of spoken digits, twice as long",
-    data=partial(digit_data, seed=1),
+    title="Strings of spoken digits among other sounds, trained longer",
+    data=any_sound_data,
     test=digit_test,
     settings=FitSettings(
-        steps=1500, learning_rate=2e-3, label_smoothing=0.05, warm_up=0.05, validate_every=150
+        steps=2500, learning_rate=2e-3, label_smoothing=0.05, warm_up=0.05, validate_every=250
     ),
     task=TASK,
     select="wer",

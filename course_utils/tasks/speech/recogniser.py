@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -10,16 +11,20 @@ from torch import Tensor
 
 from course_utils.audio import FrontEnd, audio_blocks, pieces_of_speech, resample
 from course_utils.batches import Example, make_batch
+from course_utils.checkpoints import Checkpoint
+from course_utils.metrics import word_errors
 from course_utils.models.seq2seq import SpeechModel
 from course_utils.runtime import evaluating
 from course_utils.search import Hypothesis, search
 from course_utils.tasks.base import Pair, SequencePredictor
 from course_utils.tasks.inference import in_batches, teacher_forced_attention
-from course_utils.tasks.speech.ctc import ctc_greedy
+from course_utils.tasks.speech.ctc import JointDecoder, ctc_greedy
 from course_utils.tasks.speech.data import samples_of
 from course_utils.vocabulary import Vocabulary
 
 __all__ = ["Heard", "Recogniser", "Transcript"]
+
+CTC_SHARES = (0.0, 0.3, 0.5, 0.7, 0.9)  # among which `Recogniser.calibrate` chooses
 
 
 @dataclass(frozen=True)
@@ -77,14 +82,17 @@ class Transcript:
 class Recogniser(SequencePredictor):
     """A model and its vocabulary, ready to transcribe. `load` gets one from a checkpoint.
 
-    ``by`` is how the text is found: "attention" (decoder and search) or "ctc" (the best token at
-    each position, collapsed); by default, what the model was trained for. Sounds longer than
+    ``by`` is how the text is found: "attention" (decoder and search), "ctc" (the best token at each
+    position, collapsed) or "joint" (search with both: the sound decides where the text ends). By
+    default it is what the model was trained for, "attention" if for both; a checkpoint's card may
+    say otherwise (see `calibrate`). Sounds longer than
     ``longest`` seconds are cut, at pauses if there are any; by default, ``longest`` is
     ``model.longest``, the length of the longest sounds in training.
     """
 
     model: SpeechModel
     model_type = SpeechModel
+    ctc_share = 0.7  # of CTC in a joint search
 
     def __init__(
         self,
@@ -97,9 +105,38 @@ class Recogniser(SequencePredictor):
         encoder = model.encoder
         self.front_end = FrontEnd(sample_rate=encoder.sample_rate, mels=encoder.mels)
         self.by = ("ctc" if model.ctc_weight == 1 else "attention") if by is None else by
-        if self.by not in ("attention", "ctc"):
-            raise ValueError(f"by={by!r} is neither 'attention' nor 'ctc'")
+        if self.by not in ("attention", "ctc", "joint"):
+            raise ValueError(f"by={by!r} is neither 'attention' nor 'ctc' nor 'joint'")
         self.longest = model.longest if longest is None else longest
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
+        """The predictor of a loaded checkpoint, with the share of CTC of its card."""
+        predictor = super().from_checkpoint(checkpoint)
+        if share := (checkpoint.card.get("calibration") or {}).get("ctc_share"):
+            predictor.by, predictor.ctc_share = "joint", share
+        return predictor
+
+    def calibrate(self, pairs: Sequence[Pair]) -> dict[str, float]:
+        """Choose the share of CTC in the search, 0 for attention alone: the fewest word errors.
+
+        Half of them are counted on ``pairs`` (sound, text) as they are, half on the same sounds
+        joined in threes, which are longer than those of the training; the search is greedy. A
+        model without both heads has nothing to choose.
+        """
+        if not 0 < self.model.ctc_weight < 1:
+            return {}
+        sounds, texts = [samples_of(sound) for sound, _ in pairs], [str(text) for _, text in pairs]
+        threes = range(0, len(pairs), 3)
+        sounds += [torch.cat(sounds[i : i + 3]) for i in threes]
+        texts += [" ".join(texts[i : i + 3]) for i in threes]
+        errors = {}
+        for share in CTC_SHARES:
+            self.by, self.ctc_share = ("joint", share) if share else ("attention", self.ctc_share)
+            errors[share] = word_errors(self.predict(sounds), texts).errors
+        best = min(errors, key=errors.__getitem__)
+        self.by, self.ctc_share = ("joint", best) if best else ("attention", self.ctc_share)
+        return {"ctc_share": best}
 
     def transcribe(
         self,
@@ -169,7 +206,9 @@ class Recogniser(SequencePredictor):
                 hypotheses = ctc_greedy(self.model.ctc_log_probs(memory), positions)
             else:
                 limits = [5 + count // 3 for count in positions]
-                hypotheses = search(self.model.decoder, memory, beam, limits, alpha)
+                joint = self.by == "joint"
+                decoder = JointDecoder(self.model, self.ctc_share) if joint else self.model.decoder
+                hypotheses = search(decoder, memory, beam, limits, alpha)
         return [
             Heard(start, frames, start + self.position_times(count), hypothesis, self.vocabulary)
             for (start, frames), count, hypothesis in zip(
