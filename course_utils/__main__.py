@@ -38,9 +38,17 @@ def run_command(arguments: list[str] | None) -> int:
     """Find the command, and run it."""
     import argparse
     import os
+    from typing import NoReturn
+
+    from course_utils.messages import shown
 
     os.environ.setdefault("MPLBACKEND", "Agg")  # commands draw into files, not on a screen
-    parser = argparse.ArgumentParser(prog="python -m course_utils")
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            super().error(shown(message))
+
+    parser = Parser(prog="python -m course_utils")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in find_commands().items():
         subparser = subparsers.add_parser(

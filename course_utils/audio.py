@@ -9,10 +9,7 @@ Notebook 05 builds the front end by hand and imports it afterwards.
 
 import io
 import math
-import os
-import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils.messages import shown
-from course_utils.runtime import regular_file
+from course_utils.runtime import quiet_library, regular_file
 
 __all__ = [
     "AudioError",
@@ -124,7 +121,7 @@ def audio_blocks(
     if not begins.startswith(BEGINNINGS):
         raise AudioError(f"{name} cannot be read as sound: not a sound, or of an unknown kind")
     try:
-        with _quiet_library():
+        with quiet_library():
             opened = soundfile.SoundFile(_Content(file) if isinstance(file, bytes) else file)
         with opened as sound:
             rate = sound.samplerate
@@ -143,25 +140,6 @@ def audio_blocks(
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError, TypeError) as error:
         reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
         raise AudioError(f"{name} cannot be read as sound: {shown(reason).rstrip('.')}") from error
-
-
-@contextmanager
-def _quiet_library() -> Iterator[None]:
-    """Hide what a C library prints: libmpg123 comments on each fault of a damaged file."""
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    try:
-        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    except OSError:  # standard error is closed: nothing can be printed
-        yield
-        return
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 class _Content(io.BytesIO):
@@ -183,7 +161,7 @@ def _mono(sound: Any, frames: int) -> Tensor:
     found = [torch.zeros(0)]
     while frames:
         count = min(frames, max(1, CHUNK // sound.channels))
-        with _quiet_library():
+        with quiet_library():
             part = sound.read(count, "float32", always_2d=True)
         block = _one_channel(torch.from_numpy(part))
         if not len(block):

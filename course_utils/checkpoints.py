@@ -28,7 +28,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from course_utils.models.builders import BUILDERS
 from course_utils.models.seq2seq import count_parameters
 from course_utils.paths import CHECKPOINTS, MADE
-from course_utils.runtime import recover_folder, replacing_folder, write_text
+from course_utils.runtime import read_file, recover_folder, replacing_folder, write_text
 from course_utils.vocabulary import Vocabulary
 
 __all__ = [
@@ -151,8 +151,8 @@ def check_target(folder: Path | str) -> Path:
         if os.path.lexists(folder) and not folder.is_dir():
             raise CheckpointError(f"{folder} is a file; a checkpoint needs a folder")
         found = {path.name for path in folder.iterdir()} if folder.exists() else set()
-        if found and (not found <= set(LIMITS) or "card.json" not in found):
-            strange = ", ".join(sorted(found - set(LIMITS))[:3]) or "no card.json"
+        if found and (not found <= set(LIMITS) or not _is_card(folder / "card.json")):
+            strange = ", ".join(sorted(found - set(LIMITS))[:3]) or "no card of a checkpoint"
             raise CheckpointError(
                 f"{folder} is not the folder of a checkpoint (found: {strange}), and its contents "
                 "would be lost; name a new folder"
@@ -169,6 +169,15 @@ def check_target(folder: Path | str) -> Path:
             f"{ROOM / 1e6:.0f} MB are needed"
         )
     return folder
+
+
+def _is_card(file: Path) -> bool:
+    """Whether a file is the card of a checkpoint, which names a builder and checksums."""
+    try:
+        card = json.loads(read_file(file, LIMITS["card.json"]))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(card, dict) and {"builder", "sha256"} <= set(card)
 
 
 def load_checkpoint(

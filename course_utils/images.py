@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from course_utils.messages import shown
-from course_utils.runtime import regular_file
+from course_utils.runtime import quiet_library, regular_file
 
 __all__ = ["PhotoError", "SIDE", "as_source", "read_photo"]
 
@@ -53,7 +53,10 @@ def read_photo(file: str | Path | bytes) -> np.ndarray:
         with warnings.catch_warnings(), source:
             # Pillow warns about large pictures before it refuses huge ones.
             warnings.simplefilter("ignore")
-            with Image.open(source, formats=sorted(set(Image.OPEN) - UNSAFE)) as image:
+            with (
+                quiet_library(),
+                Image.open(source, formats=sorted(set(Image.OPEN) - UNSAFE)) as image,
+            ):
                 size = image.size
                 # A JPEG is decoded at a fraction of its size if that is enough.
                 image.draft("RGB", (2 * SIDE, 2 * SIDE))

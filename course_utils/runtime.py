@@ -25,6 +25,7 @@ __all__ = [
     "file_to_write",
     "in_notebook",
     "progress_bar",
+    "quiet_library",
     "read_file",
     "recover_folder",
     "regular_file",
@@ -42,6 +43,25 @@ def default_device() -> "torch.device":
     import torch
 
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def quiet_library() -> Iterator[None]:
+    """Hide what a C library prints on standard error, such as its comments on a damaged file."""
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    try:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # standard error is closed: nothing can be printed
+        yield
+        return
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextmanager

@@ -39,6 +39,7 @@ __all__ = [
     "search",
 ]
 
+LARGEST_ALPHA = 100  # beyond, the penalty leaves the range of floats
 WIDEST_BEAM = 100  # that settings may ask for: memory and time grow with the width
 
 
@@ -94,8 +95,16 @@ class SearchSettings:
     def __post_init__(self) -> None:
         if type(self.beam) is not int or not 1 <= self.beam <= WIDEST_BEAM:
             raise ValueError(f"beam must be an integer from 1 to {WIDEST_BEAM}, got {self.beam!r}")
-        if not isinstance(self.alpha, int | float) or not math.isfinite(self.alpha):
-            raise ValueError(f"alpha must be a finite number, got {self.alpha!r}")
+        check_alpha(self.alpha)
+
+
+def check_alpha(alpha: float) -> None:
+    """Raise ValueError for a length penalty that is not a number of ordinary size."""
+    if not isinstance(alpha, int | float) or not abs(alpha) <= LARGEST_ALPHA:
+        raise ValueError(
+            f"alpha must be a finite number of at most {LARGEST_ALPHA}, usually 0 to 1.5, got "
+            f"{alpha!r}"
+        )
 
 
 @dataclass(frozen=True)
@@ -144,6 +153,7 @@ def greedy_search(
     Raises ValueError if these numbers disagree, if an input has no possible continuation, or if the
     decoder's scores are not numbers.
     """
+    check_alpha(alpha)
     B, limits, prompts = _check_inputs(memory, max_length, batch_size, prompts, max_repeats)
     device = _device(decoder)
     state = decoder.start(B if memory is None else memory)
@@ -214,6 +224,7 @@ def beam_search(
 
     The other parameters and errors are those of `greedy_search`.
     """
+    check_alpha(alpha)
     B, limits, prompts = _check_inputs(memory, max_length, batch_size, prompts, max_repeats)
     width, best = operator.index(width), operator.index(best)
     if width < 1 or not 1 <= best <= width:

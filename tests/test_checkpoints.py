@@ -444,9 +444,21 @@ def weights_without_a_card(folder):
     (folder / "model.safetensors").write_bytes(b"of another program")
 
 
-@pytest.mark.parametrize(
-    "make", [a_thesis, a_checkpoint_with_notes, several_checkpoints, weights_without_a_card]
-)
+def somebody_elses_card(folder):
+    folder.mkdir()
+    (folder / "card.json").write_text('{"name": "a birthday card"}')
+
+
+def a_card_that_cannot_be_read(folder):
+    folder.mkdir()
+    (folder / "card.json").write_text("[" * 100_000)
+
+
+FOREIGN = [a_thesis, a_checkpoint_with_notes, several_checkpoints, weights_without_a_card]
+FOREIGN += [somebody_elses_card, a_card_that_cannot_be_read]
+
+
+@pytest.mark.parametrize("make", FOREIGN)
 def test_nothing_that_is_not_a_checkpoint_is_ever_replaced(make, tmp_path):
     folder = tmp_path / "mine"
     make(folder)

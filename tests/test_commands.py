@@ -259,3 +259,11 @@ def test_every_picture_has_its_own_name(names, tmp_path_factory):
     for place in (folder, folder / "look.png"):
         found = {picture_path(place, names, n) for n in range(1, len(names) + 1)}
         assert len(found) == len(names) and all(p.parent == folder for p in found)
+
+
+def test_wrong_arguments_are_quoted_without_escape_codes(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["translate", "--beam", "\x1b[2Jnone"])
+    assert stopped.value.code == 2
+    message = capsys.readouterr().err
+    assert "\x1b" not in message and "\\x1b[2Jnone" in message

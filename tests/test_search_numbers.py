@@ -135,11 +135,21 @@ def test_scores_that_are_not_numbers_are_named(beam, bad):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"beam": 0}, {"beam": 101}, {"beam": 2.0}, {"beam": True}, {"alpha": float("nan")}],
+    [
+        *({"beam": 0}, {"beam": 101}, {"beam": 2.0}, {"beam": True}),
+        *({"alpha": float("nan")}, {"alpha": 1e300}, {"alpha": "1"}),
+    ],
 )
 def test_settings_of_a_search(settings):
     with pytest.raises(ValueError, match="beam must be an integer|alpha must be a finite"):
         SearchSettings(**settings)
+
+
+@pytest.mark.parametrize("alpha", [float("nan"), float("inf"), 1e9])
+def test_a_penalty_that_leaves_the_range_of_floats(alpha):
+    for beam in (1, 3):
+        with pytest.raises(ValueError, match="alpha must be a finite number of at most 100"):
+            search(tiny_translator().decoder, beam=beam, alpha=alpha, batch_size=2)
 
 
 def test_whole_numbers_of_numpy_and_tensors_are_whole_numbers():
