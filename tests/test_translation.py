@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,6 +20,7 @@ from course_utils.batches import make_batch
 from course_utils.paths import REPO
 from course_utils.search import beam_search
 from course_utils.tasks.inference import search_in_batches
+from course_utils.tasks.translation import command
 from course_utils.tasks.translation.data import TranslationData, with_numerals
 from course_utils.tasks.translation.translator import Translator
 from course_utils.text import normaliser
@@ -323,8 +326,9 @@ def translate(folder, capsys):
     return run
 
 
-def expected_output(translator, texts):
-    return [" ".join(text.split()) for text in translator.predict(texts)]
+def expected_output(translator, texts, **search):
+    found = translator.translate(texts, **search)
+    return [" ".join(t.text.split()) + ("" if t.finished else " …") for t in found]
 
 
 def lines(output: bytes):
@@ -388,9 +392,31 @@ def test_more_lines_than_one_chunk(translate, translator, monkeypatch):
 def test_beam(translate, translator):
     status, output, _ = translate("\n".join(TEXTS).encode(), "--beam", 3)
     assert status == 0
-    texts = translator.predict(TEXTS, beam=3)
-    assert lines(output) == [" ".join(text.split()) for text in texts]
-    assert texts != translator.predict(TEXTS)
+    assert lines(output) == expected_output(translator, TEXTS, beam=3)
+    assert lines(output) != expected_output(translator, TEXTS)
+
+
+def test_a_translation_without_an_end_is_marked(translate, translator, monkeypatch):
+    one, two = translator.translate(["ein hund läuft.", "wer ist da?"])
+    endless = replace(one.only.hypothesis, finished=False)
+    cut = replace(one, segments=[replace(one.only, hypothesis=endless)])
+    whole = replace(two, segments=[replace(two.only, hypothesis=replace(endless, finished=True))])
+    monkeypatch.setattr(Translator, "translate", lambda *given, **search: [cut, whole])
+    _, output, _ = translate(b"a\nb\n")
+    assert [line.endswith(" …") for line in lines(output)] == [True, False]
+
+
+def test_a_picture_shows_as_many_sentences_as_are_legible(translator):
+    drawn = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "write_picture", lambda figure, path: drawn.append(figure))
+        for count in (1, 3, 400):
+            (translation,) = translator.translate(["Ein Hund läuft. " * count])
+            command.draw(translation, Path("x.png"), None)
+    columns = [len(figure.axes[0].get_xticks()) for figure in drawn]
+    alone = columns[0]
+    assert columns[1] == 3 * alone and alone < columns[2] <= 100
+    plt.close("all")
 
 
 def test_very_long_lines(translate, monkeypatch):
@@ -429,7 +455,9 @@ def test_cutting_a_long_line_copies_it_once(translator):
 
 def test_output_is_one_line_whatever_the_model_writes(translate, monkeypatch):
     monkeypatch.setattr(Vocabulary, "decode", lambda self, ids: "a\nb\u2028c\r")
-    assert translate(b"hund\nball\n") == (0, b"a b c\n" * 2, "")
+    status, output, errors = translate(b"hund\nball\n")
+    assert (status, errors) == (0, "")
+    assert [line.removesuffix(" …") for line in lines(output)] == ["a b c"] * 2
 
 
 # --- what goes wrong --------------------------------------------------------------------------

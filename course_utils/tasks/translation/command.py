@@ -1,5 +1,8 @@
 """Translate text, from files or from standard input: one line in, one line out.
 
+The sentences of a line are translated one by one. A translation that does not come
+to an end, because it repeats itself or is too long, is cut off and marked with " …".
+
 A line ends only at \\n (a \\r before it is dropped); blank lines stay blank;
 every output line ends in \\n. The text must be UTF-8. A file that cannot be read
 gets one line on standard error; the others are translated all the same, and the
@@ -7,6 +10,7 @@ exit status is 1.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +25,7 @@ __all__ = ["HELP", "NAME", "add_arguments", "run"]
 
 NAME = "translate"
 HELP = "translate lines of text"
+LEGIBLE = 100  # rows or columns of a picture
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     def answer(chunk: Chunk) -> None:
         translations = translator.translate(chunk.lines, **search)
-        # A translation is one line, whatever the model writes.
-        write_lines([" ".join(translation.text.split()) for translation in translations])
+        write_lines([line_for(translation) for translation in translations])
         if arguments.attention is not None:
             drawn = {n: t for n, t in enumerate(translations, chunk.first) if t.segments}
             single = chunk.complete and len(drawn) == 1
@@ -56,14 +60,24 @@ def run(arguments: argparse.Namespace) -> int:
     return answer_lines(arguments.files, answer)
 
 
+def line_for(translation: "Translation") -> str:
+    """A translation as one line, whatever the model writes; " …" marks one without an end."""
+    return " ".join(translation.text.split()) + ("" if translation.finished else " …")
+
+
 def draw(translation: "Translation", path: Path, number: int | None) -> None:
-    """Write the heat map of a translation (of its first segment, if the text was long).
+    """Write the heat map of a translation: its first sentences, as many as are legible.
 
     The file name gets the ``number`` of the line, unless that is None.
     """
     from course_utils.plotting import attention_matrix
 
-    segment = translation.segments[0]
-    ax = attention_matrix(segment.attention, segment.source_pieces, segment.target_pieces)
+    shown = replace(translation, segments=translation.segments[:1])
+    for end in range(2, len(translation.segments) + 1):
+        longer = replace(translation, segments=translation.segments[:end])
+        if max(longer.attention.shape) > LEGIBLE:
+            break
+        shown = longer
+    ax = attention_matrix(shown.attention, shown.source_pieces, shown.target_pieces)
     suffix = "" if number is None else f"-{number}"
     write_picture(ax.figure, path.with_name(path.stem + suffix + (path.suffix or ".png")))
