@@ -6,6 +6,7 @@ place of a piece is a place in the text as it was typed.
 """
 
 import re
+import unicodedata
 
 from tokenizers import Regex, normalizers
 
@@ -20,6 +21,7 @@ REPLACEMENTS = (
     (r"[\u0096\u0097‐‑‒–—―−]", "-"),
     (r"[\u0000-\u0008\u000e-\u001f\u007f-\u009f]", " "),  # control characters
 )
+ARTICLE = r"(?:Der|Die|Das|Den|Ein|Eine|Einem|Einen|Einer)\b"
 FINAL_MARKS = ".!?:;…"
 CLOSING_MARKS = "\"')]}"
 
@@ -40,19 +42,25 @@ def normaliser(lowercase: bool = True) -> normalizers.Normalizer:
 def sentences(text: str, language: str = "de") -> list[str]:
     """The sentences of ``text`` in order; joined, they are the text. A blank text has none.
 
-    The library sentencex knows the abbreviations of a language (ISO 639-1 code). Two things are
-    added: text without capitals is cut as if its sentences began with one, and a number of one or
-    two digits with a full stop is read as an ordinal ("der 3. Mann"), not as an end.
+    The library sentencex knows the abbreviations of a language (ISO 639-1 code). It reads what
+    `normaliser` makes of the text. Three things are added: text without capitals is cut as if its
+    sentences began with one; a sentence may begin with a number; and a number of one or two digits
+    with a full stop is read as an ordinal ("der 3. Mann"), not as an end, unless a German article
+    follows ("Es ist 12. Ein Mann lacht.").
     """
     from sentencex import get_sentence_boundaries
 
-    cased = text
-    if text == text.lower():
-        cased = re.sub(r"(?<=[.!?] )\w", lambda found: _capital(found[0]), text)
+    plain = _plain(text)
+    plain = re.sub(rf"(?<=[^\W\d] \d)\.(?= {ARTICLE})", "!", plain, flags=re.IGNORECASE)
+    plain = re.sub(rf"(?<=[^\W\d] \d\d)\.(?= {ARTICLE})", "!", plain, flags=re.IGNORECASE)
+    cased = plain
+    if plain == plain.lower():
+        cased = re.sub(r"(?<=[.!?] )\w", lambda found: _capital(found[0]), plain)
+    cased = re.sub(r"(?<=[^\W\d]{4}[.!?] )\d", "X", cased)  # shorter words may be abbreviations
     ends = [boundary["end_index"] for boundary in get_sentence_boundaries(language, cased)]
     parts, start = [], 0
     for end in ends[:-1]:
-        ordinal = re.search(r"(?<!\S)\d{1,2}\.\s*$", text[start:end])
+        ordinal = re.search(r"(?<!\S)\d{1,2}\.\s*$", plain[start:end])
         if text[start:end].strip() and not ordinal:
             parts.append(text[start:end])
             start = end
@@ -65,7 +73,18 @@ def sentences(text: str, language: str = "de") -> list[str]:
 
 def is_complete(sentence: str) -> bool:
     """Whether a sentence ends in a mark, perhaps before a closing quotation mark or bracket."""
-    return sentence.rstrip().rstrip(CLOSING_MARKS + "“”’»").rstrip().endswith(tuple(FINAL_MARKS))
+    return _plain(sentence).rstrip(CLOSING_MARKS + " ").endswith(tuple(FINAL_MARKS))
+
+
+def _plain(text: str) -> str:
+    """What `normaliser` makes of a text, except that every character keeps its place and case.
+
+    sentencex takes quadratic time for many line ends, or for many quotation marks of other kinds.
+    """
+    for old, new in (*REPLACEMENTS, ("'", '"'), ("…", "."), (r"\s", " ")):
+        text = re.sub(old, lambda found, new=new: new.ljust(len(found[0])), text)
+    composed = (unicodedata.normalize("NFKC", character) for character in text)
+    return "".join(new if len(new) == 1 else old for old, new in zip(text, composed, strict=True))
 
 
 def _capital(letter: str) -> str:

@@ -78,6 +78,11 @@ def test_normalising_twice_changes_nothing(text):
         ["„Komm her.“ ", "Er geht.  "],
         ["Am 3. Mai 2020 regnet es. ", "Wer ist das? ", "😀 Ja"],
         ["\ufeffJa.\u00a0", "Nein.\n"],
+        ["Ein Mann singt.<br />", "Ein Hund bellt… ", "Er rennt.\u00ad ", "Sie lacht．"],
+        ["Ein Mann singt. ", "3 Frauen tanzen am 4. April. ", "12. Juni."],
+        ["1. Ein Mann singt. ", "2. Eine Frau tanzt. ", "3. Ein Kind malt."],
+        ["Es ist 12. ", "Ein Mann sitzt im 3. Stock. ", "Er ist 5. ", "Das Kind lacht."],
+        ["der hund ist 5. ", "ein mann lacht. ", "3 frauen tanzen."],
         [],
     ],
 )
@@ -94,8 +99,24 @@ def test_no_character_is_lost_between_sentences(text):
     assert all(part.strip() for part in found)
 
 
+@pytest.mark.parametrize("mark", ["\n", "„", "'", "`", "«", "<br>", "1. ", "\u200b"])
+def test_the_time_for_a_long_text_is_not_quadratic(mark):
+    sentences(mark * 100_000)  # minutes, if it were
+
+
 def test_a_complete_sentence_ends_in_a_mark():
-    for text in ("Ja.", "Ja!", "Ja? ", '"Ja."', "(Ja.)", "„Ja.“", "Ja …", "Er sagt:"):
+    for text in (
+        "Ja.",
+        "Ja!",
+        "Ja? ",
+        '"Ja."',
+        "(Ja.)",
+        "„Ja.“",
+        "Ja …",
+        "Er sagt:",
+        "»Ja.«\u200b",
+        "Ja．",
+    ):
         assert is_complete(text), text
     for text in ("Ja", "Ja,", "(Ja)", "", '"'):
         assert not is_complete(text), text
