@@ -27,7 +27,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from course_utils.models.builders import BUILDERS
 from course_utils.models.seq2seq import count_parameters
-from course_utils.paths import CHECKPOINTS, MADE
+from course_utils.paths import CHECKPOINTS, MADE, checkpoint_names
 from course_utils.runtime import read_file, recover_folder, replacing_folder, write_text
 from course_utils.vocabulary import Vocabulary
 
@@ -35,7 +35,6 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "check_target",
-    "checkpoint_names",
     "load_checkpoint",
     "save_checkpoint",
 ]
@@ -71,11 +70,6 @@ def sha256(path: Path) -> str:
     """Checksum of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def checkpoint_names() -> list[str]:
-    """The checkpoints that come with the course."""
-    return sorted(path.parent.name for path in CHECKPOINTS.glob("*/card.json"))
 
 
 def half_precision(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -12,8 +12,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from course_utils.checkpoints import checkpoint_names
-from course_utils.paths import MADE
+from course_utils.paths import MADE, checkpoint_names
 from course_utils.runtime import replacing
 from course_utils.tasks import collect
 

@@ -2,7 +2,6 @@
 
 import io
 import warnings
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -73,14 +72,7 @@ def read_photo(file: str | Path | bytes) -> np.ndarray:
         if type(error).__name__ == "UnidentifiedImageError":
             reason = "not a picture, or of an unknown kind"
         raise PhotoError(f"{name}: {reason}") from None
-    return np.asarray(_squash()(image))
-
-
-@lru_cache
-def _squash() -> Any:
-    from torchvision.transforms import v2
-
-    return v2.Resize((SIDE, SIDE), antialias=True)
+    return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
 def _check_size(size: tuple[int, int]) -> None:

@@ -7,7 +7,16 @@ package, where nothing is ever written: what a command makes goes to `data` in t
 import os
 from pathlib import Path
 
-__all__ = ["CHECKPOINTS", "DATA", "INSTALLED", "MADE", "REPO", "STUDIES", "cache_folder"]
+__all__ = [
+    "CHECKPOINTS",
+    "DATA",
+    "INSTALLED",
+    "MADE",
+    "REPO",
+    "STUDIES",
+    "cache_folder",
+    "checkpoint_names",
+]
 
 PACKAGE = Path(__file__).resolve().parent
 INSTALLED = (PACKAGE / "data").is_dir()  # setup.py puts it there, into a wheel only
@@ -16,6 +25,11 @@ DATA = PACKAGE / "data" if INSTALLED else REPO / "data"  # what comes with the c
 MADE = REPO / "data"  # what `train`, `study` and `gallery` write
 CHECKPOINTS = DATA / "checkpoints"
 STUDIES = DATA / "studies"
+
+
+def checkpoint_names() -> list[str]:
+    """The checkpoints that come with the course."""
+    return sorted(path.parent.name for path in CHECKPOINTS.glob("*/card.json"))
 
 
 def cache_folder() -> Path:

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from torch import nn
     from tqdm import tqdm
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # numbers of glibc's malloc.h
+
 __all__ = [
     "default_device",
     "evaluating",
     "file_to_write",
     "in_notebook",
+    "keep_freed_memory",
     "progress_bar",
     "quiet_library",
     "read_file",
@@ -43,6 +46,24 @@ def default_device() -> "torch.device":
     import torch
 
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep the memory that tensors give back, if it is glibc.
+
+    It would return large blocks to the system, which fills them with zeros when the next step asks
+    for them again: hundreds of thousands of page faults in a training. Elsewhere, and if the user
+    has set MALLOC_MMAP_THRESHOLD_ or MALLOC_TRIM_THRESHOLD_, nothing changes.
+    """
+    import ctypes
+    import platform
+
+    chosen = {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"} & set(os.environ)
+    if chosen or platform.libc_ver()[0] != "glibc":
+        return
+    library = ctypes.CDLL(None)
+    for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
+        library.mallopt(option, 2**30)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from course_utils.callbacks import (
 )
 from course_utils.checks import check_mask, check_tensor
 from course_utils.models.seq2seq import Seq2Seq
-from course_utils.runtime import evaluating
+from course_utils.runtime import evaluating, keep_freed_memory
 from course_utils.vocabulary import PAD
 
 __all__ = [
@@ -42,6 +42,8 @@ __all__ = [
     "train_step",
     "validation_loss",
 ]
+
+keep_freed_memory()
 
 # What a training minimises: model, batch and label smoothing → one number with a gradient, a mean
 # over the ``batch.target_tokens`` predictions of the batch.

@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import pytest
 
 from course_utils import gallery
-from course_utils.checkpoints import checkpoint_names
 from course_utils.gallery import APPLICATIONS, application_picture, application_pictures
+from course_utils.paths import checkpoint_names
 
 
 def test_a_picture_of_each_checkpoint_that_is_there():

@@ -13,12 +13,12 @@ import course_utils.checkpoints as checkpoints
 from course_utils.checkpoints import (
     CheckpointError,
     check_target,
-    checkpoint_names,
     load_checkpoint,
     save_checkpoint,
 )
 from course_utils.models.builders import build_captioner, build_translator
 from course_utils.models.seq2seq import count_parameters
+from course_utils.paths import checkpoint_names
 from course_utils.provenance import commit, machine, provenance
 from tools.tiny import (
     TEXTS,
@@ -138,6 +138,7 @@ def test_without_git_the_commit_is_unknown(monkeypatch, tmp_path):
 
 def test_names(monkeypatch, tmp_path):
     monkeypatch.setattr(checkpoints, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr("course_utils.paths.CHECKPOINTS", tmp_path)
     assert checkpoint_names() == []
     for name in ("two", "one"):
         tiny_checkpoint(tmp_path / name)
@@ -404,6 +405,7 @@ def test_missing_log_is_no_damage(folder):
 
 def test_unknown_name(monkeypatch, tmp_path):
     monkeypatch.setattr(checkpoints, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr("course_utils.paths.CHECKPOINTS", tmp_path)
     with pytest.raises(CheckpointError, match=r"no checkpoint 'nothing'.*\(none\)"):
         load_checkpoint("nothing")
     tiny_checkpoint(tmp_path / "tiny")

@@ -4,13 +4,15 @@ import argparse
 import codecs
 import importlib
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from course_utils.__main__ import find_commands, main
-from course_utils.checkpoints import checkpoint_names
 from course_utils.commands import lines
 from course_utils.commands.files import (
     Answer,
@@ -20,6 +22,7 @@ from course_utils.commands.files import (
     write_picture,
 )
 from course_utils.commands.options import add_beam, check_options, search_options
+from course_utils.paths import REPO, checkpoint_names
 from course_utils.plotting import new_figure
 from course_utils.plotting.style import plt
 from course_utils.recipes import RECIPES
@@ -267,3 +270,27 @@ def test_wrong_arguments_are_quoted_without_escape_codes(capsys):
     assert stopped.value.code == 2
     message = capsys.readouterr().err
     assert "\x1b" not in message and "\\x1b[2Jnone" in message
+
+
+@pytest.mark.parametrize(
+    "arguments,avoided",
+    [
+        (["results"], {"torch", "matplotlib", "numpy"}),
+        (["data", "list"], {"torch", "matplotlib", "numpy"}),
+        (["classify", "{text}"], {"matplotlib", "torchvision", "torchaudio"}),
+        (["translate", "{text}"], {"matplotlib", "torchvision", "torchaudio"}),
+        (["caption", "{photo}"], {"matplotlib", "torchvision", "torchaudio"}),
+    ],
+)
+def test_a_command_starts_without_what_it_does_not_need(arguments, avoided, tmp_path):
+    (tmp_path / "text.txt").write_text("Ein Hund.\n")
+    Image.new("RGB", (60, 40), "red").save(tmp_path / "photo.png")
+    files = {"text": tmp_path / "text.txt", "photo": tmp_path / "photo.png"}
+    given = [argument.format(**files) for argument in arguments]
+    script = (
+        "import sys; from course_utils.__main__ import main; "
+        f"status = main({given}); print(*sorted(set(sys.modules) & {avoided}), file=sys.stderr); "
+        "sys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=REPO)
+    assert (done.returncode, done.stderr) == (0, "\n") and done.stdout

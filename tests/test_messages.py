@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from course_utils import exercises
 from course_utils.check_installation import check_installation
-from course_utils.checkpoints import checkpoint_names
 from course_utils.claims import ClaimError, claim
 from course_utils.datasets import real_data
 from course_utils.gallery import APPLICATIONS, application_picture
 from course_utils.messages import _, localised, marked, ngettext
+from course_utils.paths import checkpoint_names
 from course_utils.plotting import new_figure, show
 from course_utils.plotting.style import plt
 from course_utils.plotting.texts import html_page

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 from course_utils.runtime import (
     default_device,
     evaluating,
+    keep_freed_memory,
     progress_bar,
     recover_folder,
     replacing,
@@ -122,3 +124,20 @@ def test_the_device_is_the_gpu_if_there_is_one(monkeypatch):
     for there, name in ((True, "cuda"), (False, "cpu")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
         assert default_device() == torch.device(name)
+
+
+def test_memory_is_kept_only_by_glibc_and_unless_the_user_chose(monkeypatch):
+    asked = []
+    library = SimpleNamespace(mallopt=lambda option, size: asked.append((option, size)))
+    monkeypatch.setattr("ctypes.CDLL", lambda name: library)
+    for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
+    keep_freed_memory()
+    monkeypatch.setattr("platform.libc_ver", lambda: ("glibc", "2.39"))
+    with monkeypatch.context() as patch:
+        patch.setenv("MALLOC_TRIM_THRESHOLD_", "131072")
+        keep_freed_memory()
+    assert asked == []
+    keep_freed_memory()
+    assert asked == [(-3, 2**30), (-1, 2**30)]

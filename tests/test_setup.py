@@ -1,6 +1,7 @@
 """Set-up: ranges and a lock that fit, a set-up that is quick the second time, the right kernel."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ from packaging.utils import canonicalize_name
 
 import course_utils
 from course_utils.commands import results
+from course_utils.paths import CHECKPOINTS, checkpoint_names
 from tools.notebooks import CELL_TIMEOUT, ROOT, Notebook, all_notebooks, kernel_environment
 from tools.rules import broken, link_targets
 
@@ -456,3 +458,11 @@ def test_continuous_integration_finds_the_mirror(mirror, tmp_path):
 def test_readme_shows_what_the_checkpoints_reach():
     """`python -m course_utils results` prints the table; paste it when a checkpoint changes."""
     assert results.table() in README
+
+
+def test_the_metric_of_a_row_is_the_one_that_selected_the_weights():
+    from course_utils.recipes import RECIPES
+
+    for name in checkpoint_names():
+        card = json.loads((CHECKPOINTS / name / "card.json").read_text("utf-8"))
+        assert next(iter(card["metrics"])).split("_")[:2] == ["valid", RECIPES[name].select]

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status: 1 if a card cannot be read."""
-    from course_utils.checkpoints import checkpoint_names
+    from course_utils.paths import checkpoint_names
 
     rows, status = [], 0
     for name in checkpoint_names():
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def table() -> str:
     """One row for each checkpoint, in Markdown."""
-    from course_utils.checkpoints import checkpoint_names
+    from course_utils.paths import checkpoint_names
 
     return "\n".join(HEAD + [row(name) for name in checkpoint_names()])
 
@@ -44,12 +44,13 @@ def table() -> str:
 def row(name: str) -> str:
     """The row of a checkpoint; any error for a card that is damaged."""
     from course_utils.paths import CHECKPOINTS
-    from course_utils.recipes import RECIPES
 
     card = json.loads((CHECKPOINTS / name / "card.json").read_text(encoding="utf-8"))
+    # The first metric of a card is the one that chose the weights: valid_bleu_greedy → bleu.
+    select = next(iter(card["metrics"])).split("_")[1]
     return (
         f"| `{name}` | {card['title']} | {card['parameters']:,} | {_training(card)} "
-        f"| {_scores(card, RECIPES[card['name']].select)} |"
+        f"| {_scores(card, select)} |"
     )
 
 

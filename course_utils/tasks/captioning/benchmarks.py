@@ -7,9 +7,9 @@ def captioning_rows(checkpoint: str = "captioning-flickr8k", photos: int = 32) -
     """Photos per second: features of random photos, and their captions with a beam of 3."""
     import numpy as np
 
-    from course_utils.checkpoints import checkpoint_names
     from course_utils.images import SIDE
     from course_utils.models.photo_features import photo_features
+    from course_utils.paths import checkpoint_names
     from course_utils.tasks.captioning.captioner import Captioner
 
     pictures = np.random.default_rng(0).integers(0, 256, (photos, SIDE, SIDE, 3), dtype=np.uint8)

@@ -7,9 +7,14 @@ and the exit status is 1.
 
 import argparse
 from functools import partial
+from typing import TYPE_CHECKING
 
 from course_utils.commands.files import Answer, answer_files
 from course_utils.commands.options import add_beam, add_checkpoint, check_options, search_options
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
 
 __all__ = ["HELP", "NAME", "add_arguments", "run"]
 
@@ -36,17 +41,21 @@ def run(arguments: argparse.Namespace) -> int:
     check_options(arguments, folders=True)
     from course_utils.images import PhotoError, read_photo
     from course_utils.models.photo_features import photo_features
-    from course_utils.plotting import picture_attention
-    from course_utils.tasks.captioning.captioner import Captioner
+    from course_utils.tasks.captioning.captioner import Caption, Captioner
 
     captioner = Captioner.load(arguments.checkpoint)
     search = search_options(arguments, captioner.search)
 
+    def draw(photo: "np.ndarray", caption: Caption) -> "Figure":
+        from course_utils.plotting import picture_attention
+
+        return picture_attention(photo, caption.word_attention, caption.words)
+
     def answer(photos: list) -> list[Answer]:
         captions = captioner.caption(photo_features(photos), **search)
         return [
-            Answer(c.text, partial(picture_attention, photo, c.word_attention, c.words))
-            for photo, c in zip(photos, captions, strict=True)
+            Answer(caption.text, partial(draw, photo, caption))
+            for photo, caption in zip(photos, captions, strict=True)
         ]
 
     return answer_files(

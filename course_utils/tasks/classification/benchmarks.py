@@ -14,7 +14,7 @@ def classification_rows(B: int = 32, T: int = 256, E: int = 100, H: int = 64) ->
     B texts of up to T tokens with E features, H units per direction. Padding is ignored either by
     packing the sequences (PyTorch) or by reversing each text within its own length (ours).
     """
-    from course_utils.checkpoints import checkpoint_names
+    from course_utils.paths import checkpoint_names
     from course_utils.recurrence import read_both_ways
     from course_utils.tasks.classification.classifier import Classifier
 

@@ -41,7 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     check_options(arguments, page=True)
-    from course_utils.plotting.texts import html_page
     from course_utils.tasks.classification.classifier import Classifier
 
     classifier, shown = Classifier.load(arguments.checkpoint), []
@@ -53,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     status = answer_lines(arguments.files, answer)
     if arguments.attention is not None:
+        from course_utils.plotting.texts import html_page
+
         write_text(arguments.attention, html_page(shown))
     return status
 

@@ -5,8 +5,8 @@ from course_utils.timing import Row, timed_in_turn
 
 def listening_rows(checkpoint: str = "speech-commands") -> list[Row]:
     """Seconds of sound that the shipped recogniser transcribes per second, by attention and CTC."""
-    from course_utils.checkpoints import checkpoint_names
     from course_utils.datasets.generated.spoken_commands import RATE, spoken_commands
+    from course_utils.paths import checkpoint_names
     from course_utils.tasks.speech.recogniser import Recogniser
 
     if checkpoint not in checkpoint_names():

@@ -46,7 +46,7 @@ def training_rows(batches: int = 8) -> list[Row]:
 
 def decoding_rows(checkpoint: str = "translation-multi30k", sentences: int = 256) -> list[Row]:
     """Sentences per second of the shipped translator, greedy and with a beam of 5."""
-    from course_utils.checkpoints import checkpoint_names
+    from course_utils.paths import checkpoint_names
     from course_utils.tasks.translation.translator import Translator
 
     if checkpoint not in checkpoint_names():
