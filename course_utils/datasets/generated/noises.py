@@ -97,7 +97,7 @@ def melody(length: int, sample_rate: int, generator: Generator) -> Tensor:
 
 
 def sweep(length: int, sample_rate: int, generator: Generator) -> Tensor:
-    """A tone that glides from one pitch to another, once or to and fro like a siren."""
+    """A tone that glides from one pitch to another, once or up and down like a siren."""
     low, high = sorted(100 * 25 ** _between(0, 1, generator) for _ in range(2))
     way = torch.linspace(0, 1, length)
     if torch.rand((), generator=generator) < 0.5:

@@ -105,6 +105,8 @@ class _Prefixes:
                   last of them with its last token or with a blank
     last          (R,) last tokens; BOS if there is none
     prefix        (R,) log probability that the text begins like this
+
+    All that is CTC's is on the CPU, in double precision, which some GPUs lack.
     """
 
     inner: Any
@@ -115,11 +117,11 @@ class _Prefixes:
     prefix: Tensor
 
     def select(self, rows: Tensor) -> "_Prefixes":
-        own = (self.log_probs, self.label, self.blank, self.last, self.prefix)
-        return _Prefixes(self.inner.select(rows), *(tensor[rows] for tensor in own))
+        inner, rows = self.inner.select(rows), rows.cpu()
+        return _Prefixes(inner, *(tensor[rows] for tensor in _own(self)))
 
 
-class JointDecoder:
+class JointDecoder(nn.Module):
     """Attention and CTC together, for search (Watanabe et al. 2017, section II-C).
 
     The score of a token c after the text g is
@@ -135,14 +137,15 @@ class JointDecoder:
     def __init__(self, model: SpeechModel, weight: float = 0.3):
         if not 0 <= weight <= 1:
             raise ValueError(f"the weight of CTC is a share, 0 to 1, got {weight}")
+        super().__init__()
         self.model, self.weight = model, weight
 
     def start(self, memory: Memory) -> _Prefixes:
         """The state before the first token, with a row for each sound."""
-        log_probs = self.model.ctc_log_probs(memory).double()
+        log_probs = self.model.ctc_log_probs(memory).cpu().double()
         certain = torch.full_like(log_probs[0, 0], NEVER)
         certain[PAD] = 0.0
-        log_probs = torch.where(memory.attend_mask[:, :, None], log_probs, certain)
+        log_probs = torch.where(memory.attend_mask.cpu()[:, :, None], log_probs, certain)
         blank = log_probs[:, :, PAD].cumsum(dim=1)  # nothing has been said yet
         rows = len(log_probs)
         return _Prefixes(
@@ -150,15 +153,15 @@ class JointDecoder:
             log_probs,
             torch.full_like(blank, NEVER),
             blank,
-            torch.full((rows,), BOS, device=blank.device),
+            torch.full((rows,), BOS),
             torch.zeros_like(blank[:, 0]),
         )
 
     def step(self, state: _Prefixes, tokens: Tensor) -> tuple[Tensor, _Prefixes, Tensor | None]:
         """Read one token each, (R,): scores (R, V) of the next one, the next state, weights."""
         scores, inner, weights = self.model.decoder.step(state.inner, tokens)
-        read = tokens != BOS
-        after = self._after(state, inner, tokens) if bool(read.any()) else state
+        read = tokens.cpu()
+        after = self._after(state, inner, read) if bool((read != BOS).any()) else state
         after = _Prefixes(inner, *_own(after))
         following = self._prefixes(after)  # (R, V)
         whole = torch.logaddexp(after.label[:, -1], after.blank[:, -1])
@@ -183,7 +186,7 @@ class JointDecoder:
         """(R, V) log probability that the text begins like this and goes on with each token."""
         anyhow, blank = self._ways(state)
         found = torch.logsumexp(anyhow[:, :, None] + state.log_probs, dim=1)
-        rows = torch.arange(len(found), device=found.device)
+        rows = torch.arange(len(found))
         own = state.log_probs[rows, :, state.last]  # (R, T)
         found[rows, state.last] = torch.logsumexp(blank + own, dim=1)
         return found
@@ -192,7 +195,7 @@ class JointDecoder:
         """The state after the text has become longer by one token each."""
         anyhow, blank = self._ways(state)
         enters = torch.where((tokens == state.last)[:, None], blank, anyhow)
-        rows = torch.arange(len(tokens), device=tokens.device)
+        rows = torch.arange(len(tokens))
         own, none = state.log_probs[rows, :, tokens], state.log_probs[:, :, PAD]
         prefix = torch.logsumexp(enters + own, dim=1)
         label = _recurrence(enters, own)
