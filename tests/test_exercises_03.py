@@ -298,6 +298,62 @@ def loss_as_a_tensor(logits, target):
     return torch.tensor(right("03.4")(logits, target))
 
 
+# --- extreme values and words as they are --------------------------------------------------------
+
+
+def any_capital(candidate, reference, n):
+    return right("03.2")([w.lower() for w in candidate], [w.lower() for w in reference], n)
+
+
+def words_only(candidate, reference, n):
+    kept = [[w for w in words if w.isalpha()] for words in (candidate, reference)]
+    return right("03.2")(*kept, n)
+
+
+def exponentiated_and_back(log_probs, scores):
+    V = log_probs.shape[1]
+    total = torch.log(torch.exp(log_probs) * torch.exp(scores).unsqueeze(1))
+    return split(total, len(scores), lambda i: i // V, lambda i: i % V)
+
+
+def only_likely_ones(log_probs, scores):
+    return [found for found in right("03.3")(log_probs, scores) if found[0] > -50]
+
+
+def of_all_words(logits, target, loss):
+    expected = target[:, 1:]
+    return loss(logits[expected != 0], expected[expected != 0]) if expected.any() else 0.0
+
+
+def nll_of_softmax(logits, target):
+    return of_all_words(
+        logits, target, lambda x, y: F.nll_loss(x.softmax(-1).log(), y, reduction="mean").item()
+    )
+
+
+def with_an_epsilon(logits, target):
+    return of_all_words(
+        logits, target, lambda x, y: F.nll_loss((x.softmax(-1) + 1e-8).log(), y).item()
+    )
+
+
+def limited_logits(logits, target):
+    return of_all_words(logits, target, lambda x, y: F.cross_entropy(x.clamp(-50, 50), y).item())
+
+
+def one_maximum(logits, target):
+    def loss(x, y):
+        p = torch.exp(x - logits.max())
+        return F.nll_loss((p / p.sum(-1, keepdim=True)).log(), y).item()
+
+    return of_all_words(logits, target, loss)
+
+
+def minus_ten_for_infinity(logits, target):
+    finite = torch.where(torch.isinf(logits), -10.0, logits)
+    return of_all_words(finite, target, lambda x, y: F.cross_entropy(x, y).item())
+
+
 WRONG = [
     ("03.1", as_a_tensor, ".item()"),
     ("03.1", argmax_left_as_tensor, "never found"),
@@ -319,6 +375,10 @@ WRONG = [
     ("03.2", quotient, "two sums"),
     ("03.2", tensors_of_sums, ".item()"),
     ("03.2", each_counts_once, "not at 1"),
+    ("03.2", any_capital, "lower-case"),
+    ("03.2", words_only, "punctuation"),
+    ("03.3", exponentiated_and_back, "exp(-200)"),
+    ("03.3", only_likely_ones, "too improbable"),
     ("03.3", true_division, "//"),
     ("03.3", divmod_by_k, "divide by V"),
     ("03.3", turned_round, "swapped"),
@@ -329,6 +389,11 @@ WRONG = [
     ("03.3", product, "are added"),
     ("03.3", exponentials, "without `exp`"),
     ("03.3", tensors_in_triples, ".item()"),
+    ("03.4", nll_of_softmax, "log of a softmax"),
+    ("03.4", with_an_epsilon, "small number added"),
+    ("03.4", limited_logits, "clip"),
+    ("03.4", one_maximum, "largest logit"),
+    ("03.4", minus_ten_for_infinity, "no other number"),
     ("03.4", forgets_the_shift, "target[:, 1:]"),
     ("03.4", forgets_the_padding, "does not have to be predicted"),
     ("03.4", mask_from_the_input, "first padding after EOS"),

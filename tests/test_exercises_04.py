@@ -268,6 +268,34 @@ def swapped(states, weights, values, w, b):
     return gate, r
 
 
+def any_capital(candidate, references, n):
+    references = [[word.lower() for word in one] for one in references]
+    return right("04.3")([word.lower() for word in candidate], references, n)
+
+
+def without_spaces(candidate, references, n):
+    def counted(words):
+        return Counter("".join(words[i : i + n]) for i in range(len(words) - n + 1))
+
+    most = Counter()
+    for one in references:
+        most |= counted(one)
+    return (counted(candidate) & most).total(), counted(candidate).total()
+
+
+def sums_as_tensors(candidate, references, n):
+    return tuple(map(torch.tensor, right("04.3")(candidate, references, n)))
+
+
+def renormalised(states, weights, values, w, b):
+    return right("04.4")(states, weights / weights.sum(1, keepdim=True), values, w, b)
+
+
+def open_or_closed(states, weights, values, w, b):
+    gate = torch.where(states @ w + b > 0, 1.0, 0.0)
+    return gate[:, None] * (weights @ values), gate
+
+
 WRONG = [
     ("04.1", kron_without_share, "divide by their number"),
     ("04.1", columns_first, "row by row"),
@@ -301,6 +329,11 @@ WRONG = [
     ("04.3", in_strings, "whole words"),
     ("04.3", below_zero, "never below 0"),
     ("04.3", quotient, "two sums"),
+    ("04.3", any_capital, "lower-case"),
+    ("04.3", without_spaces, "without a space"),
+    ("04.3", sums_as_tensors, ".item()"),
+    ("04.4", renormalised, "nothing divides"),
+    ("04.4", open_or_closed, "threshold"),
     ("04.4", linear_gate, "sigmoid of the score"),
     ("04.4", competing_steps, "compete"),
     ("04.4", no_offset, "offset b is missing"),

@@ -6,7 +6,6 @@ import torch
 from torch.nn import functional as F
 
 from course_utils.exercises.cases import CheckFailed, case
-from course_utils.exercises.comparing import is_tensor
 from course_utils.exercises.judging import exercise
 from course_utils.messages import localised
 
@@ -17,7 +16,7 @@ def _plain_numbers(result: Any) -> None:
     for part in parts:
         if isinstance(part, list | tuple):
             _plain_numbers(part)
-        elif is_tensor(part) and type(part).__module__.startswith("torch"):
+        elif isinstance(part, torch.Tensor):
             raise CheckFailed(
                 "the result has a tensor where a Python number is expected",
                 got=part,
@@ -253,6 +252,7 @@ def _():
     yield case(["a", "b", "a", "b", "a", "b"], ["a", "b", "a", "b"], 2, expected=(3, 5))
     yield case(["the", "cat"], ["then", "cats"], 1, expected=(0, 2), label="words inside words")
     yield case(["no", "where"], ["now", "here"], 2, expected=(0, 1), label="equal letters")
+    yield case(["The", "cat", "."], ["the", "cat", "."], 1, expected=(2, 3), label="a capital")
     for length, n in ((5, 1), (9, 2), (12, 3)):
         words = [["x", "y"][i] for i in torch.randint(2, (length + 8,)).tolist()]
         yield case(words[:length], words[length:], n)
@@ -340,6 +340,21 @@ def words_glued_together(candidate_words, reference_words, n):
         for words in (candidate_words, reference_words)
     )
     return (ours & theirs).total(), ours.total()
+
+
+@modified_precision.mistake(
+    "the lists are compared as they are: *The* and *the* are two words, as sacrebleu counts them"
+    " unless it is told to lower-case"
+)
+def lower_cased(candidate_words, reference_words, n):
+    words = ([word.lower() for word in one] for one in (candidate_words, reference_words))
+    return modified_precision.solution(*words, n)
+
+
+@modified_precision.mistake("a punctuation mark is a word of the list like the others: it counts")
+def without_punctuation(candidate_words, reference_words, n):
+    words = ([word for word in one if word != "."] for one in (candidate_words, reference_words))
+    return modified_precision.solution(*words, n)
 
 
 @modified_precision.mistake(
@@ -434,6 +449,12 @@ def _():
     yield case(
         logs([0.2, 0.5, 0.3]), torch.tensor([-2.0]), expected=[(-2.6931, 0, 1)], label="width 1"
     )
+    yield case(
+        logs([0.2, 0.7, 0.1], [0.6, 0.1, 0.3]),
+        torch.tensor([-200.0, -201.0]),
+        expected=[(-200.3567, 0, 1), (-201.5108, 1, 0)],
+        label="long beginnings: exp(-200) is 0 in float32",
+    )
     for width, vocabulary in ((2, 5), (3, 3), (3, 11), (5, 7), (4, 2)):
         log_probs = torch.log_softmax(2 * torch.randn(width, vocabulary), dim=-1)
         start = -2 * torch.rand(width)
@@ -520,6 +541,20 @@ def scores_added_to_tokens(log_probs, scores):
     return _split(scores + log_probs, lambda i: i // V, lambda i: i % V)
 
 
+@beam_step.mistake(
+    "exp(-200) is 0 in float32, and its logarithm −inf: stay with log-probabilities, which add up"
+)
+def through_probabilities(log_probs, scores):
+    V = log_probs.shape[1]
+    candidates = (scores.exp()[:, None] * log_probs.exp()).log()
+    return _split(candidates, lambda i: i // V, lambda i: i % V)
+
+
+@beam_step.mistake("no beginning is too improbable: however long it is, K of them survive")
+def improbable_ones_dropped(log_probs, scores):
+    return [triple for triple in beam_step.solution(log_probs, scores) if triple[0] > -100]
+
+
 @beam_step.mistake("K beginnings survive, as many as there were, not V")
 def as_many_as_tokens(log_probs, scores):
     V = log_probs.shape[1]
@@ -595,6 +630,14 @@ def _():
     yield case(even, torch.tensor([[1, 3, 2]]), expected=1.3863, label="all equally likely: ln 4")
     sure = torch.tensor([[[0.0, 0.0, 0.0, 1000.0], [0.0, 0.0, 1000.0, 0.0]]])
     yield case(sure, torch.tensor([[1, 3, 2]]), expected=0.0, label="logits of 1000, all right")
+    wrong = torch.tensor([[[0.0, 0.0, 1000.0, 0.0], [-torch.inf, 0.0, 990.0, 1000.0]]])
+    yield case(
+        wrong, torch.tensor([[1, 3, 2]]), expected=505.0, label="logits of 1000, sure and wrong"
+    )
+    far = torch.tensor([[[0.0, 1.0, 2.0, 1000.0], [-900.0, -torch.inf, -900.0, -899.0]]])
+    yield case(
+        far, torch.tensor([[1, 3, 2]]), expected=0.7757, label="each row has its own largest logit"
+    )
     one = torch.tensor([[[0.0, 0.0, 0.0, 2.0], [0.0, 0.0, 1.0, 0.0], [0.0, 5.0, 0.0, 0.0]]])
     yield case(one, torch.tensor([[1, 3, 2, 0]]), expected=0.5422, label="one place of padding")
     no_pad = torch.tensor([[[-torch.inf, 0.0, 0.0, 1.0]] * 3])
@@ -688,6 +731,52 @@ def overflowing(logits, target):
         return 0.0
     p = logits.exp() / logits.exp().sum(-1, keepdim=True)
     return -p.gather(2, target[:, 1:, None])[:, :, 0][real].log().mean().item()
+
+
+@batch_loss.mistake(
+    "a probability of e⁻¹⁰⁰⁰ is 0 in float32, and ln 0 is −inf: use `log_softmax`, never the log of"
+    " a softmax"
+)
+def log_of_softmax(logits, target):
+    real = target[:, 1:] != 0
+    if not real.any():
+        return 0.0
+    picked = logits.softmax(-1).gather(2, target[:, 1:, None])[:, :, 0]
+    return -picked[real].log().mean().item()
+
+
+@batch_loss.mistake(
+    "a small number added to p hides that a word was all but impossible: use `log_softmax`, which"
+    " needs none"
+)
+def epsilon_added(logits, target):
+    real = target[:, 1:] != 0
+    if not real.any():
+        return 0.0
+    picked = logits.softmax(-1).gather(2, target[:, 1:, None])[:, :, 0]
+    return -(picked[real] + 1e-8).log().mean().item()
+
+
+@batch_loss.mistake("do not clip the logits: −ln p may be as large as 1000")
+def clipped_logits(logits, target):
+    return batch_loss.solution(logits.clamp(-50, 50), target)
+
+
+@batch_loss.mistake(
+    "each row has its own largest logit: with one for the whole batch, other rows become 0 / 0"
+)
+def one_largest_for_all(logits, target):
+    real = target[:, 1:] != 0
+    if not real.any():
+        return 0.0
+    p = (logits - logits.max()).exp()
+    p = p / p.sum(-1, keepdim=True)
+    return -p.gather(2, target[:, 1:, None])[:, :, 0][real].log().mean().item()
+
+
+@batch_loss.mistake("a logit of −∞ is allowed: replace it by no other number")
+def finite_instead_of_infinite(logits, target):
+    return batch_loss.solution(logits.masked_fill(logits == -torch.inf, -10.0), target)
 
 
 @batch_loss.mistake(

@@ -4,7 +4,6 @@ import torch
 from torch.nn import functional as F
 
 from course_utils.exercises.cases import CheckFailed, case
-from course_utils.exercises.comparing import is_tensor
 from course_utils.exercises.judging import exercise
 
 
@@ -280,7 +279,7 @@ def numbers_instead_of_shares(weights, holds):
 @pointing_game.check
 def _(answer):
     for part in answer(torch.tensor([[0.9, 0.1]]), torch.tensor([[True, False]])):
-        if is_tensor(part) and type(part).__module__.startswith("torch"):
+        if isinstance(part, torch.Tensor):
             raise CheckFailed(
                 "the result has a tensor where a Python number is expected",
                 got=part,
@@ -349,6 +348,8 @@ def _():
         label="the same reference twice",
     )
     yield case(["the"], [["then"], ["there"]], 1, expected=(0, 1), label="words inside words")
+    yield case(["no", "where"], [["now", "here"]], 2, expected=(0, 1), label="equal letters")
+    yield case(["The", "dog"], two, 1, expected=(1, 2), label="a capital")
     yield case(["a", "b"], [["c", "a"], ["b", "c"]], 2, expected=(0, 1), label="across references")
     yield case([], two, 3, expected=(0, 0), label="an empty candidate")
     words = "a b c d".split()
@@ -449,6 +450,37 @@ def searched_in_strings(candidate, references, n):
 
 
 @precision.mistake(
+    "an n-gram is a tuple of words: glued together without a space, *no where* equals *now here*"
+)
+def glued_together(candidate, references, n):
+    return precision.solution(
+        ["".join(gram) for gram in _counted(candidate, n).elements()],
+        [["".join(gram) for gram in _counted(one, n).elements()] for one in references],
+        1,
+    )
+
+
+@precision.mistake(
+    "the lists are compared as they are: *The* and *the* are two words, as sacrebleu counts them"
+    " unless it is told to lower-case"
+)
+def lower_cased(candidate, references, n):
+    lower = [[word.lower() for word in one] for one in (candidate, *references)]
+    return precision.solution(lower[0], lower[1:], n)
+
+
+@precision.check
+def _(answer):
+    for part in answer(["a", "b", "a"], [["a", "b"], ["b"]], 1):
+        if isinstance(part, torch.Tensor):
+            raise CheckFailed(
+                "the result has a tensor where a Python number is expected",
+                got=part,
+                hint="`.item()` makes a number of a tensor with one element",
+            )
+
+
+@precision.mistake(
     "T - n + 1 is negative for a candidate shorter than n - 1: the total is never below 0"
 )
 def negative_total(candidate, references, n):
@@ -514,6 +546,15 @@ def _():
         torch.tensor(0.0),
         expected=(torch.tensor([[0.0], [4.0]]), torch.tensor([0.0, 1.0])),
         label="scores of −100 and 100",
+    )
+    yield case(
+        torch.zeros(1, 2),
+        torch.tensor([[0.5, 0.0, 0.25]]),
+        torch.tensor([[4.0], [8.0], [16.0]]),
+        torch.ones(2),
+        torch.tensor(0.0),
+        expected=(torch.tensor([[3.0]]), torch.tensor([0.5])),
+        label="weights that sum to .75",
     )
     for T, D, places, Dv in ((1, 3, 4, 2), (5, 2, 3, 4), (3, 6, 9, 5), (4, 3, 7, 4)):
         weights = torch.softmax(torch.randn(T, places), dim=1)
@@ -597,6 +638,18 @@ def overflowing(states, weights, values, w, b):
 def mean_of_the_values(states, weights, values, w, b):
     gate = torch.sigmoid(states @ w + b)
     return gate[:, None] * values.mean(dim=0), gate
+
+
+@gated_read.mistake("the weights are used as they are: nothing divides by their sum")
+def divided_by_the_sum(states, weights, values, w, b):
+    gate = torch.sigmoid(states @ w + b)
+    return gate[:, None] * (weights / weights.sum(dim=1, keepdim=True) @ values), gate
+
+
+@gated_read.mistake("each gate stays as it is: it is neither opened nor closed at a threshold")
+def hard_gate(states, weights, values, w, b):
+    gate = (states @ w + b > 0).float()
+    return gate[:, None] * (weights @ values), gate
 
 
 @gated_read.mistake("return what was read first, then the gate")
