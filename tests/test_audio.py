@@ -64,6 +64,12 @@ def test_channels_of_opposite_phase_are_heard(tmp_path):
     for other in (-1.0, -0.95):
         soundfile.write(file, torch.stack([sound, other * sound], dim=1).numpy(), RATE)
         torch.testing.assert_close(read_audio(file, RATE), sound, atol=1e-4, rtol=0)
+    soundfile.write(file, torch.stack([0.95 * sound, -sound], dim=1).numpy(), RATE)
+    torch.testing.assert_close(read_audio(file, RATE), -sound, atol=1e-4, rtol=0)  # the loudest
+    for other in (-0.3, 0.0):  # the mean can be heard
+        soundfile.write(file, torch.stack([sound, other * sound], dim=1).numpy(), RATE)
+        expected = (1 + other) / 2 * sound
+        torch.testing.assert_close(read_audio(file, RATE), expected, atol=1e-4, rtol=0)
     soundfile.write(file, torch.zeros(4000, 2).numpy(), RATE)
     assert not read_audio(file, RATE).any()
 
@@ -367,6 +373,34 @@ def test_speech_without_peaks_stays_as_it_is():
     assert without_peaks(sound, RATE) is sound
     empty = torch.zeros(0)
     assert without_peaks(empty, RATE) is empty and loudest(loudness(empty, RATE)) == 0
+
+
+def test_the_loudest_speech_lasts_a_tenth_of_a_second():
+    level = torch.full((400,), 0.2)
+    level[50:60] = 0.9  # 100 ms: not exceeded for longer
+    assert loudest(level) == pytest.approx(0.2)
+    level[70] = 0.7
+    assert loudest(level) == pytest.approx(0.7)
+    short = torch.linspace(0.1, 1.6, 16)  # 160 ms: exceeded for an eighth of them
+    assert loudest(short) == pytest.approx(1.4)
+
+
+@pytest.mark.parametrize("extra", [0, 37])
+def test_only_the_peak_is_turned_down(extra):
+    sound = torch.cat([0.01 * tone(0.5), quiet(0.2), 0.02 * tone(0.5), torch.zeros(extra)])
+    loud = sound.clone()
+    loud[-extra - 80 :][:80] = 0.9
+    found = without_peaks(loud, RATE)
+    torch.testing.assert_close(found[: -extra - 80], sound[: -extra - 80])
+    assert len(found) == len(loud) and float(found.abs().max()) == pytest.approx(
+        4 * loudest(loudness(loud, RATE)), rel=0.01
+    )
+
+
+def test_what_is_nearly_silent_is_a_pause_in_faint_speech():
+    hiss = 1.2e-5 * torch.sin(torch.arange(round(1.5 * RATE)) * 0.7)
+    found = pieces(torch.cat([0.002 * tone(0.6), hiss, 0.002 * tone(0.6)]))
+    assert [round(start, 1) for start, _ in found] == [0.0, 1.9]
 
 
 def test_a_pause_separates():

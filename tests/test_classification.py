@@ -223,6 +223,13 @@ def test_calibration_finds_how_certain_the_verdicts_should_be(classifier):
         assert found["temperature"] == own.temperature
         assert found["temperature"] == pytest.approx(temperature, rel=0.35)
 
+        def surprise(divisor, right=right):
+            shares = given ** (1 / divisor)
+            return -np.log(shares[range(3000), right.astype(int)] / shares.sum(axis=1)).mean()
+
+        least = surprise(own.temperature)
+        assert least < min(surprise(own.temperature * 1.1), surprise(own.temperature / 1.1))
+
 
 def test_a_temperature_changes_probabilities_but_no_verdict(classifier):
     own = Classifier(classifier.model, classifier.vocabulary)

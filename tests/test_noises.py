@@ -19,6 +19,46 @@ def test_every_kind_is_a_sound_of_its_length_and_level(kind, rate):
         assert 0.3 * rate <= len(noise.samples) <= 3 * rate + 1
         assert 1e-4 < float(noise.samples.abs().max()) < 0.4
     assert len({len(n.samples) for n in found}) > 10
+    assert max(len(n.samples) for n in found) > 2.4 * rate
+
+
+def spectrum(noise):
+    """Frequencies in Hz at a sample rate of 8,000, and the share of the power at each."""
+    window = torch.hann_window(len(noise.samples))
+    power = torch.fft.rfft(noise.samples * window).abs() ** 2
+    return torch.arange(len(power)) * 8000 / len(noise.samples), power / power.sum()
+
+
+def test_no_harmonic_of_a_tone_is_mirrored_at_half_the_sample_rate():
+    for noise in noises(60, 8000, seed=5, kinds=("tone",)):
+        hertz, share = spectrum(noise)
+        pitch = float(hertz[share.argmax()])  # the strongest, and the lowest
+        assert float(share[hertz < pitch - 20].sum()) < 1e-3
+
+
+def test_a_sweep_stays_between_its_two_pitches():
+    for noise in noises(40, 8000, seed=6, kinds=("sweep",)):
+        hertz, share = spectrum(noise)
+        assert float(share[hertz > 2600].sum()) < 1e-3
+
+
+def test_hiss_is_white_or_stronger_at_low_frequencies():
+    for noise in noises(20, 8000, seed=7, kinds=("hiss",)):
+        hertz, share = spectrum(noise)
+        assert float(share[hertz < 2000].sum()) > 0.45
+
+
+def test_the_mains_have_50_or_60_hertz():
+    found = set()
+    for noise in noises(30, 8000, seed=8, kinds=("hum",)):
+        hertz, share = spectrum(noise)
+        found.add(round(float(hertz[share.argmax()]) / 10) * 10)
+    assert found == {50, 60}
+
+
+def test_claps_are_short():
+    for noise in noises(40, 8000, seed=9, kinds=("claps",)):
+        assert int((noise.samples != 0).sum()) <= 6 * 0.08 * 8000 + 6
 
 
 def test_noises_are_the_same_for_a_seed_and_of_all_kinds():

@@ -348,6 +348,21 @@ def test_a_beam_prefers_any_end_to_a_loop():
     assert not greedy_search(table, max_repeats=2, **settings)[0].finished
 
 
+def test_an_end_after_a_loop_does_not_count():
+    table = Cycle(1, end=-9.0, late=6)  # the end becomes nearly certain once the loop is written
+    settings = {"batch_size": 1, "max_length": 12}
+    assert greedy_search(table, **settings)[0].finished
+    (cut,) = greedy_search(table, max_repeats=2, **settings)
+    assert not cut.finished and cut.tokens == [4, 4, 4]
+
+
+def test_a_loop_neither_takes_a_place_in_the_beam_nor_prunes_it():
+    table = Cycle(1, end=-math.inf, late=6)  # nothing can end before the loop is recognised
+    for width in (2, 3):
+        (found,) = beam_search(table, width=width, batch_size=1, max_length=12, max_repeats=2)
+        assert found[0].finished and not has_loop(found[0].tokens, 2)
+
+
 @both
 def test_without_a_loop_the_guard_changes_nothing(kind):
     model = tiny("attention", "dot", 3)
@@ -361,19 +376,22 @@ def test_without_a_loop_the_guard_changes_nothing(kind):
 
 
 class Cycle:
-    """A decoder that writes the tokens 4, 5, … in a cycle; EOS has the log probability ``end``."""
+    """A decoder that writes the tokens 4, 5, … in a cycle; EOS has the log probability ``end``.
+
+    After ``late`` tokens, EOS is the most probable one.
+    """
 
     normalised = True
 
-    def __init__(self, cycle, end):
-        self.cycle, self.end = cycle, end
+    def __init__(self, cycle, end, late=1000):
+        self.cycle, self.end, self.late = cycle, end, late
 
     def start(self, size):
         return Steps(torch.zeros(size, dtype=torch.long))
 
     def step(self, state, tokens):
         scores = torch.full((len(tokens), 12), -20.0)
-        scores[:, EOS] = self.end
+        scores[:, EOS] = torch.where(state.count < self.late, self.end, -0.01)
         scores[torch.arange(len(tokens)), 4 + state.count % self.cycle] = -0.05
         return scores, Steps(state.count + 1), None
 

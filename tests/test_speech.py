@@ -389,6 +389,27 @@ def test_attention_of_given_texts(recogniser):
     np.testing.assert_allclose(alone, found[1], atol=1e-5)
 
 
+def test_a_checkpoint_keeps_its_share_of_ctc(tmp_path):
+    model = tiny_recogniser(ctc_weight=0.3, score="location", sharpness=3.0)
+
+    def saved(**card):
+        save_checkpoint(
+            tmp_path / "one",
+            model,
+            Vocabulary.words(WORDS),
+            builder="recogniser",
+            settings=SETTINGS | {"size": SIZE, "score": "location", "ctc_weight": 0.3},
+            card=card,
+            log=[],
+        )
+        found = Recogniser.load(tmp_path / "one")
+        return found.by, found.ctc_share
+
+    assert saved(calibration={"ctc_share": 0.4}) == ("joint", 0.4)
+    for chosen in (None, {}, {"ctc_share": 0.0}):
+        assert saved(calibration=chosen) == ("attention", Recogniser.ctc_share)
+
+
 def test_a_model_of_ctc_alone_is_read_by_ctc(recogniser):
     model = tiny_recogniser(ctc_weight=1.0, sharpness=3.0)
     listener = Recogniser(model, recogniser.vocabulary)

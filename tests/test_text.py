@@ -23,6 +23,7 @@ ALIKE = [
     ("ein\u00a0Hund\u3000läuft", "ein hund läuft"),
     ("Ｈｕｎｄ", "hund"),
     ("Hund – Katze", "hund - katze"),
+    ("5 − 3", "5 - 3"),
     ("ein\x00Hund\x1b", "ein hund"),
     ("  \t ein \n Hund ", "ein hund"),
     ("", ""),
@@ -83,6 +84,8 @@ def test_normalising_twice_changes_nothing(text):
         ["1. Ein Mann singt. ", "2. Eine Frau tanzt. ", "3. Ein Kind malt."],
         ["Es ist 12. ", "Ein Mann sitzt im 3. Stock. ", "Er ist 5. ", "Das Kind lacht."],
         ["der hund ist 5. ", "ein mann lacht. ", "3 frauen tanzen."],
+        ["Es kostet 100. ", "Er zahlt."],
+        ["er rennt. ", "ßa lacht. ", "sie geht."],  # the capital of ß would be two letters
         [],
     ],
 )
@@ -114,6 +117,7 @@ def test_a_complete_sentence_ends_in_a_mark():
         "„Ja.“",
         "Ja …",
         "Er sagt:",
+        "„Ja. “",
         "»Ja.«\u200b",
         "Ja．",
     ):

@@ -206,10 +206,27 @@ def test_a_missing_full_stop_changes_nothing_but_the_full_stop(translator):
         assert without.only.hypothesis.tokens == with_stop.only.hypothesis.tokens
         assert without.text == with_stop.text.removesuffix(".").rstrip()
         assert without.only.completed and not with_stop.only.completed
+    for invisible in ("\u00ad", "\u200b \u200b"):  # nothing to complete
+        assert translator.segments(invisible) == []
+    cutter = Translator(translator.model, translator.vocabulary, longest_segment=5)
+    added = [completed for _, completed in cutter.segments("ein hund läuft im park")]
+    assert len(added) > 1 and added == [False] * (len(added) - 1) + [True]  # only the last one
+    (whole,) = translator.translate([TEXTS[0]])
+    dots = replace(whole.only.hypothesis, tokens=translator.vocabulary.encode("wer ist da..."))
+    assert replace(whole.only, hypothesis=dots, completed=True).text == "wer ist da.."
     generated = Translator(translator.model, Vocabulary.words(["ein hund läuft . "]))
     assert generated.segments("ein hund läuft") == [
         (generated.vocabulary.encode("ein hund läuft"), False)
     ]
+
+
+def test_sentences_are_those_of_the_language(translator):
+    text = "Er geht bzw. Hunde gehen."
+    german, english = (
+        Translator(translator.model, translator.vocabulary, language=language).segments(text)
+        for language in ("de", "en")
+    )
+    assert len(german) == 1 and len(english) > 1
 
 
 def test_numerals_are_the_same_in_both_languages():
@@ -226,9 +243,12 @@ def test_numerals_are_the_same_in_both_languages():
         assert english.endswith(f" at {hour}:{minute}.") and int(hour) < 24 and int(minute) < 60
     for german, english in counts:
         numeral = german.split()[0]
-        assert re.fullmatch(r"\d{1,4}(\.\d)?", numeral)
+        assert re.fullmatch(r"[1-9]\d{0,3}(\.\d)?", numeral)
         assert english == f"{numeral} dogs see ball {german.split()[-1]}"
     assert with_numerals(pairs, share=0.0) == []
+    unclear = [("Drei Hunde und drei Bälle", "Three dogs and three balls"), ("Zwei", "Two of two")]
+    unclear += [("Zweifellos ein Hund", "A dog, two meters away"), ("Ein Mann", "Two men")]
+    assert with_numerals(unclear, share=1.0) == []
 
 
 def test_long_texts_come_back_in_order(translator):
