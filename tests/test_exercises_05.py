@@ -267,6 +267,64 @@ def full_width(lengths, T):
     return torch.arange(T)[None] < shorter(lengths)[:, None]
 
 
+# ---------------------------------------------------------------- more kinds of wrong answers, 05
+
+
+def longest_common(output, reference):
+    found = np.zeros((len(output) + 1, len(reference) + 1), dtype=int)
+    for i, a in enumerate(output):
+        for j, b in enumerate(reference):
+            found[i + 1, j + 1] = (
+                found[i, j] + 1 if a == b else max(found[i, j + 1], found[i + 1, j])
+            )
+    return max(len(output), len(reference)) - int(found[-1, -1])
+
+
+def with_exchanges(output, reference):
+    """Damerau's distance: two neighbours that have changed places are one error."""
+    found = {}
+    for i in range(len(output) + 1):
+        for j in range(len(reference) + 1):
+            if min(i, j) == 0:
+                found[i, j] = max(i, j)
+                continue
+            change = found[i - 1, j - 1] + (output[i - 1] != reference[j - 1])
+            found[i, j] = min(change, found[i - 1, j] + 1, found[i, j - 1] + 1)
+            if output[max(0, i - 2) : i] == reference[max(0, j - 2) : j][::-1] and min(i, j) > 1:
+                found[i, j] = min(found[i, j], found[i - 2, j - 2] + 1)
+    return found[len(output), len(reference)]
+
+
+def joined(outputs, references):
+    whole = [[word for text in texts for word in text] for texts in (outputs, references)]
+    return table(*whole) / len(whole[1])
+
+
+def without_blank_column(log_probs):
+    return [t for t, _ in groupby((1 + log_probs[:, 1:].argmax(1)).tolist())]
+
+
+def at_falling_edges(log_probs):
+    path = log_probs.argmax(1).tolist() + [0]
+    return [a for a, b in zip(path, path[1:], strict=False) if a and not b]
+
+
+def rounded_quarter(lengths, T):
+    return torch.tensor([[i < round(n / 4) for i in range(shorter(T))] for n in lengths.tolist()])
+
+
+def one_floor(lengths, T):
+    return torch.arange(shorter(T)) < torch.div(lengths + 1, 4, rounding_mode="floor")[:, None]
+
+
+def right_aligned(lengths, T):
+    return torch.arange(shorter(T)) >= shorter(T) - ((lengths + 3) // 4)[:, None]
+
+
+def added_to_scores(lengths, T):
+    return torch.where(torch.arange(shorter(T)) < ((lengths + 3) // 4)[:, None], 0.0, -torch.inf)
+
+
 WRONG = [
     ("05.1", mean_of_all_rates, "mean of the error rates"),
     ("05.1", over_the_outputs, "references, not in the outputs"),
@@ -306,6 +364,23 @@ WRONG = [
     ("05.4", without_T, "follows from T"),
     ("05.4", zeros_and_ones, "boolean"),
     ("05.4", full_width, "batch becomes shorter"),
+    ("05.1", rate(lambda o, r: sum(map(str.__ne__, o, r))), "stops at the shorter"),
+    ("05.1", rate(longest_common), "common subsequence"),
+    ("05.1", rate(with_exchanges), "does not exchange words"),
+    ("05.1", rate(lambda o, r: table(o, r) if o and r else 0), "lacks every word"),
+    ("05.1", lambda o, r: 1 - rate(table)(o, r), "share of the right words"),
+    ("05.1", joined, "its own reference"),
+    ("05.2", without_blank_column, "competes with the words"),
+    ("05.2", at_falling_edges, "whether a blank follows"),
+    ("05.2", lambda p: [t for t, _ in groupby(p.softmax(0).argmax(1).tolist()) if t], "dim 0"),
+    ("05.3", lambda a, f: torch.outer(a, f[:, f.shape[1] // 2]), "middle column alone"),
+    ("05.3", lambda a, f: torch.outer(a, f.sum(1)), "columns are not added up"),
+    ("05.3", lambda a, f: convolution(a.cumsum(0), f, f.shape[1] // 2), "cumsum"),
+    ("05.3", lambda a, f: convolution(a.softmax(0), f, f.shape[1] // 2), "no softmax"),
+    ("05.4", right_aligned, "come first"),
+    ("05.4", one_floor, "*both* halvings"),
+    ("05.4", rounded_quarter, "nearest number"),
+    ("05.4", added_to_scores, "belongs into scores"),
 ]
 
 
@@ -330,6 +405,12 @@ def ratio_of_difflib(output, reference):
         ("05.3", lambda previous, filters: previous[:, None]),
         ("05.4", lambda lengths, T: torch.ones(len(lengths), shorter(T), dtype=torch.bool)),
         ("05.4", frames_as_they_are),
+        ("05.1", lambda o, r: round(rate(table)(o, r), 2)),
+        ("05.2", lambda log_probs: [t for t in runs(log_probs) if t][::-1]),
+        ("05.2", lambda log_probs: np.unique(log_probs.argmax(1))[1:].tolist()),
+        ("05.3", lambda a, f: convolution(a, f, f.shape[1] // 2).relu()),
+        ("05.3", lambda a, f: convolution(a, f / f.sum(1, keepdim=True), f.shape[1] // 2)),
+        ("05.4", lambda lengths, T: every_fourth_frame(lengths, T)[:, None]),
     ],
 )
 def test_an_answer_that_fits_no_mistake_is_refused_all_the_same(number, answer):

@@ -205,6 +205,39 @@ def middles(confidence, right, bins):
     return float(sum(found))
 
 
+# ---------------------------------------------------------------- more kinds of wrong answers, 06
+
+
+def mean_or_zeros(states, ids):
+    return mean_of_kept(states, ids) if ids.any() else torch.zeros(states.shape[1])
+
+
+def grouped(confidence, right, places):
+    """The weighted mean of the gaps of verdicts that share a place."""
+    found = {}
+    for place, c, r in zip(places, confidence.tolist(), right.tolist(), strict=True):
+        found.setdefault(int(place), []).append(r - c)
+    return sum(abs(sum(gaps)) for gaps in found.values()) / len(confidence)
+
+
+def notes(weights, marked):
+    """(rank, precision) at each marked word, best first."""
+    marks = marked[weights.argsort(descending=True)].tolist()
+    return [(i, sum(marks[:i]) / i) for i, mark in enumerate(marks, 1) if mark]
+
+
+def best_to_come(weights, marked):
+    values = [precision for _, precision in notes(weights, marked)]
+    return sum(max(values[i:]) for i in range(len(values))) / len(values)
+
+
+def equally_many(confidence, right, bins):
+    order = np.argsort(confidence.numpy(), kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    c, r = confidence.numpy(), right.numpy().astype(float)
+    return sum(len(p) * abs(r[p].mean() - c[p].mean()) for p in parts) / len(c)
+
+
 WRONG = [
     ("06.1", loop_over(mean_of_kept), "zero divided by zero"),
     ("06.1", loop_over(mean_of_all), "multiply by the mask"),
@@ -248,6 +281,29 @@ WRONG = [
     ("06.4", over_bins(expected, edge=False), "exactly 1"),
     ("06.4", lambda c, r, bins: over_bins(expected)(c, r, 10), "not always 10"),
     ("06.4", over_bins(lambda found: 100 * expected(found)), "not per cent"),
+    ("06.1", loop_over(lambda s, i: s[i != 0].amax(0) if i.any() else 0 * s[0]), "largest value"),
+    ("06.1", loop_over(lambda s, i: s[max(int((i != 0).sum()), 1) - 1]), "state of the last word"),
+    ("06.1", loop_over(lambda s, i: s[i != 0].sum(0) / (1 + (i != 0).sum())), "one more"),
+    ("06.1", loop_over(lambda s, i: mean_or_zeros(s, i * (i != 1))), "id 1 is a word"),
+    ("06.1", lambda s, i: torch.stack([mean_or_zeros(x, i[0]) for x in s]), "ids of each row"),
+    ("06.1", loop_over(lambda s, i: i.float() @ s / max(int(i.sum()), 1)), "not its weight"),
+    ("06.2", rows(lambda row, n: row[:n][::-1] + row[n:][::-1]), "padding is reversed as well"),
+    ("06.2", rows(lambda row, n: [row[max(n - 1 - i, 0)] for i in range(len(row))]), "`clamp`"),
+    ("06.2", rows(lambda row, n: row[len(row) - n :] + row[: len(row) - n]), "`roll` moves"),
+    ("06.3", best_to_come, "best that still comes"),
+    ("06.3", lambda w, m: np.mean([p - 1 / i for i, p in notes(w, m)]), "just met"),
+    ("06.3", lambda w, m: np.mean([1 / i for i, _ in notes(w, m)]), "1 over its rank"),
+    ("06.4", lambda c, r, bins: grouped(c, r, (c * bins).floor()), "not to one of its own"),
+    ("06.4", lambda c, r, bins: grouped(c, r, (c * bins).round()), "nearest border"),
+    ("06.4", lambda c, r, b: grouped(c, r, ((c - 0.5) * 2 * b).clamp(0, b - 0.5)), "from .5 to 1"),
+    ("06.4", over_bins(lambda f: (f[:, 0] * f[:, 1]).clip(max=0).sum() * -1), "not sure enough"),
+    ("06.4", over_bins(lambda f: (f[:, 0] * f[:, 1] ** 2).sum() ** 0.5), "root of squares"),
+    (
+        "06.4",
+        lambda c, r, bins: over_bins(lambda f: abs(f[:, 1]).sum() / bins)(c, r, bins),
+        "by bins",
+    ),
+    ("06.4", equally_many, "equally *wide*"),
 ]
 
 
@@ -271,10 +327,6 @@ def test_a_wrong_answer_gets_the_hint_that_its_author_needs(number, answer, hint
 )
 def test_an_answer_that_fits_no_mistake_is_refused_all_the_same(number, answer):
     assert check(number, answer).state == "wrong"
-
-
-def mean_or_zeros(states, ids):
-    return mean_of_kept(states, ids) if ids.any() else torch.zeros(states.shape[1])
 
 
 def by_scikit_learn(weights, marked):

@@ -197,6 +197,68 @@ def divided_by_texts(outputs, references):
     return sum(_distances(outputs, references)) / len(references)
 
 
+@word_error_rate.mistake(
+    "the words that one text has more than the other are errors too: `zip` stops at the shorter one"
+)
+def shorter_one_only(outputs, references):
+    errors = 0
+    for output, reference in zip(outputs, references, strict=True):
+        errors += sum(a != b for a, b in zip(output, reference, strict=False))
+    return errors / sum(len(reference) for reference in references)
+
+
+@word_error_rate.mistake(
+    "this counts the words that are missing from a longest common subsequence: one deletion and one"
+    " insertion in different places are two errors"
+)
+def common_subsequence(outputs, references):
+    errors = 0
+    for output, reference in zip(outputs, references, strict=True):
+        row = [0] * (len(reference) + 1)
+        for word in output:
+            before = list(row)
+            for j, wanted in enumerate(reference, start=1):
+                row[j] = before[j - 1] + 1 if word == wanted else max(before[j], row[j - 1])
+        errors += max(len(output), len(reference)) - row[-1]
+    return errors / sum(len(reference) for reference in references)
+
+
+@word_error_rate.mistake(
+    "two words that have changed places are two errors: the edit distance does not exchange words"
+)
+def exchange_is_one_error(outputs, references):
+    errors = 0
+    for output, reference in zip(outputs, references, strict=True):
+        rows = [list(range(len(reference) + 1))]
+        for i, word in enumerate(output, start=1):
+            rows.append([i])
+            for j, wanted in enumerate(reference, start=1):
+                best = [rows[-2][j] + 1, rows[-1][j - 1] + 1, rows[-2][j - 1] + (word != wanted)]
+                if min(i, j) > 1 and [word, output[i - 2]] == [reference[j - 2], wanted]:
+                    best.append(rows[-3][j - 2] + 1)
+                rows[-1].append(min(best))
+        errors += rows[-1][-1]
+    return errors / sum(len(reference) for reference in references)
+
+
+@word_error_rate.mistake("an empty output lacks every word of its reference: it counts")
+def empty_left_out(outputs, references):
+    kept = [(o, r) for o, r in zip(outputs, references, strict=True) if o and r]
+    return sum(_distances(*zip(*kept, strict=True)) if kept else []) / sum(map(len, references))
+
+
+@word_error_rate.mistake("this is the share of the right words: count the errors")
+def share_that_is_right(outputs, references):
+    return 1 - word_error_rate.solution(outputs, references)
+
+
+@word_error_rate.mistake(
+    "each output belongs to its own reference: joined, words of one text can meet those of another"
+)
+def texts_joined(outputs, references):
+    return word_error_rate.solution([sum(outputs, [])], [sum(references, [])])
+
+
 @exercise(
     "05.2",
     "From a path to a text",
@@ -315,6 +377,25 @@ def only_the_certain(log_probs):
     return [t for i, t in enumerate(path) if t != 0 and (i == 0 or t != path[i - 1])]
 
 
+@collapse.mistake("the blank competes with the words: look for the best of *all* columns")
+def never_blank(log_probs):
+    path = (log_probs[:, 1:].argmax(dim=1) + 1).tolist()
+    return [t for i, t in enumerate(path) if i == 0 or t != path[i - 1]]
+
+
+@collapse.mistake("a word counts whether a blank follows it or not")
+def only_before_a_blank(log_probs):
+    path = log_probs.argmax(dim=1).tolist()
+    return [a for a, b in zip(path, [*path[1:], 0], strict=True) if a != 0 and b == 0]
+
+
+@collapse.mistake(
+    "the symbols of one position compete: do not normalise over the positions (dim 0)"
+)
+def normalised_over_positions(log_probs):
+    return collapse.solution(log_probs.softmax(dim=0))
+
+
 @exercise(
     "05.3",
     "Where was I?",
@@ -418,6 +499,28 @@ def looks_ahead_only(previous, filters):
     return F.pad(previous, (0, W - 1)).unfold(0, W, 1) @ filters.T
 
 
+@location_features.mistake(
+    "every column of a filter meets another position: this uses its middle column alone"
+)
+def middle_alone(previous, filters):
+    return previous[:, None] * filters[:, filters.shape[1] // 2]
+
+
+@location_features.mistake("a filter is a sum of *different* weights: its columns are not added up")
+def columns_added(previous, filters):
+    return previous[:, None] * filters.sum(dim=1)
+
+
+@location_features.mistake("`previous` are the weights of one step: do not add them up (`cumsum`)")
+def added_up(previous, filters):
+    return location_features.solution(previous.cumsum(0), filters)
+
+
+@location_features.mistake("`previous` holds weights already: no softmax, here or afterwards")
+def softmax_again(previous, filters):
+    return location_features.solution(previous.softmax(0), filters)
+
+
 @exercise(
     "05.4",
     "Which positions are real?",
@@ -503,3 +606,25 @@ def width_of_the_longest(lengths, T):
 @memory_mask.mistake("a mask is boolean: compare, do not convert to numbers")
 def numbers(lengths, T):
     return memory_mask.solution(lengths, T).float()
+
+
+@memory_mask.mistake("the positions of a sound come first: the padding follows it")
+def padding_first(lengths, T):
+    return memory_mask.solution(lengths, T).flip(1)
+
+
+@memory_mask.mistake("round up in *both* halvings: this rounds down in one of them")
+def rounded_up_once(lengths, T):
+    return torch.arange((T + 3) // 4) < (((lengths + 1) // 2) // 2)[:, None]
+
+
+@memory_mask.mistake("round up, not to the nearest number")
+def rounded_to_the_nearest(lengths, T):
+    return torch.arange((T + 3) // 4) < (lengths / 4).round()[:, None]
+
+
+@memory_mask.mistake(
+    "True means that attention may look: -inf belongs into scores, not into a mask"
+)
+def minus_infinity(lengths, T):
+    return torch.zeros(()).masked_fill(~memory_mask.solution(lengths, T), -torch.inf)

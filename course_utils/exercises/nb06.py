@@ -126,6 +126,38 @@ def mean_over_the_width(states, ids):
     return (states * (ids != 0).unsqueeze(-1)).mean(dim=2)
 
 
+@mean_of_words.mistake("this is the largest value of each dimension: take the mean")
+def largest_of_words(states, ids):
+    kept = states.masked_fill((ids == 0)[..., None], -torch.inf)
+    return kept.amax(dim=1).masked_fill((ids == 0).all(dim=1, keepdim=True), 0.0)
+
+
+@mean_of_words.mistake("this is the state of the last word: take the mean of all words")
+def last_word(states, ids):
+    return states[torch.arange(len(ids)), (ids != 0).sum(dim=1).clamp_min(1) - 1]
+
+
+@mean_of_words.mistake("divide by the number of words, not by one more: `clamp_min(1)`, not `+ 1`")
+def one_more(states, ids):
+    mask = (ids != 0).unsqueeze(-1)
+    return (states * mask).sum(dim=1) / (mask.sum(dim=1) + 1)
+
+
+@mean_of_words.mistake("only id 0 is padding: id 1 is a word")
+def one_is_padding(states, ids):
+    return mean_of_words.solution(states, (ids > 1).long())
+
+
+@mean_of_words.mistake("every row has padding of its own: use the ids of each row")
+def mask_of_the_first_row(states, ids):
+    return mean_of_words.solution(states, ids[:1].expand_as(ids))
+
+
+@mean_of_words.mistake("ids say *whether* there is a word: they are not its weight")
+def weighted_by_id(states, ids):
+    return (states * ids[..., None]).sum(dim=1) / ids.sum(dim=1, keepdim=True).clamp_min(1)
+
+
 @exercise(
     "06.2",
     "Read from the right, without the padding",
@@ -274,6 +306,28 @@ def no_words_from_the_end(ids, lengths):
     return turned
 
 
+@turn_round.mistake(
+    "the padding is reversed as well (by `flip` and `roll`, or by `%`): after the text, every place"
+    " keeps its own id"
+)
+def flipped_and_moved_back(ids, lengths):
+    rows = zip(ids, lengths.tolist(), strict=True)
+    return torch.stack([row.flip(0).roll(n - len(row)) for row, n in rows])
+
+
+@turn_round.mistake(
+    "after the text, a place takes its own id: `clamp` repeats the first word there"
+)
+def first_word_repeated(ids, lengths):
+    place = lengths[:, None] - 1 - torch.arange(ids.shape[1])
+    return ids.gather(1, place.clamp(min=0))
+
+
+@turn_round.mistake("`roll` moves the words, and keeps their order: reverse it")
+def moved_only(ids, lengths):
+    return torch.stack([row.roll(n) for row, n in zip(ids, lengths.tolist(), strict=True)])
+
+
 @turn_round.check
 def _(answer):
     ids = torch.tensor([[4, 5, 6, 0], [7, 8, 9, 10], [3, 0, 0, 0]])
@@ -404,6 +458,48 @@ def order_taken_for_ranks(weights, marked):
     return (torch.arange(1, len(found) + 1) / found).mean().item()
 
 
+@average_precision.mistake(
+    "this is the area under straight lines between the points: take the mean of the notes"
+)
+def trapezoids(weights, marked):
+    ranked = marked[weights.argsort(descending=True)].float()
+    precision = ranked.cumsum(0) / torch.arange(1, len(ranked) + 1)
+    return float(torch.trapezoid(precision, ranked.cumsum(0) / ranked.sum()))
+
+
+@average_precision.mistake("note the precision that you have there, not the best that still comes")
+def interpolated(weights, marked):
+    ranked = marked[weights.argsort(descending=True)].float()
+    precision = ranked.cumsum(0) / torch.arange(1, len(ranked) + 1)
+    best = precision.flip(0).cummax(0).values.flip(0)
+    return (best * ranked).sum().item() / ranked.sum().item()
+
+
+@average_precision.mistake("the word that you have just met counts as passed: it is marked")
+def without_itself(weights, marked):
+    ranked = marked[weights.argsort(descending=True)].float()
+    precision = (ranked.cumsum(0) - 1) / torch.arange(1, len(ranked) + 1)
+    return (precision * ranked).sum().item() / ranked.sum().item()
+
+
+@average_precision.mistake(
+    "the n-th marked word that you meet has n marked words above it and itself: not 1 over its rank"
+)
+def one_over_rank(weights, marked):
+    ranked = marked[weights.argsort(descending=True)].float()
+    return (1 / (ranked.nonzero().flatten() + 1.0)).mean().item()
+
+
+@average_precision.mistake(
+    "only the order counts: every marked word has the same share in the mean"
+)
+def mean_by_weight(weights, marked):
+    order = weights.argsort(descending=True)
+    ranked, weight = marked[order].float(), weights[order]
+    precision = ranked.cumsum(0) / torch.arange(1, len(ranked) + 1)
+    return ((precision * ranked * weight).sum() / (ranked * weight).sum()).item()
+
+
 @exercise(
     "06.4",
     "How sure is it, and how often right?",
@@ -451,6 +547,13 @@ def _():
     yield case(sure, judged(1, 0, 1, 0), 5, expected=0.4, label="too sure")
     yield case(sure, judged(1, 1, 1, 1), 5, expected=0.1, label="not sure enough")
     yield case(torch.tensor([1.0, 1.0]), judged(1, 0), 4, expected=0.5, label="a confidence of 1")
+    yield case(
+        torch.tensor([1.0, 0.9]),
+        judged(0, 1),
+        5,
+        expected=0.45,
+        label="a confidence of 1 and one of .9, in the same bin",
+    )
     yield case(
         torch.tensor([0.1, 0.1, 0.1, 0.7]),
         judged(1, 1, 1, 1),
@@ -550,3 +653,53 @@ def always_ten(confidence, right, bins):
 @calibration_error.mistake("the result is a share, not per cent")
 def error_in_per_cent(confidence, right, bins):
     return 100 * calibration_error.solution(confidence, right, bins)
+
+
+def _with_places(confidence, right, place):
+    error = 0.0
+    for m in place.unique():
+        gap = right[place == m].float().mean() - confidence[place == m].mean()
+        error += (place == m).float().mean().item() * gap.abs().item()
+    return error
+
+
+@calibration_error.mistake(
+    "a confidence of exactly 1 belongs to the last bin, not to one of its own"
+)
+def one_in_a_bin_of_its_own(confidence, right, bins):
+    return _with_places(confidence, right, (confidence * bins).long())
+
+
+@calibration_error.mistake("`round` takes the nearest border: a bin reaches from one to the next")
+def nearest_border(confidence, right, bins):
+    return _with_places(confidence, right, (confidence * bins).round().long())
+
+
+@calibration_error.mistake("the bins reach from 0 to 1, not from .5 to 1")
+def upper_half_only(confidence, right, bins):
+    place = ((confidence - 0.5) * 2 * bins).long().clamp(0, bins - 1)
+    return _with_places(confidence, right, place)
+
+
+@calibration_error.mistake("not sure enough is an error, too: take the absolute value of each gap")
+def too_sure_only(confidence, right, bins):
+    return _by_bins(confidence, right, bins, lambda rows: sum(n * max(0.0, -g) for n, g in rows))
+
+
+@calibration_error.mistake("the expected error is a mean of absolute gaps, not the root of squares")
+def root_mean_square(confidence, right, bins):
+    return _by_bins(confidence, right, bins, lambda rows: sum(n * g**2 for n, g in rows) ** 0.5)
+
+
+@calibration_error.mistake(
+    "weight each gap with its share of the verdicts, and do not divide by bins"
+)
+def divided_by_all_bins(confidence, right, bins):
+    return _by_bins(confidence, right, bins, lambda rows: sum(abs(g) for _, g in rows) / bins)
+
+
+@calibration_error.mistake("the bins are equally *wide*: they need not hold equally many verdicts")
+def equally_full(confidence, right, bins):
+    parts = [part for part in confidence.argsort().tensor_split(bins) if len(part)]
+    gaps = [(right[p].float().mean() - confidence[p].mean()).abs().item() for p in parts]
+    return sum(len(p) * gap for p, gap in zip(parts, gaps, strict=True)) / len(confidence)
