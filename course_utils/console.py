@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -172,9 +173,16 @@ def stoppable() -> Iterator[list[int]]:
         signals.append(number)
         raise KeyboardInterrupt
 
+    def after(left: threading.Event) -> None:
+        left.wait()
+        time.sleep(0.01)  # until the finaliser is left, too
+        signal.raise_signal(signals[-1])
+
     def again(unraisable: Any) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt) and signals:
-            threading.Timer(0.01, signal.raise_signal, signals[-1:]).start()  # after the finaliser
+            left = threading.Event()
+            threading.Thread(target=after, args=(left,)).start()
+            left.set()
         else:
             hook(unraisable)
 

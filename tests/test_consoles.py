@@ -92,8 +92,9 @@ def test_any_text_can_be_shown_and_what_the_encoding_has_stays(text, encoding):
     assert shown == kept or len(shown) >= len(text) > len(kept)
 
 
-def test_stand_ins_are_readable(console):
-    written = console("ascii")
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])  # the second in the locale C
+def test_stand_ins_are_readable(console, errors):
+    written = console("ascii", errors)
     readable_streams()
     print("✔ café – “≥ 3” → 5 ≠ ½ 中 \udcff")
     assert written() == '+ cafe - ">= 3" -> 5 \\u2260 \\xbd \\u4e2d \\udcff\n'
@@ -165,6 +166,15 @@ def test_a_signal_counts_even_if_a_library_turns_it_into_another_error(capsys):
 
     assert program(work) == 130
     assert one_line(capsys.readouterr().err) == "Stopped.\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_a_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        assert program(lambda: signal.raise_signal(signal.SIGHUP)) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_signal_in_a_finaliser_is_not_lost(capsys):
