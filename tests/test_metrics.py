@@ -111,7 +111,7 @@ def test_one_text_is_not_a_list_of_texts(metric):
     for wrong in (["a", None], ["a", 3], ["a", b"b"], [["a"], "b"]):
         with pytest.raises(TypeError, match="outputs must be texts, but number"):
             metric(wrong, ["a", "b"])
-    for wrong in ({"a", "b"}, {"a": "b"}, None):
+    for wrong in ({"a", "b"}, {"a": "b"}, b"ab", None):
         with pytest.raises(TypeError, match="must be a list of texts"):
             metric(["a", "b"], wrong)
 
