@@ -38,6 +38,7 @@ __all__ = [
 QUIET = 0.01  # fraction of the loudest speech (-40 dB) below which 10 ms count as quiet
 PEAK = 0.1  # seconds: what is shorter, such as a clap, does not count as the loudest speech
 SILENCE = 2e-5  # root mean square below which 10 ms count as silent: less than one 16-bit step
+OFFSET = 0.02  # mean of a sound, as a share of its loudness, below which it does not matter
 PAUSE = 0.5  # seconds of quiet that separate two pieces
 MARGIN = 0.15  # seconds of quiet that a piece keeps at either end
 
@@ -50,7 +51,7 @@ BEGINNINGS = (
     *(b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"OggS", b"ID3", b"\xff"),
     *(b"FORM", b".snd", b"dns.", b"caff", b"NIST_1A"),
 )
-CANCELLED = 0.01  # power of the mean of two channels, as a share, that means opposite phase
+CANCELLED = 0.1  # power of the mean of channels, as a share of the loudest: opposite phase
 CHUNK = 2**20  # numbers that are read, or computed, at once
 UNUSABLE = "it has samples that are not finite, or far too large"
 
@@ -329,6 +330,15 @@ def without_peaks(samples: Tensor, sample_rate: int) -> Tensor:
     return samples * gain.repeat_interleave(max(1, sample_rate // 100))[: len(samples)]
 
 
+def constant_offset(samples: Tensor, sample_rate: int) -> float:
+    """The mean of a sound (N,), which a poor microphone adds: it is not loudness.
+
+    0 if it does not matter, or if the sound is too short (0.1 s) to tell it from a slow wave.
+    """
+    mean = float(samples.mean()) if len(samples) >= sample_rate / 10 else 0.0
+    return mean if abs(mean) > OFFSET * float((samples - mean).square().mean().sqrt()) else 0.0
+
+
 def silent(samples: Tensor, sample_rate: int) -> bool:
     """Whether no 10 ms of a sound (N,) are louder than `SILENCE`."""
     return not len(samples) or float(loudness(samples, sample_rate).max()) < SILENCE
@@ -344,7 +354,8 @@ def pieces_of_speech(
 
     A piece ends where it is quiet for `PAUSE` seconds or, if it would become too long, at the
     quietest point of its second half. Quiet means 40 dB below the loudest speech nearby (see
-    `loudest`), or below `SILENCE`. Silent pieces are left out, and peaks are turned down.
+    `loudest`), or below `SILENCE`. Silent pieces are left out, peaks are turned down,
+    and each block loses its constant offset.
     """
     width = max(1, sample_rate // 100)
     most = max(4, round(longest * sample_rate / width))  # in units of 10 ms
@@ -353,7 +364,7 @@ def pieces_of_speech(
     block = next(source, None)
     while block is not None:
         following = next(source, None)
-        rest = torch.cat([rest, block])
+        rest = torch.cat([rest, block - constant_offset(block, sample_rate)])
         last = following is None
         level = loudness(rest if last else rest[: len(rest) // width * width], sample_rate)
         position = max(0, len(level) - round(100 * MARGIN))  # if no piece is open at the end

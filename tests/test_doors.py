@@ -1,12 +1,17 @@
-"""The doors for what others made: which files are opened, and how their names are shown."""
+"""The doors for what others made: files, their names, and sounds."""
 
 import errno
+import math
 import os
 
 import pytest
+import soundfile
+import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from course_utils.audio import pieces_of_speech, read_audio
 from course_utils.messages import shown
 from course_utils.runtime import read_file, regular_file
 
@@ -94,3 +99,28 @@ def test_a_limit_is_checked_before_and_while_reading(tmp_path, monkeypatch):
         patch.setattr("os.stat", lambda _: small)  # it grows meanwhile
         with pytest.raises(OSError, match="more than the 7 bytes"):
             read_file(path, 7)
+
+
+def spoken(seconds=0.6):
+    """A tone between two silences, as loud as quiet speech."""
+    tone = 0.02 * torch.sin(2 * math.pi * 300 * torch.arange(round(seconds * 8000)) / 8000)
+    return F.pad(tone, (6400, 8800))
+
+
+@pytest.mark.parametrize("offset", [0.01, -0.3, 0.9])
+def test_a_constant_offset_changes_no_piece(offset):
+    ((start, piece),) = pieces_of_speech([spoken()], 8000)
+    ((moved_start, moved),) = pieces_of_speech([spoken() + offset], 8000)
+    assert moved_start == start
+    torch.testing.assert_close(moved, piece, rtol=0, atol=1e-6)
+    assert not list(pieces_of_speech([torch.full((7000,), offset)], 8000))
+
+
+def test_opposite_channels_are_heard_through_their_own_noise(tmp_path):
+    generator = torch.Generator().manual_seed(3)
+    sound = spoken()
+    hiss = 0.2 * sound.std() * torch.randn(2, len(sound), generator=generator)
+    channels = torch.stack([sound, -sound]) + hiss
+    soundfile.write(tmp_path / "x.wav", channels.T.numpy(), 8000, subtype="FLOAT")
+    heard = read_audio(tmp_path / "x.wav", 8000)
+    assert float(torch.corrcoef(torch.stack([heard, sound]))[0, 1].abs()) > 0.9
