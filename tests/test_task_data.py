@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from course_utils.checkpoints import Checkpoint, CheckpointError
-from course_utils.models.builders import build_captioner
+from course_utils.models.builders import build_captioner, build_recogniser
 from course_utils.models.classifiers import build_text_classifier
 from course_utils.search import SearchSettings
 from course_utils.tasks.base import Predictor, SequencePredictor, TaskData
 from course_utils.tasks.captioning.captioner import Captioner
 from course_utils.tasks.classification.classifier import Classifier
+from course_utils.tasks.speech.recogniser import Recogniser
 from course_utils.tasks.translation.data import TranslationData
 from course_utils.tasks.translation.task import TASK
 from course_utils.tasks.translation.translator import Translator
@@ -128,6 +129,21 @@ def test_a_predictor_refuses_other_models_and_encoders():
 def test_a_search_that_is_none_is_named(search):
     with pytest.raises(CheckpointError, match=r"mine: the search in card.json is not one"):
         Translator.from_checkpoint(checkpoint(tiny_translator(), search=search))
+
+
+@pytest.mark.parametrize("value", [0, -1, "a", [1], float("nan"), float("inf"), None])
+def test_a_calibration_that_is_none_is_named(value):
+    build = {"embedding_dim": 6, "memory_dim": 10, "hidden_dim": 8, "features": 7}
+    for model, kind, name in (
+        (classifier(), Classifier, "temperature"),
+        (build_recogniser(len(WORDS), **build), Recogniser, "ctc_share"),
+    ):
+        if name == "ctc_share" and value == 0:
+            continue  # attention alone
+        for calibration in ({name: value}, [value, name], f"{name}"):
+            with pytest.raises(CheckpointError, match="mine: the calibration in card.json"):
+                kind.from_checkpoint(checkpoint(model, calibration=calibration))
+    assert Classifier.from_checkpoint(checkpoint(classifier())).temperature == 1
 
 
 def test_every_piece_of_the_vocabulary_has_an_embedding():

@@ -116,12 +116,23 @@ class Predictor:
                     f"checkpoint {checkpoint.name} has a vocabulary of {pieces} pieces, but an "
                     f"embedding of {size}: vocabulary and weights belong to different models"
                 )
-        return cls(checkpoint.model, checkpoint.vocabulary)
+        predictor = cls(checkpoint.model, checkpoint.vocabulary)
+        calibration = checkpoint.card.get("calibration") or {}
+        try:
+            predictor.use(calibration)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"checkpoint {checkpoint.name}: the calibration in card.json is not one: {error}"
+            ) from error
+        return predictor
+
+    def use(self, calibration: dict[str, float]) -> None:
+        """Set what `calibrate` returned; ValueError for a value that it cannot return."""
 
     def calibrate(self, pairs: Sequence[Pair]) -> dict[str, float]:
         """Set what is chosen on validation ``pairs`` after the training; the card keeps it.
 
-        `from_checkpoint` finds it in ``card["calibration"]``. Most tasks have nothing to set.
+        `from_checkpoint` gives it to `use`. Most tasks have nothing to set.
         """
         return {}
 

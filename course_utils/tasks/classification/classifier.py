@@ -1,15 +1,14 @@
 """`Classifier`: texts → `Classification`, each with the weights of its words."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from course_utils.batches import Example
-from course_utils.checkpoints import Checkpoint
 from course_utils.models.classifiers import TextClassifier
 from course_utils.runtime import evaluating
 from course_utils.tasks.base import Pair, Predictor
@@ -66,13 +65,12 @@ class Classifier(Predictor):
     model_type = TextClassifier
     temperature = 1.0
 
-    @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
-        """The predictor of a loaded checkpoint, with the temperature of its card."""
-        predictor = super().from_checkpoint(checkpoint)
-        calibration = checkpoint.card.get("calibration") or {}
-        predictor.temperature = float(calibration.get("temperature", 1.0))
-        return predictor
+    def use(self, calibration: dict[str, float]) -> None:
+        """Set the temperature of a card."""
+        temperature = float(calibration.get("temperature", 1.0))
+        if not 0 < temperature < math.inf:
+            raise ValueError(f"a temperature is a number above 0, got {temperature}")
+        self.temperature = temperature
 
     def calibrate(self, pairs: Sequence[Pair]) -> dict[str, float]:
         """Set the temperature that makes the labels of ``pairs`` most probable.

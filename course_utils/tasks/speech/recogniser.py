@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import torch
@@ -11,7 +10,6 @@ from torch import Tensor
 
 from course_utils.audio import FrontEnd, audio_blocks, pieces_of_speech, resample
 from course_utils.batches import Example, make_batch
-from course_utils.checkpoints import Checkpoint
 from course_utils.metrics import word_errors
 from course_utils.models.seq2seq import SpeechModel
 from course_utils.runtime import evaluating
@@ -109,13 +107,12 @@ class Recogniser(SequencePredictor):
             raise ValueError(f"by={by!r} is neither 'attention' nor 'ctc' nor 'joint'")
         self.longest = model.longest if longest is None else longest
 
-    @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
-        """The predictor of a loaded checkpoint, with the share of CTC of its card."""
-        predictor = super().from_checkpoint(checkpoint)
-        if share := (checkpoint.card.get("calibration") or {}).get("ctc_share"):
-            predictor.by, predictor.ctc_share = "joint", share
-        return predictor
+    def use(self, calibration: dict[str, float]) -> None:
+        """Search with the share of CTC of a card."""
+        if share := float(calibration.get("ctc_share", 0)):
+            if not 0 < share <= 1:
+                raise ValueError(f"a share of CTC is a number from 0 to 1, got {share}")
+            self.by, self.ctc_share = "joint", share
 
     def calibrate(self, pairs: Sequence[Pair]) -> dict[str, float]:
         """Choose the share of CTC in the search, 0 for attention alone: the fewest word errors.
