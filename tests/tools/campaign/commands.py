@@ -1,14 +1,16 @@
 """The command line: in this process, and in processes of its own with real streams and signals."""
 
+import errno
 import io
 import os
+import re
 import runpy
 import signal
 import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from course_utils import recipes, studies
 from course_utils.__main__ import find_commands, main
@@ -193,6 +196,24 @@ def quick_features(photos: Sequence[np.ndarray]) -> np.ndarray:
     )
 
 
+def half_saved(fault: str, saved: list[Any]) -> Callable[..., None]:
+    """What stands in for ``Figure.savefig``: it writes half a picture, and then the fault comes."""
+
+    def savefig(figure: Figure, file: Any, *arguments: Any, **settings: Any) -> None:
+        if isinstance(file, io.BytesIO):  # the format is tried, nothing is written
+            return
+        saved.append(file)
+        if hasattr(file, "write"):
+            file.write(b"half a")
+        else:
+            Path(file).write_bytes(b"half a")
+        if fault == "interrupted":
+            raise KeyboardInterrupt
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    return savefig
+
+
 @probe("commands.files", 400, memory=True)
 def files(c: Choices) -> None:
     """Good and bad files together: a line for each good one, an error for each of the others."""
@@ -255,7 +276,7 @@ def files(c: Choices) -> None:
             except (PhotoError, AudioError):
                 readable[number] = False
         look = (
-            c.one_of((None, None, None, None, None, None, "look.png", "looks/"))
+            c.one_of((None, None, None, "look.png", "looks/"))
             if all(len(n) < 100 for n in names)
             else None
         )
@@ -266,24 +287,56 @@ def files(c: Choices) -> None:
         ]
         arguments += ["--attention", look] if look else []
         arguments += ["--beam", c.one_of(("1", "2"))] if c.chance() else []
-        c.show(look=look)
+        fault = c.one_of((None, "full", "interrupted")) if look else None
+        if fault:
+            c.mutated(f"picture {fault}")
+        if look and c.chance():  # pictures of an earlier run are in the way
+            for path in (place / "look.png", *(place / f"look-{n}.png" for n in range(1, 6))):
+                path.write_bytes(b"an old picture")
+            (place / "looks").mkdir()
+            for number in range(5):
+                (place / f"looks/f{number}.png").write_bytes(b"an old picture")
+        c.show(look=look, fault=fault)
         before = contents(outer)
-        real = photo_features.photo_features
+        real, drawn = photo_features.photo_features, Figure.savefig
         photo_features.photo_features = quick_features
+        saved: list[Any] = []
         try:
+            if fault:
+                Figure.savefig = half_saved(fault, saved)
             ended = invoke([*arguments, "--", *names], b"", place)
-            if not names[0].startswith("-"):
+            for name in [n for number, n in enumerate(names) if readable[number]][:1]:
+                if fault == "full":  # no other file is bad
+                    alone = invoke([*arguments, "--", name], b"", place)
+                    expect(alone.status == 1 and len(alone.lines) == 1, "a picture is lost quietly")
+            Figure.savefig = drawn
+            if not look and not names[0].startswith("-"):
                 single = invoke([*arguments, "--", names[0]], b"", place)
         finally:
-            photo_features.photo_features = real
+            photo_features.photo_features, Figure.savefig = real, drawn
         polite(ended)
         after = contents(outer)
-        expect({n: after.get(n) for n in before} == before, "a file was changed or lost")
+        good = [n for number, n in enumerate(names) if readable[number]]
+        places = {n for n in before if look and n.startswith("here/look")}
+        if fault and saved:
+            expect(
+                {n: after.get(n) for n in places} == {n: before[n] for n in places},
+                "half an old one",
+            )
+            expect(
+                not [n for n in after if n not in before and n != "here/looks"], "half a picture"
+            )
+            expect(ended.status == (130 if fault == "interrupted" else 1), f"status {ended.status}")
+        if fault == "interrupted" and saved:
+            return
+        written = {n for n in places if after.get(n) != before[n]}
+        expect(all(after.get(n, b"").startswith(b"\x89PNG") for n in written), "not a picture")
+        kept = {n: content for n, content in before.items() if n not in written}
+        expect({n: after.get(n) for n in kept} == kept, "a file was changed or lost")
         new = {n for n in after if n not in before}
         expect(
             all(n.startswith("here/look") for n in new) and (look or not new), f"new files: {new}"
         )
-        good = [n for number, n in enumerate(names) if readable[number]]
         expect(
             len(ended.lines) == len(good),
             f"{len(ended.lines)} lines for {len(good)} good files: {ended.error[:300]}",
@@ -302,7 +355,7 @@ def files(c: Choices) -> None:
                 line.count("\t") == 1 and line.split("\t")[0] == plain,
                 f"the line of {name!r} is {line!r}",
             )
-        if readable[0] and not names[0].startswith("-"):
+        if not look and readable[0] and not names[0].startswith("-"):
             expect(
                 single.lines == ended.lines[:1],
                 f"alone {single.lines}, with others {ended.lines[:1]}",
@@ -712,6 +765,10 @@ def processes(c: Choices) -> None:
             ended = forked(c, words, place, streams, encoding, interrupt)
         finally:
             del recipes.RECIPES["tiny"]
+        if interrupt is not None and "KeyboardInterrupt" in ended.error:
+            early = not re.search(r'File ".*course_utils', ended.error)
+            expect(early, f"on standard error: {ended.error[-400:]}")
+            return  # Ctrl-C came before the first line of the course
         for trace in TRACES:
             expect(trace not in ended.error, f"on standard error: {ended.error[-400:]}")
         expect(ended.status in (0, 1, 2, 130), f"status {ended.status}: {ended.error[-200:]}")

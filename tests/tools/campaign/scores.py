@@ -3,6 +3,7 @@
 import contextlib
 import html.parser
 import io
+import itertools
 import math
 import re
 import tempfile
@@ -32,7 +33,7 @@ from course_utils.tasks.classification.data import kept_positions
 from course_utils.tasks.classification.rationales import token_agreement, token_auprc
 from course_utils.tasks.translation.translator import Translator
 from course_utils.timing import Row, table
-from course_utils.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
+from course_utils.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary
 from tools.campaign.core import Choices, Wrong, expect, probe
 from tools.campaign.mutations import mutated_text
 from tools.tiny import TEXTS, tiny_translator, tiny_vocabulary
@@ -370,6 +371,22 @@ def alignment(c: Choices) -> None:
     )
 
 
+def check_interval(errors: Any, words: Any, level: float, low: float, high: float) -> None:
+    """A bootstrap interval of at most four texts beside the exact distribution of the rate.
+
+    The shares of 2,000 resamples may be six standard deviations off.
+    """
+    draws = np.array(list(itertools.product(range(len(words)), repeat=len(words))))
+    rates = 100 * errors[draws].sum(axis=1) / words[draws].sum(axis=1)
+    for edge, share in ((low, (1 - level) / 2), (high, (1 + level) / 2)):
+        room = 6 * math.sqrt(share * (1 - share) / 2000) + 1e-3
+        below = [float((rates <= edge + sign * 1e-6).mean()) for sign in (-1, 1)]
+        expect(
+            below[0] - room <= share <= below[1] + room,
+            f"an interval for {level} ends at {edge}, where the shares are {below}",
+        )
+
+
 @probe("scores.shares", 400)
 def shares(c: Choices) -> None:
     """Times, monotonicity, buckets, the interval, pointing and rationales, by loops."""
@@ -415,6 +432,9 @@ def shares(c: Choices) -> None:
         "the interval of a share",
         1e-6,
     )
+    several, level = min(rows + 1, 4), c.real(0.05, 0.98)
+    low, high = metrics.bootstrap_interval(errors[:several], words[:several], level=level)
+    check_interval(errors[:several], words[:several], level, low, high)
     side, cell = c.integer(1, 3), c.integer(1, 3)
     masks = [
         generator.random((side * cell, side * cell)) < 0.3 if not c.chance(0.3) else None
@@ -574,7 +594,8 @@ def vocabulary(c: Choices) -> None:
             expect(vocab.decode(ids) == plain.lower(), f"decoded {vocab.decode(ids)!r}")
         mixed = [BOS, *ids, EOS, PAD]
         expect(vocab.decode(mixed) == vocab.decode(ids), "special ids change the text")
-        if name == "words" and plain.isascii() and plain.isprintable():
+        inside = any(piece in w != piece for w in plain.split() for piece in SPECIAL)
+        if name == "words" and plain.isascii() and plain.isprintable() and not inside:
             expect(len(ids) == len(text.split()), "as many pieces as words")
             known = [w.lower() in pieces[4:] for w in text.split()]
             expect([i != UNK for i in ids] == known, "known words are unknown, or the reverse")
