@@ -108,24 +108,6 @@ def test_a_wide_beam_finds_the_most_probable_text(seed):
         assert best.log_prob == pytest.approx(math.log(every[right]), abs=1e-3)
 
 
-def test_a_long_sound_is_as_exact_as_a_short_one():
-    """Products of thousands of probabilities: the same from tables in double precision."""
-    scores = []
-    for kind in (torch.float32, torch.float64):
-        model = Two(2)
-        model.table = model.table.repeat(1, 800, 1).to(kind)
-        mask = torch.ones(model.table.shape[:2], dtype=torch.bool)
-        states = torch.zeros(*mask.shape, 1)
-        long = Memory(keys=states, values=states, attend_mask=mask, summary=states[:, 0])
-        joint = JointDecoder(model, 1.0)
-        state, given = joint.start(long), torch.full((len(LENGTHS),), BOS)
-        for token in (4, 5, 5):
-            _, state, _ = joint.step(state, given)
-            given = torch.full((len(LENGTHS),), token)
-        scores.append(joint.step(state, given)[0][:, 2:].double())
-    torch.testing.assert_close(*scores, atol=1e-3, rtol=1e-6)
-
-
 def test_no_share_of_ctc_is_attention():
     model = Two(1)
     alone = greedy_search(model, memory(), max_length=4)
