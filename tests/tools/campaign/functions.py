@@ -809,12 +809,14 @@ def resume(c: Choices) -> None:
         steps=total,
         validate_every=c.integer(1, 4),
         seed=seed,
-        learning_rate=0.02,
+        learning_rate=c.one_of((0.02, 0.2)),
         patience=c.one_of((None, 2)),
         label_smoothing=c.one_of((0.0, 0.1)),
         regulariser=c.one_of((0.0, 0.5)),
     )
-    valid = [make_batch(examples[:2])] if not c.chance(0.2) or settings.patience else None
+    # Of other texts, whose loss may rise while that of the training falls.
+    unseen = examples[:2] if c.chance() else random_examples([(3, 2), (2, 3)], seed + 100)
+    valid = [make_batch(unseen)] if not c.chance(0.2) or settings.patience else None
     c.show(settings=settings)
 
     def train(folder: Path | None, stop: list[Stop]) -> tuple[nn.Module, Any]:
