@@ -1,9 +1,13 @@
 """Transcribe sound files: one line for each, with its path, a tab and the text.
 
 The files may be WAV, FLAC, OGG, MP3, AIFF, AU, CAF, W64 or NIST, with any number
-of channels and a sample rate from 1 to 768 kHz. Long files are cut at pauses; silence gives
-an empty text. A file that is not a sound gets one line on standard error; the
-others are transcribed all the same, and the exit status is 1.
+of channels and a sample rate from 1 to 768 kHz. Long files are cut at pauses;
+silence gives an empty text. A file that is not a sound gets one line on standard
+error; the others are transcribed all the same, and the exit status is 1.
+
+By default, English digits are recognised: well in the six voices of the training,
+with many errors in others, and often not at all with music under the voice. Noises
+and other words give an empty text, except for a few words a minute.
 """
 
 import argparse
