@@ -223,6 +223,8 @@ def replacing_folder(folder: Path | str) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
+        if folder.exists():  # whichever it is, what was moved aside is not needed any more
+            shutil.rmtree(old, ignore_errors=True)
         raise
 
 
