@@ -1,0 +1,1 @@
+"""Summarisation: see `course_utils.tasks` for what each module of a task holds."""

@@ -1,0 +1,56 @@
+"""Recipes for summarisation: e-mails → subject lines, and generated briefings."""
+
+from dataclasses import replace
+from functools import partial
+
+from course_utils.tasks.recipe import Recipe
+from course_utils.tasks.summarization.data import (
+    EMAIL_WORDS,
+    aeslc_data,
+    aeslc_test,
+    generated_briefings,
+    generated_pairs,
+)
+from course_utils.tasks.summarization.task import TASK
+from course_utils.training import FitSettings
+
+__all__ = ["AESLC", "ATTENTION", "GENERATED", "RECIPES"]
+
+AESLC = Recipe(
+    name="summarization-aeslc",
+    title="E-mails → subject lines, AESLC",
+    data=aeslc_data,
+    test=aeslc_test,
+    settings=FitSettings(steps=5500, learning_rate=2e-3, label_smoothing=0.0, validate_every=500),
+    task=TASK,
+    select="rouge1",
+    metrics=("rouge1", "rouge2", "rougeL"),
+    batch_tokens=2500,
+    model={"attention_dim": 128, "dropout": 0.4, "longest": EMAIL_WORDS},
+)
+GENERATED = Recipe(
+    name="summarization-generated",
+    title="Briefings → summaries, generated, with a pointer",
+    data=generated_briefings,
+    test=partial(generated_pairs, "test"),
+    settings=FitSettings(steps=600, learning_rate=5e-3, label_smoothing=0.0, validate_every=200),
+    task=TASK,
+    select="exact",
+    metrics=("exact",),
+    batch_tokens=1000,
+    model={
+        "embedding_dim": 48,
+        "memory_dim": 96,
+        "hidden_dim": 96,
+        "attention_dim": 48,
+        "dropout": 0.1,
+    },
+)
+ATTENTION = replace(
+    GENERATED,
+    name="summarization-attention",
+    title="Briefings → summaries, generated, with attention alone",
+    model=GENERATED.model | {"copies": False},
+)
+
+RECIPES = (AESLC, GENERATED, ATTENTION)
