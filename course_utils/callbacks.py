@@ -47,6 +47,7 @@ class FitSettings:
     validate_every: int = 200
     patience: int | None = None  # stop after this many validations without an improvement
     seed: int = 0
+    bfloat16: bool = False  # matrix products of the steps in bfloat16; validation stays in float32
 
 
 @dataclass

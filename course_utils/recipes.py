@@ -31,6 +31,7 @@ def train(
     seed: int | None = None,
     out: Path | None = None,
     start: str | None = None,
+    bfloat16: bool = False,
     callbacks: Sequence[Callback] = (),
 ) -> dict:
     """Train a recipe, test it once, write the checkpoint; returns its card.
@@ -38,14 +39,15 @@ def train(
     ``steps`` and ``seed`` replace the recipe's. ``out`` is the folder of the checkpoint, by default
     the recipe's own in data/checkpoints. ``start`` is a checkpoint to start from instead of the
     recipe's. An interrupted training resumes when the same call is repeated, even if it was
-    interrupted after the last step. ``callbacks`` are those of `course_utils.training.fit`.
+    interrupted after the last step. ``bfloat16`` is the setting of `FitSettings`; ``callbacks`` are
+    those of `course_utils.training.fit`.
 
     Raises CheckpointError, before the training, for a folder that may not be replaced.
     """
     if name not in RECIPES:
         raise ValueError(f"unknown training {name!r}; choose from {', '.join(RECIPES)}")
     recipe = RECIPES[name]
-    changes = {"steps": steps, "seed": seed}
+    changes = {"steps": steps, "seed": seed, "bfloat16": bfloat16 or None}
     settings = replace(recipe.settings, **{k: v for k, v in changes.items() if v is not None})
     recipe = replace(recipe, settings=settings, start=recipe.start if start is None else start)
     folder = check_target(MADE / "checkpoints" / name if out is None else Path(out))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # numbers of glibc's malloc.h
 
 __all__ = [
+    "computes_in_bfloat16",
     "default_device",
     "evaluating",
     "file_to_write",
@@ -46,6 +47,18 @@ def default_device() -> "torch.device":
     import torch
 
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def computes_in_bfloat16(device: "torch.device") -> bool:
+    """Whether the processor or GPU has instructions for bfloat16; emulated, it would be slower."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        known = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.6 does not say
+        return any(found for name, found in known.items() if "bf16" in name)
+    return False
 
 
 def keep_freed_memory() -> None:

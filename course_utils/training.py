@@ -28,7 +28,7 @@ from course_utils.callbacks import (
 )
 from course_utils.checks import check_mask, check_tensor
 from course_utils.models.seq2seq import Seq2Seq
-from course_utils.runtime import evaluating, keep_freed_memory
+from course_utils.runtime import computes_in_bfloat16, evaluating, keep_freed_memory
 from course_utils.vocabulary import PAD
 
 __all__ = [
@@ -114,26 +114,30 @@ def train_step(
     clip: float = 1.0,
     regulariser: float = 0.0,
     loss: Loss = attention_loss,
+    bfloat16: bool = False,
 ) -> float:
     """One update of the weights; returns the loss (nats a token) before it.
 
     Gradients are scaled down to a norm of ``clip`` if they exceed it (Pascanu et al. 2013).
     ``loss`` is minimised; with `attention_loss`, ``regulariser`` λ adds λ times `doubly_stochastic`
-    to it, which is not included in the returned loss.
+    to it, which is not included in the returned loss. With ``bfloat16``, matrix products are
+    computed in that format; weights, gradients and the optimiser stay as they are (mixed
+    precision: Micikevicius et al. 2018, section 3).
     """
     if regulariser and loss is not attention_loss:
         raise ValueError(
             "the regulariser needs a decoder's weights, so it works with attention_loss only"
         )
-    if regulariser:
-        seq2seq = cast(Seq2Seq, model)
-        memory = seq2seq.remember(batch)
-        logits, weights = seq2seq.decoder(memory, batch.target_in)
-        value = sequence_loss(logits, batch.target_out, label_smoothing)
-        term = doubly_stochastic(weights, batch.target_out, memory.attend_mask)
-        minimised = value + regulariser * term
-    else:
-        minimised = value = loss(model, batch, label_smoothing)
+    with torch.autocast(batch.source.device.type, torch.bfloat16, enabled=bfloat16):
+        if regulariser:
+            seq2seq = cast(Seq2Seq, model)
+            memory = seq2seq.remember(batch)
+            logits, weights = seq2seq.decoder(memory, batch.target_in)
+            value = sequence_loss(logits, batch.target_out, label_smoothing)
+            term = doubly_stochastic(weights, batch.target_out, memory.attend_mask)
+            minimised = value + regulariser * term
+        else:
+            minimised = value = loss(model, batch, label_smoothing)
     optimizer.zero_grad()
     minimised.backward()
     nn.utils.clip_grad_norm_(model.parameters(), clip)
@@ -189,6 +193,8 @@ def fit(
     finite.
     """
     check_selection(settings, valid, evaluate, select)
+    if settings.bfloat16 and not computes_in_bfloat16(device := next(model.parameters()).device):
+        raise ValueError(f"bfloat16=True, but this {device.type} has no instructions for bfloat16")
     if isinstance(resume, Path | str):
         resume = ResumeFile(resume)
 
@@ -225,6 +231,7 @@ def fit(
                 clip=settings.clip,
                 regulariser=settings.regulariser,
                 loss=loss,
+                bfloat16=settings.bfloat16,
             )
             if not math.isfinite(nats):
                 raise diverged(f"the loss is {nats} at step {run.history.steps + 1}", settings)

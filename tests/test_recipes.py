@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from course_utils import recipes, studies
+from course_utils import recipes, studies, training
 from course_utils.__main__ import main
 from course_utils.callbacks import Callback
 from course_utils.checkpoints import load_checkpoint
@@ -138,6 +138,14 @@ def test_a_diverged_training_is_one_line(tiny, tmp_path, capsys, monkeypatch):
     assert main(["train", "tiny", "--out", str(tmp_path / "made")]) == 1
     assert "the training has diverged" in capsys.readouterr().err
     assert not (tmp_path / "made").exists()
+
+
+def test_the_card_says_that_a_training_ran_in_bfloat16(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "computes_in_bfloat16", lambda device: True)
+    for name, options in (("with", ["--bfloat16"]), ("without", [])):
+        assert main(["train", "tiny", "--out", str(tmp_path / name), *options]) == 0
+        card = json.loads((tmp_path / name / "card.json").read_text(encoding="utf-8"))
+        assert card["fit"]["bfloat16"] == bool(options)
 
 
 def test_the_train_command_writes_for_tensorboard(tiny, tmp_path, capsys):

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from course_utils import training
 from course_utils.batches import Batch, BucketedBatches, Example, make_batch
 from course_utils.callbacks import Callback, ResumeFile, TensorBoard, one_cycle
 from course_utils.models.builders import build_translator
@@ -152,6 +153,27 @@ def test_train_step_is_the_loop_written_out(clip):
                 p.sub_(rate * ratio)
     for (name, p), q in zip(model.named_parameters(), parameters, strict=True):
         torch.testing.assert_close(p, q, atol=1e-3, rtol=1e-3, msg=name)
+
+
+def test_in_bfloat16_only_the_products_are_rounded():
+    batch = random_batch(LENGTHS, 1)
+    losses, moved, products = {}, {}, {}
+    for bfloat16 in (False, True):
+        model = tiny_translator(dropout=0.0)
+        model.decoder.combine.register_forward_hook(
+            lambda *call, key=bfloat16: products.update({key: call[-1].dtype})
+        )
+        before = weights_of(model)
+        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+        losses[bfloat16] = train_step(model, batch, optimizer, bfloat16=bfloat16)
+        moved[bfloat16] = torch.cat(
+            [(w - before[name]).flatten() for name, w in model.state_dict().items()]
+        )
+    assert products == {False: torch.float32, True: torch.bfloat16}
+    assert losses[True] == pytest.approx(losses[False], rel=0.01)
+    assert losses[True] != losses[False]
+    assert moved[True].dtype == torch.float32
+    assert F.cosine_similarity(moved[True], moved[False], dim=0) > 0.99
 
 
 def test_clipping_limits_the_norm_of_the_gradient():
@@ -502,6 +524,26 @@ def test_tensorboard_gets_every_step_and_every_validation(tmp_path):
     means = [sum(losses[i : i + 3]) / 3 for i in range(0, 12, 3)]
     assert len(losses) == 12
     assert means == pytest.approx([row["loss"] for row in history.rows], rel=1e-5)
+
+
+def test_a_training_in_bfloat16_is_validated_in_float32(monkeypatch):
+    monkeypatch.setattr(training, "computes_in_bfloat16", lambda device: True)
+    seen = set()
+
+    def evaluate(model):
+        logits, _ = model(random_batch(LENGTHS, 2))
+        seen.add(logits.dtype)
+        return {"valid_x": 0.0}
+
+    chosen = replace(SETTINGS, bfloat16=True)
+    history = quiet_fit(tiny_translator(), batches(), chosen, evaluate=evaluate, select="valid_x")
+    assert seen == {torch.float32} and history.settings["bfloat16"]
+
+
+def test_bfloat16_is_refused_where_it_would_be_emulated(monkeypatch):
+    monkeypatch.setattr(training, "computes_in_bfloat16", lambda device: False)
+    with pytest.raises(ValueError, match="this cpu has no instructions for bfloat16"):
+        quiet_fit(tiny_translator(), batches(), replace(SETTINGS, bfloat16=True))
 
 
 def test_last_step_is_always_validated():

@@ -38,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the checkpoint goes (default: data/checkpoints/NAME)",
     )
     parser.add_argument(
+        "--bfloat16",
+        action="store_true",
+        help="compute matrix products in bfloat16: faster on a processor or GPU that has it. The "
+        "course's own results are computed without",
+    )
+    parser.add_argument(
         "--tensorboard",
         type=Path,
         metavar="FOLDER",
@@ -59,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.seed,
             arguments.out,
             arguments.start,
+            bfloat16=arguments.bfloat16,
             callbacks=[] if board is None else [TensorBoard(board)],
         )
     print(
