@@ -437,6 +437,7 @@ class KeyValueCache(Rows):
     keys    (B, H, T, D)
     values  (B, H, T, D)
 
+    H is ``kv_heads``: fewer than the heads of the queries if these share keys and values.
     ``select(rows)`` takes some rows of the batch, as beam search needs it.
     """
 
@@ -478,8 +479,12 @@ class MultiHeadAttention(nn.Module):
 
         cache = attention.empty_cache(batch_size)
         for x in inputs.split(1, dim=1):                            # (B, 1, query_dim)
-            cache = cache.append(attention.project(x, x))
+            cache = cache.append(attention.project(x, x, first=cache.length))
             context, weights = attention.attend(x, cache, attend_mask=None)
+
+    ``kv_heads`` makes several heads share the same keys and values, so that the cache is smaller:
+    head h reads those of number h // (heads / kv_heads). One for all heads is multi-query attention
+    (Shazeer 2019), any other number grouped-query attention (Ainslie et al. 2023).
     """
 
     def __init__(
@@ -490,46 +495,68 @@ class MultiHeadAttention(nn.Module):
         value_dim: int | None = None,
         bias: bool = True,
         dropout: float = 0.0,
+        kv_heads: int | None = None,
     ):
         super().__init__()
         if heads < 1 or query_dim % heads:
             raise ValueError(f"query_dim={query_dim} cannot be split into {heads} equal heads")
         self.heads, self.head_dim = heads, query_dim // heads
+        self.kv_heads = heads if kv_heads is None else kv_heads
+        if self.kv_heads < 1 or heads % self.kv_heads:
+            raise ValueError(f"{heads} heads cannot share kv_heads={kv_heads} in equal groups")
+        width = self.kv_heads * self.head_dim
         self.W_q = nn.Linear(query_dim, query_dim, bias=bias)
-        self.W_k = nn.Linear(query_dim if key_dim is None else key_dim, query_dim, bias=bias)
-        self.W_v = nn.Linear(query_dim if value_dim is None else value_dim, query_dim, bias=bias)
+        self.W_k = nn.Linear(query_dim if key_dim is None else key_dim, width, bias=bias)
+        self.W_v = nn.Linear(query_dim if value_dim is None else value_dim, width, bias=bias)
         self.W_o = nn.Linear(query_dim, query_dim, bias=bias)
         self.dropout = nn.Dropout(dropout)
 
     def split(self, tensor: Tensor) -> Tensor:
         """(B, T, H·D) → (B, H, T, D): give every head its part of the width."""
-        B, T, _ = tensor.shape
-        return tensor.reshape(B, T, self.heads, self.head_dim).transpose(1, 2)
+        return tensor.unflatten(2, (-1, self.head_dim)).transpose(1, 2)
 
-    def project(self, keys: Tensor, values: Tensor) -> KeyValueCache:
-        """What depends on keys (B, Tk, ·) and values (B, Tk, ·) alone; ValueError for others."""
+    def place(self, tensor: Tensor, first: int) -> Tensor:
+        """Queries or keys (B, H, T, D) of the positions from ``first`` on; here, as they are.
+
+        A subclass in which scores depend on positions overrides this.
+        """
+        return tensor
+
+    def project(self, keys: Tensor, values: Tensor, first: int = 0) -> KeyValueCache:
+        """What depends on keys (B, Tk, ·) and values (B, Tk, ·) alone; ValueError for others.
+
+        ``first`` is the position of the first key: the length of the cache that it is appended to.
+        """
         for name, tensor, linear in (("keys", keys, self.W_k), ("values", values, self.W_v)):
             check_tensor(name, tensor, "batch", "positions", linear.in_features, kind="floats")
-        return KeyValueCache(self.split(self.W_k(keys)), self.split(self.W_v(values)))
+        keys = self.place(self.split(self.W_k(keys)), first)
+        return KeyValueCache(keys, self.split(self.W_v(values)))
 
     def empty_cache(self, batch_size: int) -> KeyValueCache:
         """A cache of no positions for ``batch_size`` rows."""
-        nothing = self.W_k.weight.new_zeros(batch_size, self.heads, 0, self.head_dim)
+        nothing = self.W_k.weight.new_zeros(batch_size, self.kv_heads, 0, self.head_dim)
         return KeyValueCache(nothing, nothing)
 
     def attend(
         self, query: Tensor, cache: KeyValueCache, *, attend_mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Context (B, Tq, query_dim) and weights (B, H, Tq, Tk) of query (B, Tq, query_dim)."""
+        """Context (B, Tq, query_dim) and weights (B, H, Tq, Tk) of query (B, Tq, query_dim).
+
+        Where positions count (see `place`), the queries are at the last Tq positions of the cache.
+        """
         check_tensor("query", query, "batch", "positions", self.W_q.in_features, kind="floats")
         B, Tq, _ = query.shape
         if len(cache) != B:
             raise ValueError(f"query has batch size {B}, the cache has {len(cache)}")
-        q = self.split(self.W_q(query)) / math.sqrt(self.head_dim)
-        scores = q @ cache.keys.transpose(2, 3)  # (B, H, Tq, Tk)
+        q = self.place(self.split(self.W_q(query)), cache.length - Tq) / math.sqrt(self.head_dim)
+        # Heads that share keys are like further queries of one head.
+        grouped = (B, self.kv_heads, self.heads // self.kv_heads * Tq)
+        scores = q.reshape(*grouped, self.head_dim) @ cache.keys.transpose(2, 3)
+        scores = scores.reshape(B, self.heads, Tq, cache.length)
         mask = expand_mask(attend_mask, (B, Tq, cache.length))
         weights = masked_softmax(scores, None if mask is None else to_sdpa_mask(mask))
-        context = (self.dropout(weights) @ cache.values).transpose(1, 2).flatten(2)
+        found = self.dropout(weights).reshape(*grouped, cache.length) @ cache.values
+        context = found.reshape(B, self.heads, Tq, self.head_dim).transpose(1, 2).flatten(2)
         return self.W_o(context), weights
 
     def forward(

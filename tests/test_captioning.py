@@ -531,7 +531,7 @@ def test_a_checkpoint_of_another_task_is_refused(caption, files, tmp_path):
 
 
 def test_a_translator_refuses_a_captioner(folder):
-    with pytest.raises(CheckpointError, match="PhotoEncoder.*Translator.*needs a TextEncoder"):
+    with pytest.raises(CheckpointError, match="PhotoEncoder.*Translator.*needs a TokenEncoder"):
         Translator.load(folder)
 
 

@@ -456,8 +456,8 @@ def test_padding_embedding_stays_zero_on_the_source_side():
 
 
 def test_errors_of_models():
-    with pytest.raises(ValueError, match="'transformer'.*attention, bahdanau, fixed_vector"):
-        build_translator(9, decoder="transformer")
+    with pytest.raises(ValueError, match="'recursive'.*attention, bahdanau, fixed_vector"):
+        build_translator(9, decoder="recursive")
     with pytest.raises(ValueError, match="takes no score"):
         build_translator(9, decoder="fixed_vector", score="dot")
     with pytest.raises(ValueError, match="unknown score 'cosine'"):
@@ -476,8 +476,8 @@ def test_errors_of_models():
     ids=["translator", "captioner", "recogniser"],
 )
 def test_all_builders_refuse_the_same_settings(build):
-    with pytest.raises(ValueError, match="'transformer'.*attention, bahdanau, fixed_vector"):
-        build(decoder="transformer")
+    with pytest.raises(ValueError, match="'recursive'.*attention, bahdanau, fixed_vector"):
+        build(decoder="recursive")
     for settings in ({"score": "dot"}, {"attention_dim": 5}):
         with pytest.raises(
             ValueError, match=f"no attention, so it takes no {next(iter(settings))}"

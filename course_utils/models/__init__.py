@@ -11,9 +11,10 @@ from course_utils.models.builders import (
 from course_utils.models.classifiers import AttentionTextClassifier, HierarchicalClassifier
 from course_utils.models.decoders import AttentionDecoder, BahdanauDecoder, FixedVectorDecoder
 from course_utils.models.image_encoders import ImageEncoder, PhotoEncoder
-from course_utils.models.seq2seq import Seq2Seq, SpeechModel, count_parameters
+from course_utils.models.seq2seq import LanguageModel, Seq2Seq, SpeechModel, count_parameters
 from course_utils.models.speech_encoder import SpeechEncoder
 from course_utils.models.text_encoder import TextEncoder
+from course_utils.models.transformer import TransformerDecoder, TransformerEncoder
 
 __all__ = [
     "BUILDERS",
@@ -24,11 +25,14 @@ __all__ = [
     "FixedVectorDecoder",
     "HierarchicalClassifier",
     "ImageEncoder",
+    "LanguageModel",
     "PhotoEncoder",
     "Seq2Seq",
     "SpeechEncoder",
     "SpeechModel",
     "TextEncoder",
+    "TransformerDecoder",
+    "TransformerEncoder",
     "build_captioner",
     "build_recogniser",
     "build_text_classifier",

@@ -7,6 +7,7 @@ When a checkpoint is loaded, its builder is first called on the device "meta", s
 compared before anything is allocated: a builder makes its tensors with PyTorch, and reads none.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,12 @@ from course_utils.models.decoders import (
 from course_utils.models.image_encoders import GridEncoder, ImageEncoder, PhotoEncoder
 from course_utils.models.seq2seq import Seq2Seq, SpeechModel
 from course_utils.models.speech_encoder import SpeechEncoder
-from course_utils.models.text_encoder import TextEncoder
+from course_utils.models.text_encoder import TextEncoder, TokenEncoder
+from course_utils.models.transformer import (
+    TransformerDecoder,
+    TransformerEncoder,
+    TransformerStack,
+)
 
 __all__ = [
     "BUILDERS",
@@ -34,10 +40,11 @@ __all__ = [
     "builder_name",
 ]
 
-DECODERS: dict[str, type[Decoder]] = {
+DECODERS: dict[str, type[Decoder] | type[TransformerDecoder]] = {
     "attention": AttentionDecoder,
     "bahdanau": BahdanauDecoder,
     "fixed_vector": FixedVectorDecoder,
+    "transformer": TransformerDecoder,
 }
 
 
@@ -50,61 +57,102 @@ def build_decoder(
     dropout: float,
     embedding: nn.Embedding | None = None,
     **settings: Any,
-) -> Decoder:
-    """A decoder by its name in `DECODERS`. Settings of its attention that are None are left out.
+) -> nn.Module:
+    """A decoder by its name in `DECODERS`. Settings that are None are left out.
 
-    Raises ValueError for an unknown name, for a setting that the score does not have, and for any
-    setting of attention if the decoder has none.
+    Raises ValueError for an unknown name, for a setting that the score or the Transformer does not
+    have, and for any setting if the decoder has no attention.
     """
     if name not in DECODERS:
         raise ValueError(f"unknown decoder {name!r}; choose from {', '.join(DECODERS)}")
     given = {setting: value for setting, value in settings.items() if value is not None}
-    if given and not issubclass(DECODERS[name], AttentionDecoder):
+    kind: Any = DECODERS[name]
+    if kind is TransformerDecoder:
+        known = inspect.signature(TransformerStack).parameters
+        if unknown := [setting for setting in given if setting not in known]:
+            raise ValueError(f"the decoder {name!r} takes no {' and no '.join(unknown)}")
+    elif given and not issubclass(kind, AttentionDecoder):
         raise ValueError(
             f"the decoder {name!r} has no attention, so it takes no {' and no '.join(given)}"
         )
-    return DECODERS[name](
-        vocabulary_size, embedding_dim, memory_dim, hidden_dim, dropout, embedding, **given
-    )
+    return kind(vocabulary_size, embedding_dim, memory_dim, hidden_dim, dropout, embedding, **given)
 
 
 def build_translator(
     source_size: int,
     target_size: int | None = None,
     *,
+    encoder: str = "recurrent",
     decoder: str = "attention",
     score: str | None = None,
     embedding_dim: int = 128,
-    memory_dim: int = 256,
+    memory_dim: int | None = None,
     hidden_dim: int = 256,
     attention_dim: int | None = None,
     encoder_layers: int = 1,
+    decoder_layers: int | None = None,
+    heads: int | None = None,
+    kv_heads: int | None = None,
+    norm: str | None = None,
+    positions: str | None = None,
+    longest: int | None = None,
     dropout: float = 0.3,
+    inner_dropout: float | None = None,
 ) -> Seq2Seq:
     """A translator between two vocabularies, or within a joint one (``target_size`` None).
 
     With a joint vocabulary, encoder, decoder and output layer share one embedding matrix.
 
-    decoder        "attention", "bahdanau" or "fixed_vector", see `course_utils.models.decoders`
+    encoder        "recurrent" or "transformer"
+    decoder        "attention", "bahdanau", "fixed_vector" or "transformer": any goes with any
     score          a name that `course_utils.attention.make_score` knows; by default the decoder's
+    memory_dim     by default 256; a Transformer's memory is ``embedding_dim`` wide
+    hidden_dim     of the recurrence; of a Transformer's feed-forward networks
     attention_dim  width of the score's hidden layer, if it has one
-    dropout        on embeddings, memory and output layer
+    dropout        on embeddings, memory and output layer; in a Transformer as in its layers
 
-    Raises ValueError for unknown names and for settings that decoder or score do not have.
+    The other settings are those of `course_utils.models.transformer.TransformerStack`; they are
+    for whichever of the two is a Transformer.
+
+    Raises ValueError for unknown names and for settings that encoder, decoder or score do not have.
     """
-    encoder = TextEncoder(source_size, embedding_dim, memory_dim, dropout, encoder_layers)
-    reader = build_decoder(
+    if encoder not in ("recurrent", "transformer"):
+        raise ValueError(f"unknown encoder {encoder!r}; choose from recurrent, transformer")
+    stack: dict[str, Any] = {
+        "heads": heads,
+        "kv_heads": kv_heads,
+        "norm": norm,
+        "positions": positions,
+        "longest": longest,
+        "inner_dropout": inner_dropout,
+    }
+    reader: TokenEncoder
+    if encoder == "transformer":
+        if memory_dim not in (None, embedding_dim):
+            raise ValueError(
+                f"the memory of a Transformer is as wide as its embeddings: memory_dim={memory_dim}"
+                f" and embedding_dim={embedding_dim} have to be equal"
+            )
+        given = {setting: value for setting, value in stack.items() if value is not None}
+        reader = TransformerEncoder(
+            source_size, embedding_dim, hidden_dim, encoder_layers, dropout=dropout, **given
+        )
+    else:
+        memory_dim = 256 if memory_dim is None else memory_dim
+        reader = TextEncoder(source_size, embedding_dim, memory_dim, dropout, encoder_layers)
+    for_decoder = {"score": score, "attention_dim": attention_dim, "layers": decoder_layers}
+    writer = build_decoder(
         decoder,
         source_size if target_size is None else target_size,
         embedding_dim,
-        memory_dim,
+        reader.memory_dim,
         hidden_dim,
         dropout,
-        encoder.embedding if target_size is None else None,
-        score=score,
-        attention_dim=attention_dim,
+        reader.embedding if target_size is None else None,
+        **for_decoder,
+        **(stack if decoder == "transformer" or encoder == "recurrent" else {}),
     )
-    return Seq2Seq(encoder, reader)
+    return Seq2Seq(reader, writer)
 
 
 IMAGE_ENCODERS: dict[str, Callable[[int, float, bool], GridEncoder]] = {
@@ -125,6 +173,8 @@ def build_captioner(
     attention_dim: int | None = None,
     positions: bool = True,
     gate: bool = False,
+    decoder_layers: int | None = None,
+    heads: int | None = None,
     dropout: float = 0.1,
     encoder_dropout: float | None = None,
 ) -> Seq2Seq:
@@ -152,6 +202,8 @@ def build_captioner(
         score=score,
         attention_dim=attention_dim,
         gate=gate or None,
+        layers=decoder_layers,
+        heads=heads,
     )
     return Seq2Seq(encoder, reader)
 
@@ -168,6 +220,8 @@ def build_recogniser(
     memory_dim: int = 256,
     hidden_dim: int = 160,
     attention_dim: int | None = None,
+    decoder_layers: int | None = None,
+    heads: int | None = None,
     dropout: float = 0.2,
     ctc_weight: float = 0.3,
     longest: float = 8.0,
@@ -188,6 +242,8 @@ def build_recogniser(
         dropout,
         score=score,
         attention_dim=attention_dim,
+        layers=decoder_layers,
+        heads=heads,
     )
     return SpeechModel(encoder, reader, size, ctc_weight, longest)
 

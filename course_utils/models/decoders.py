@@ -1,5 +1,7 @@
 """Decoders: write tokens while reading a `Memory`. They do not depend on which encoder made it.
 
+Those with a recurrence are here, the `TransformerDecoder` in `course_utils.models.transformer`.
+
 Every decoder offers the same three calls:
 
 ``start(memory)``            → a `DecoderState` before the first token
@@ -62,6 +64,19 @@ class DecoderState(Rows):
         return replace(self, weights=weights[..., -1, :], coverage=coverage + total)
 
 
+def shared_or_new(embedding: nn.Embedding | None, size: int, width: int) -> nn.Embedding:
+    """An embedding of ``size`` ids, or the given one; ValueError if its sizes are others."""
+    if embedding is None:
+        embedding = nn.Embedding(size, width, padding_idx=PAD)
+        nn.init.normal_(embedding.weight, std=width**-0.5)
+    elif embedding.weight.shape != (size, width):
+        raise ValueError(
+            f"the shared embedding is {tuple(embedding.weight.shape)}, "
+            f"the decoder needs {(size, width)}"
+        )
+    return embedding
+
+
 class Decoder(nn.Module):
     """What the decoders share: embedding, LSTM, and the way from state and context to logits.
 
@@ -91,15 +106,7 @@ class Decoder(nn.Module):
     ):
         super().__init__()
         self.hidden_dim, self.memory_dim = hidden_dim, memory_dim
-        if embedding is None:
-            embedding = nn.Embedding(vocabulary_size, embedding_dim, padding_idx=PAD)
-            nn.init.normal_(embedding.weight, std=embedding_dim**-0.5)
-        elif embedding.weight.shape != (vocabulary_size, embedding_dim):
-            raise ValueError(
-                f"the shared embedding is {tuple(embedding.weight.shape)}, "
-                f"the decoder needs {(vocabulary_size, embedding_dim)}"
-            )
-        self.embedding = embedding
+        self.embedding = shared_or_new(embedding, vocabulary_size, embedding_dim)
         self.start_hidden = nn.Linear(memory_dim, hidden_dim)
         self.start_cell = nn.Linear(memory_dim, hidden_dim)
         self.recurrence = nn.LSTM(self.input_dim(embedding_dim), hidden_dim, batch_first=True)

@@ -1,4 +1,4 @@
-"""Sequence-to-sequence models: an encoder and a decoder around one memory."""
+"""Whole models: an encoder and a decoder around one memory, or a decoder alone."""
 
 import math
 
@@ -7,20 +7,22 @@ from torch import Tensor, nn
 
 from course_utils.batches import Batch
 from course_utils.memory import Memory
-from course_utils.models.decoders import Decoder
 from course_utils.models.speech_encoder import SpeechEncoder
 
-__all__ = ["Seq2Seq", "SpeechModel", "count_parameters"]
+__all__ = ["LanguageModel", "Seq2Seq", "SpeechModel", "count_parameters"]
 
 
 class Seq2Seq(nn.Module):
-    """Encoder → memory → decoder: ``Seq2Seq(TextEncoder(…), AttentionDecoder(…))``.
+    """Encoder → memory → decoder, such as one of
+
+        Seq2Seq(TextEncoder(…), AttentionDecoder(…))
+        Seq2Seq(TransformerEncoder(…), TransformerDecoder(…))
 
     The encoder is any module that turns a `Batch` into what the decoder's ``start`` accepts, mostly
     a `Memory`. A model with several sources has an encoder that also reads ``batch.others``.
     """
 
-    def __init__(self, encoder: nn.Module, decoder: Decoder):
+    def __init__(self, encoder: nn.Module, decoder: nn.Module):
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
 
@@ -38,6 +40,22 @@ class Seq2Seq(nn.Module):
         return next(self.parameters()).device
 
 
+class LanguageModel(nn.Module):
+    """A decoder without memory: ``LanguageModel(TransformerDecoder(…, memory_dim=None, …))``.
+
+    It reads the targets of a batch alone, so it is trained as every other model; search and
+    sampling get its ``decoder``, and no memory.
+    """
+
+    def __init__(self, decoder: nn.Module):
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Teacher forcing: logits (B, Tt, V) for ``batch.target_out`` and weights (B, Tt, Tt)."""
+        return self.decoder(None, batch.target_in)
+
+
 class SpeechModel(Seq2Seq):
     """A `Seq2Seq` whose memory can also be read without a decoder: by CTC (Graves et al. 2006).
 
@@ -53,7 +71,7 @@ class SpeechModel(Seq2Seq):
     def __init__(
         self,
         encoder: SpeechEncoder,
-        decoder: Decoder,
+        decoder: nn.Module,
         size: int,
         ctc_weight: float,
         longest: float,

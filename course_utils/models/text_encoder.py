@@ -1,4 +1,4 @@
-"""Text encoder: token ids → `Memory`."""
+"""Text encoders: token ids → `Memory`. The Transformer's is in `course_utils.models.transformer`."""
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +10,52 @@ from course_utils.memory import Memory
 from course_utils.recurrence import ends, read_both_ways
 from course_utils.vocabulary import PAD
 
-__all__ = ["TextEncoder"]
+__all__ = ["TextEncoder", "TokenEncoder"]
 
 
-class TextEncoder(nn.Module):
+class TokenEncoder(nn.Module):
+    """What all text encoders share: checked ids become embeddings, which a subclass reads.
+
+    vocabulary_size  number of ids; PAD is 0
+    embedding_dim    width of the embeddings
+    memory_dim       width of keys, values and summary
+
+    A subclass says in `read` how embeddings become a memory.
+    """
+
+    def __init__(self, vocabulary_size: int, embedding_dim: int, memory_dim: int):
+        super().__init__()
+        self.memory_dim = memory_dim
+        self.embedding = nn.Embedding(vocabulary_size, embedding_dim, padding_idx=PAD)
+        nn.init.normal_(self.embedding.weight, std=embedding_dim**-0.5)
+        with torch.no_grad():
+            self.embedding.weight[PAD].zero_()
+
+    def forward(self, batch: Batch) -> Memory:
+        """Read ``batch.source`` (B, Ts) up to ``batch.source_lengths``; memory of Ts positions."""
+        return self.encode(batch.source, batch.source_lengths)
+
+    def encode(self, source: Tensor, lengths: Tensor) -> Memory:
+        """The same for tensors: ids (B, Ts) and lengths (B,), each from 1 to Ts.
+
+        Raises ValueError for others, and IndexError for ids outside the vocabulary.
+        """
+        return self.read(*self.embed(source, lengths))
+
+    def embed(self, source: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings (B, Ts, E), scaled to unit variance, and lengths on their device."""
+        check_tensor("source", source, "batch", "words", kind="integers")
+        B, Ts = source.shape
+        check_lengths(f"source is {(B, Ts)}", lengths, B, Ts)
+        embedded = looked_up(self.embedding, source) * self.embedding.embedding_dim**0.5
+        return embedded, lengths.to(source.device)
+
+    def read(self, embedded: Tensor, lengths: Tensor) -> Memory:
+        """The memory of embedded words (B, Ts, E), of which ``lengths`` (B,) are real."""
+        raise NotImplementedError("a text encoder says in read() how it reads embedded words")
+
+
+class TextEncoder(TokenEncoder):
     """Bidirectional LSTM over token ids (Bahdanau et al. 2015, section 3.2, with LSTM cells).
 
     Position i of the memory is the concatenation of two states: that of the forward recurrence
@@ -43,14 +85,10 @@ class TextEncoder(nn.Module):
         *,
         reads_padding: bool = False,
     ):
-        super().__init__()
         if memory_dim % 2:
             raise ValueError(f"memory_dim={memory_dim} must be even: half for each direction")
-        self.memory_dim, self.reads_padding = memory_dim, reads_padding
-        self.embedding = nn.Embedding(vocabulary_size, embedding_dim, padding_idx=PAD)
-        nn.init.normal_(self.embedding.weight, std=embedding_dim**-0.5)
-        with torch.no_grad():
-            self.embedding.weight[PAD].zero_()
+        super().__init__(vocabulary_size, embedding_dim, memory_dim)
+        self.reads_padding = reads_padding
         self.recurrence = nn.LSTM(
             embedding_dim,
             memory_dim // 2,
@@ -61,25 +99,11 @@ class TextEncoder(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, batch: Batch) -> Memory:
-        """Read ``batch.source`` (B, Ts) up to ``batch.source_lengths``; memory of Ts positions."""
-        return self.encode(batch.source, batch.source_lengths)
-
-    def encode(self, source: Tensor, lengths: Tensor) -> Memory:
-        """The same for tensors: ids (B, Ts) and lengths (B,), each from 1 to Ts.
-
-        Raises ValueError for others, and IndexError for ids outside the vocabulary.
-        """
-        check_tensor("source", source, "batch", "words", kind="integers")
-        B, Ts = source.shape
-        check_lengths(f"source is {(B, Ts)}", lengths, B, Ts)
+    def read(self, embedded: Tensor, lengths: Tensor) -> Memory:
+        Ts = embedded.shape[1]
         if self.reads_padding:
             lengths = torch.full_like(lengths, Ts)
-        embedded = self.dropout(
-            looked_up(self.embedding, source) * self.embedding.embedding_dim**0.5
-        )
-        lengths = lengths.to(source.device)
-        states = read_both_ways(self.recurrence, embedded, lengths)
+        states = read_both_ways(self.recurrence, self.dropout(embedded), lengths)
         summary, states = self.dropout(ends(states, lengths)), self.dropout(states)
         mask = length_mask(lengths, Ts)
         return Memory(keys=states, values=states, attend_mask=mask, summary=summary)

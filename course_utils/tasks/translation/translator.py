@@ -9,7 +9,7 @@ from scipy.linalg import block_diag
 from course_utils.batches import Example
 from course_utils.metrics import words_from_pieces
 from course_utils.models.seq2seq import Seq2Seq
-from course_utils.models.text_encoder import TextEncoder
+from course_utils.models.text_encoder import TokenEncoder
 from course_utils.search import Hypothesis
 from course_utils.tasks.base import Pair, SequencePredictor
 from course_utils.tasks.inference import (
@@ -122,7 +122,7 @@ class Translator(SequencePredictor):
     """
 
     model: Seq2Seq
-    encoder_type = TextEncoder
+    encoder_type = TokenEncoder
 
     def __init__(
         self,
