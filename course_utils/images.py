@@ -27,10 +27,10 @@ class PhotoError(Exception):
     """A file is not a picture, is damaged or cannot be read; the message says which and why."""
 
 
-def read_photo(file: str | Path | bytes) -> np.ndarray:
-    """A picture of any kind as (224, 224, 3) bytes in RGB.
+def read_photo(file: str | Path | bytes, side: int = SIDE) -> np.ndarray:
+    """A picture of any kind as (side, side, 3) bytes in RGB.
 
-    file: its path, or its content as bytes.
+    file: its path, or its content as bytes. side: pixels of the squashed photo.
 
     The picture is rotated according to its EXIF data and squashed to a square. Grey, palette and
     CMYK pictures are converted, transparent pixels become white, and of an animation the first
@@ -58,7 +58,7 @@ def read_photo(file: str | Path | bytes) -> np.ndarray:
             ):
                 size = image.size
                 # A JPEG is decoded at a fraction of its size if that is enough.
-                image.draft("RGB", (2 * SIDE, 2 * SIDE))
+                image.draft("RGB", (2 * side, 2 * side))
                 _check_size(size if "progressive" in image.info else image.size)
                 if "transparency" in image.info and "RGB;16" in str(image.tile):
                     raise ValueError("a transparent colour of 16 bits a channel cannot be read")
@@ -72,7 +72,7 @@ def read_photo(file: str | Path | bytes) -> np.ndarray:
         if type(error).__name__ == "UnidentifiedImageError":
             reason = "not a picture, or of an unknown kind"
         raise PhotoError(f"{name}: {reason}") from None
-    return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
 
 
 def _check_size(size: tuple[int, int]) -> None:

@@ -58,7 +58,11 @@ class GridEncoder(nn.Module):
 
         Raises ValueError if the number of cells is not that of the position vectors.
         """
-        features = self.features(batch.source)
+        return self.encode(batch.source)
+
+    def encode(self, source: Tensor) -> Memory:
+        """The same for a tensor of pictures, in the form that `features` expects."""
+        features = self.features(source)
         B, Tk, _ = features.shape
         states = self.enter(features)
         if self.places is not None:
