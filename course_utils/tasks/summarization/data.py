@@ -7,7 +7,7 @@ from course_utils.batches import BucketedBatches, Example
 from course_utils.datasets.generated.briefings import briefings, known_words
 from course_utils.datasets.registry import public_card
 from course_utils.tasks.base import Pair, TaskData
-from course_utils.tasks.summarization.extended import extend, words_of
+from course_utils.tasks.summarization.extended import to_example
 from course_utils.vocabulary import Vocabulary
 
 __all__ = [
@@ -34,14 +34,9 @@ class SummarizationData(TaskData):
 
     def to_examples(self, pairs: Sequence[Pair]) -> list[Example]:
         """One example for each pair."""
-        examples = []
-        for text, summary in pairs:
-            unknown: list[str] = []
-            words = [word for word, _ in words_of(self.vocabulary, text)][: self.longest]
-            source = extend(self.vocabulary, words, unknown, grow=True)
-            said = [word for word, _ in words_of(self.vocabulary, summary)]
-            examples.append(Example(source, extend(self.vocabulary, said, unknown)))
-        return examples
+        return [
+            to_example(self.vocabulary, text, summary, self.longest)[0] for text, summary in pairs
+        ]
 
     def batches(self, tokens: int, seed: int = 0) -> BucketedBatches:
         """Training batches of at most ``tokens`` words of texts and summaries, padding included."""

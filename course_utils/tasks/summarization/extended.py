@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from course_utils.batches import Example
 from course_utils.vocabulary import SPECIAL, UNK, Vocabulary
 
-__all__ = ["extend", "words_of", "written"]
+__all__ = ["extend", "to_example", "words_of", "written"]
 
 
 def words_of(vocabulary: Vocabulary, text: str) -> list[tuple[str, tuple[int, int]]]:
@@ -39,6 +40,21 @@ def extend(
             unknown.append(word)
         ids.append(len(vocabulary) + unknown.index(word) if word in unknown else UNK)
     return ids
+
+
+def to_example(
+    vocabulary: Vocabulary, text: str, summary: str, longest: int
+) -> tuple[Example, list[str]]:
+    """A text and its summary in the extended vocabulary, and the unknown words of the text.
+
+    The first ``longest`` words of the text are read; its other words are as unknown as those that
+    are in no text.
+    """
+    unknown: list[str] = []
+    words = [word for word, _ in words_of(vocabulary, text)][:longest]
+    source = extend(vocabulary, words, unknown, grow=True)
+    said = [word for word, _ in words_of(vocabulary, summary)]
+    return Example(source, extend(vocabulary, said, unknown)), unknown
 
 
 def written(vocabulary: Vocabulary, ids: Sequence[int], unknown: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from course_utils.runtime import evaluating
 from course_utils.search import Hypothesis
 from course_utils.tasks.base import Pair, SequencePredictor
 from course_utils.tasks.inference import MAX_REPEATS, in_batches, search_in_batches
-from course_utils.tasks.summarization.extended import extend, words_of, written
+from course_utils.tasks.summarization.extended import to_example, words_of, written
 from course_utils.training import sequence_loss
 from course_utils.vocabulary import PAD, UNK
 
@@ -88,10 +88,12 @@ class Traced:
 
     weights  (words of the summary, words of the text)
     p_gen    (words of the summary,)
+    right    (words of the summary,) whether the word is the most probable one at its place
     """
 
     weights: np.ndarray
     p_gen: np.ndarray
+    right: np.ndarray
 
 
 class Summarizer(SequencePredictor):
@@ -111,16 +113,13 @@ class Summarizer(SequencePredictor):
 
         The summary of a text does not depend on the other texts.
         """
-        read = [words_of(self.vocabulary, text)[: self.model.encoder.longest] for text in texts]
-        unknown: list[list[str]] = [[] for _ in texts]
-        sources = [
-            extend(self.vocabulary, [word for word, _ in words], new, grow=True)
-            for words, new in zip(read, unknown, strict=True)
-        ]
+        longest = self.model.encoder.longest
+        read = [words_of(self.vocabulary, text)[:longest] for text in texts]
+        cut = [to_example(self.vocabulary, text, "", longest) for text in texts]
         found = iter(
             search_in_batches(
                 self.model,
-                [ids for ids in sources if ids],
+                [example for example, _ in cut if example.source],
                 beam,
                 alpha,
                 batch_size,
@@ -129,7 +128,7 @@ class Summarizer(SequencePredictor):
             )
         )
         summaries = []
-        for text, words, new in zip(texts, read, unknown, strict=True):
+        for text, words, (_, new) in zip(texts, read, cut, strict=True):
             hypothesis = next(found) if words else None
             output = [] if hypothesis is None else hypothesis.tokens
             summaries.append(
@@ -149,27 +148,25 @@ class Summarizer(SequencePredictor):
 
     def trace(self, pairs: Sequence[Pair], batch_size: int = 64) -> list[Traced]:
         """What the decoder does while it reads the given summaries (teacher forcing)."""
-        examples = []
-        for text, summary in pairs:
-            new: list[str] = []
-            words = [word for word, _ in words_of(self.vocabulary, text)][
-                : self.model.encoder.longest
-            ]
-            source = extend(self.vocabulary, words, new, grow=True)
-            said = [word for word, _ in words_of(self.vocabulary, summary)]
-            examples.append(Example(source, extend(self.vocabulary, said, new)))
+        examples = [
+            to_example(self.vocabulary, text, summary, self.model.encoder.longest)[0]
+            for text, summary in pairs
+        ]
 
         @torch.no_grad()
         def run(chosen: list[Example]) -> list[Traced]:
             batch = make_batch(chosen).to(self.model.device)
             decoder = self.model.decoder
             reading, _ = decoder.read(decoder.start(self.model.remember(batch)), batch.target_in)
+            right = reading.log_probs.argmax(dim=-1) == batch.target_out
+            rows = zip(chosen, reading.weights, reading.p_gen, right, strict=True)
             return [
                 Traced(
                     weights[: len(e.target), : len(e.source)].cpu().numpy(),
                     p_gen[: len(e.target)].cpu().numpy(),
+                    hits[: len(e.target)].cpu().numpy(),
                 )
-                for e, weights, p_gen in zip(chosen, reading.weights, reading.p_gen, strict=True)
+                for e, weights, p_gen, hits in rows
             ]
 
         with evaluating(self.model):

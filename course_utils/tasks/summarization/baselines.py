@@ -1,0 +1,61 @@
+"""Summaries without any training: the beginning of a text, or its most central sentence."""
+
+import math
+import re
+from collections.abc import Sequence
+
+from course_utils.text import sentences
+
+__all__ = ["first_words", "lead", "replace_unknown", "textrank"]
+
+
+def lead(text: str) -> str:
+    """The first sentence; empty if the text is blank."""
+    return next((s.strip() for s in sentences(text, "en") if s.strip()), "")
+
+
+def first_words(text: str, count: int) -> str:
+    """The first ``count`` words; ValueError if it is negative."""
+    if count < 0:
+        raise ValueError(f"count must not be negative, got {count}")
+    return " ".join(text.split()[:count])
+
+
+def textrank(text: str) -> str:
+    """The sentence with the highest rank in TextRank (Mihalcea & Tarau 2004, section 4).
+
+    Two sentences are as similar as the number of words that they share, divided by the logarithms
+    of their lengths; the ranks are those of PageRank on this graph (`networkx`). Sentences of a
+    single word are similar to none. Of equal ranks, the first sentence wins.
+    """
+    import networkx
+
+    found = [s.strip() for s in sentences(text, "en") if s.strip()]
+    words = [set(re.findall(r"\w+", s.lower())) for s in found]
+    graph = networkx.Graph()
+    graph.add_nodes_from(range(len(found)))
+    for i in range(len(found)):
+        for j in range(i):
+            shared = len(words[i] & words[j])
+            if shared and min(len(words[i]), len(words[j])) > 1:
+                weight = shared / (math.log(len(words[i])) + math.log(len(words[j])))
+                graph.add_edge(i, j, weight=weight)
+    if not found:
+        return ""
+    ranks = networkx.pagerank(graph)
+    return found[max(range(len(found)), key=lambda i: (round(ranks[i], 9), -i))]
+
+
+def replace_unknown(
+    output: Sequence[str], attention: Sequence[Sequence[float]], words: Sequence[str]
+) -> list[str]:
+    """An output in which each <unk> becomes the word of the text that gets the largest weight.
+
+    The remedy without a pointer (Luong et al. 2015b, section 3.3, with attention in place of their
+    alignments). ``attention`` has a row for each word of ``output``, ``words`` are those of the
+    text.
+    """
+    return [
+        words[max(range(len(words)), key=list(row).__getitem__)] if word == "<unk>" else word
+        for word, row in zip(output, attention, strict=True)
+    ]

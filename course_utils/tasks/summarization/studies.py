@@ -1,0 +1,134 @@
+"""Studies of summarisation on the generated briefings, where the truth of every word is known."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from course_utils.datasets.generated.briefings import KINDS, Briefing, briefings
+from course_utils.metrics import exact_match
+from course_utils.models.seq2seq import count_parameters
+from course_utils.tasks.base import TaskData
+from course_utils.tasks.recipe import train_model
+from course_utils.tasks.study import Study, Variant
+from course_utils.tasks.summarization import recipes
+from course_utils.tasks.summarization.baselines import replace_unknown
+from course_utils.tasks.summarization.measures import pointer_accuracy, repeated_ngrams
+from course_utils.tasks.summarization.summarizer import Summarizer
+from course_utils.training import fit
+
+__all__ = ["STUDIES", "copied", "measure_briefings"]
+
+
+def copied(outputs: Sequence[str], given: Sequence[Briefing]) -> float:
+    """Share (0 to 1) of the new words of the true summaries that the outputs contain."""
+    found = [
+        word in output.split()
+        for output, briefing in zip(outputs, given, strict=True)
+        for word, kind in zip(briefing.summary, briefing.kinds, strict=True)
+        if kind == "new"
+    ]
+    return sum(found) / len(found)
+
+
+def measure_briefings(summarizer: Summarizer) -> dict:
+    """Greedy scores on "test" and on "long", which has more facts than the training.
+
+    exact     share of summaries that are right in every word
+    copied    share of the new words that were written
+    replaced  the same after `replace_unknown`
+    repeated  share of 3-grams that occurred before in the same summary; true ones have none
+    length    words written, divided by those of the true summaries
+
+    While the decoder reads the true summaries: ``pointer``, see `pointer_accuracy`; and for each
+    kind of words, the mean ``p_gen`` and the share of those that it finds most probable, ``right``.
+    """
+    measured: dict = {}
+    for split in ("test", "long"):
+        given = briefings(split)
+        pairs = [(b.text, b.summary_text) for b in given]
+        references = [summary for _, summary in pairs]
+        summaries = summarizer.summarize([text for text, _ in pairs])
+        outputs = [" ".join(s.output) for s in summaries]
+        replaced = [" ".join(replace_unknown(s.output, s.attention, s.words)) for s in summaries]
+        traced = summarizer.trace(pairs)
+        by_kind: dict[str, list[tuple[float, bool]]] = {kind: [] for kind in KINDS}
+        for briefing, trace in zip(given, traced, strict=True):
+            for kind, p, right in zip(briefing.kinds, trace.p_gen, trace.right, strict=True):
+                by_kind[kind].append((float(p), bool(right)))
+        words = sum(len(text.split()) for text in references)
+        measured[split] = {
+            "exact": round(exact_match(outputs, references).score, 4),
+            "copied": round(copied(outputs, given), 4),
+            "replaced": round(copied(replaced, given), 4),
+            "repeated": round(repeated_ngrams(outputs, 3), 4),
+            "length": round(sum(len(text.split()) for text in outputs) / words, 4),
+            "pointer": round(
+                pointer_accuracy([t.weights for t in traced], [b.places for b in given]), 4
+            ),
+            "p_gen": {k: round(float(np.mean([p for p, _ in v])), 4) for k, v in by_kind.items()},
+            "right": {k: round(float(np.mean([r for _, r in v])), 4) for k, v in by_kind.items()},
+        }
+    return measured
+
+
+def late_loss(steps: int) -> Variant:
+    """Three quarters of the steps with coverage alone, then the rest with its loss."""
+
+    def train(data: TaskData, seed: int) -> Summarizer:
+        recipe, first = recipes.GENERATED, steps * 3 // 4
+        settings = replace(recipe.settings, steps=first, seed=seed, validate_every=first // 3)
+        recipe = replace(recipe, settings=settings, model=recipe.model | COVERAGE)
+        model, _, _ = train_model(recipe, data)
+        model.decoder.coverage_weight = 1.0
+        fit(
+            model,
+            data.batches(recipe.batch_tokens, seed + 1000),
+            replace(settings, steps=steps - first, learning_rate=settings.learning_rate / 5),
+            valid=data.valid_batches,
+            loss=recipe.task.loss,
+        )
+        summarizer = Summarizer(model, data.vocabulary)
+        summarizer.parameters = count_parameters(model)
+        return summarizer
+
+    return Variant(f"loss added late{LONGER * (steps > BUDGET)}", {}, steps, baseline=train)
+
+
+BUDGET = recipes.GENERATED.settings.steps
+LONGER = ", three times as long"
+PLAIN = {"copies": False}
+COVERAGE = {"score": "coverage"}
+WITH_LOSS = COVERAGE | {"coverage_weight": 1.0}
+
+STUDIES = (
+    Study(
+        name="copying",
+        title="Attention alone against a pointer",
+        variants=(
+            Variant("attention", PLAIN, BUDGET),
+            Variant("pointer", {}, BUDGET),
+            Variant("attention" + LONGER, PLAIN, 3 * BUDGET),
+            Variant("pointer" + LONGER, {}, 3 * BUDGET),
+        ),
+        seeds=(0, 1),
+        recipe=recipes.GENERATED,
+        measure=measure_briefings,
+    ),
+    Study(
+        name="coverage",
+        title="A pointer with coverage, with and without its loss",
+        variants=(
+            Variant("coverage", COVERAGE, BUDGET),
+            Variant("coverage and loss", WITH_LOSS, BUDGET),
+            Variant("loss alone", {"coverage_weight": 1.0}, BUDGET),
+            late_loss(BUDGET),
+            Variant("coverage" + LONGER, COVERAGE, 3 * BUDGET),
+            Variant("coverage and loss" + LONGER, WITH_LOSS, 3 * BUDGET),
+            late_loss(3 * BUDGET),
+        ),
+        seeds=(0, 1),
+        recipe=recipes.GENERATED,
+        measure=measure_briefings,
+    ),
+)
