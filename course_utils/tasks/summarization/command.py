@@ -1,0 +1,77 @@
+"""Write a subject line for e-mails, from files or from standard input: one e-mail a
+line in, one subject a line out.
+
+It works for English e-mails of an office, such as those of its training: see the
+README for its scores. Most subjects miss something, and names, dates and amounts are
+copied, but not always the ones that matter. Do not use it on texts of other kinds.
+Only the first 120 words of a line are read. A subject that does not come to an end is
+cut off and marked with " …".
+
+A line ends only at \\n (a \\r before it is dropped); blank lines stay blank;
+every output line ends in \\n. The text must be UTF-8. A file that cannot be read
+gets one line on standard error; the others are summarised all the same, and the
+exit status is 1.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_utils.commands.files import write_picture
+from course_utils.commands.lines import Chunk, add_texts, answer_lines, write_lines
+from course_utils.commands.options import add_beam, add_checkpoint, check_options, search_options
+
+if TYPE_CHECKING:
+    from course_utils.tasks.summarization.summarizer import Summary
+
+__all__ = ["HELP", "NAME", "add_arguments", "run"]
+
+NAME = "summarize"
+HELP = "write subject lines for lines of text"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command to its parser."""
+    add_texts(parser)
+    add_checkpoint(parser, "summarization-aeslc")
+    add_beam(parser)
+    parser.add_argument(
+        "--attention",
+        metavar="FILE.png",
+        help="draw where each word of a subject looks; for several lines, into FILE-1.png, "
+        "FILE-2.png, …",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; returns the exit status."""
+    check_options(arguments)
+    from course_utils.tasks.summarization.summarizer import Summarizer
+
+    summarizer = Summarizer.load(arguments.checkpoint)
+    search = search_options(arguments, summarizer.search)
+
+    def answer(chunk: Chunk) -> None:
+        summaries = summarizer.summarize(chunk.lines, **search)
+        write_lines([line_for(summary) for summary in summaries])
+        if arguments.attention is not None:
+            drawn = {n: s for n, s in enumerate(summaries, chunk.first) if s.output}
+            single = chunk.complete and len(drawn) == 1
+            for number, summary in drawn.items():
+                draw(summary, Path(arguments.attention), None if single else number)
+
+    return answer_lines(arguments.files, answer)
+
+
+def line_for(summary: "Summary") -> str:
+    """A summary as one line, whatever the model writes; " …" marks one without an end."""
+    return " ".join(summary.text.split()) + ("" if summary.finished else " …")
+
+
+def draw(summary: "Summary", path: Path, number: int | None) -> None:
+    """Write the picture of a summary; the file name gets the ``number`` of the line, if any."""
+    from course_utils.tasks.summarization.pictures import summary_picture
+
+    suffix = "" if number is None else f"-{number}"
+    place = path.with_name(path.stem + suffix + (path.suffix or ".png"))
+    write_picture(summary_picture(summary).figure, place)
