@@ -20,11 +20,13 @@ from torch import nn
 from course_utils.runtime import evaluating, progress_bar, replacing
 
 __all__ = [
+    "AverageWeights",
     "BestWeights",
     "Callback",
     "EarlyStop",
     "FitSettings",
     "History",
+    "InverseSquareRoot",
     "Progress",
     "ResumeFile",
     "Run",
@@ -99,6 +101,12 @@ class Run:
     def done(self) -> bool:
         """All steps are taken, or the training was stopped early."""
         return self.history.steps >= self.settings.steps or self.history.stopped_early
+
+    @property
+    def validates(self) -> bool:
+        """The model is measured after the present step: every so many steps, and at the end."""
+        steps = self.history.steps
+        return steps % self.settings.validate_every == 0 or steps == self.settings.steps
 
     @property
     def recent_loss(self) -> float:
@@ -195,10 +203,9 @@ class Validation(Callback):
         self.measure, self.needed = measure, needed
 
     def after_step(self, run: Run) -> None:
-        steps = run.history.steps
-        if steps % run.settings.validate_every and steps != run.settings.steps:
+        if not run.validates:
             return
-        row = {"step": steps, "loss": run.recent_loss}
+        row = {"step": run.history.steps, "loss": run.recent_loss}
         with evaluating(run.model):
             row |= self.measure(run.model)
         if self.needed is not None and self.needed not in row:
@@ -241,6 +248,66 @@ class BestWeights(Callback):
 
     def load_state(self, saved: dict) -> None:
         self.score, self.weights = saved["score"], saved["weights"]
+
+
+class AverageWeights(Callback):
+    """Measure, and keep, the mean of the last ``count`` sets of weights, one every ``every`` steps.
+
+    Vaswani et al. 2017, section 6.1, average the last five checkpoints of a training. Here, the
+    mean takes the place of the weights at each validation, so that `BestWeights` chooses among
+    means; the training itself goes on with the weights of its last step.
+
+    Raises ValueError for numbers below 1.
+    """
+
+    def __init__(self, count: int = 5, every: int = 100):
+        if count < 1 or every < 1:
+            raise ValueError(f"count and every are at least 1, got {count} and {every}")
+        self.count, self.every = count, every
+        self.kept: list[dict[str, Any]] = []
+        self.own: dict[str, Any] | None = None  # set aside during a validation
+
+    def after_step(self, run: Run) -> None:
+        if run.history.steps % self.every == 0:
+            self.kept = [*self.kept, copy.deepcopy(run.model.state_dict())][-self.count :]
+        if run.validates and self.kept:
+            self.own = copy.deepcopy(run.model.state_dict())
+            run.model.load_state_dict(
+                {
+                    name: torch.stack([weights[name] for weights in self.kept]).mean(dim=0)
+                    if last.is_floating_point()
+                    else last
+                    for name, last in self.own.items()
+                }
+            )
+
+    def after_validation(self, run: Run, row: dict) -> None:
+        if self.own is not None:
+            run.model.load_state_dict(self.own)
+            self.own = None
+
+    def state(self) -> dict:
+        return {"kept": self.kept}
+
+    def load_state(self, saved: dict) -> None:
+        self.kept = saved["kept"]
+
+
+class InverseSquareRoot(Callback):
+    """The schedule of Vaswani et al. 2017, eq. 3: a linear rise, then a fall with 1 / √step.
+
+    The rate reaches ``learning_rate`` after the share ``warm_up`` of all steps, and is
+    learning_rate · √(rise / step) from there on. It never gets to zero, unlike `one_cycle`, so the
+    last weights are noisy: average them. (The paper derives the peak from width and warm-up.)
+    """
+
+    def start(self, run: Run) -> None:
+        rise = max(1, round(run.settings.steps * run.settings.warm_up))
+
+        def factor(step: int) -> float:
+            return min((step + 1) / rise, math.sqrt(rise / (step + 1)))
+
+        run.schedule = torch.optim.lr_scheduler.LambdaLR(run.optimizer, factor)
 
 
 class EarlyStop(Callback):

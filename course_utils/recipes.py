@@ -4,6 +4,7 @@ They are collected from the tasks: each task has its own in `course_utils.tasks.
 """
 
 import hashlib
+import inspect
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -74,7 +75,7 @@ def train(
         "minutes": round((time.perf_counter() - started) / 60, 1),
         # Of all cores together: on a busy machine this is the fairer measure of cost.
         "processor_minutes": round((time.process_time() - processor) / 60, 1),
-        "fit": asdict(settings) | {"batch_tokens": recipe.batch_tokens},
+        "fit": asdict(settings) | {"batch_tokens": recipe.batch_tokens} | extras(recipe),
         **({} if recipe.start is None else {"start": started_from(recipe)}),
         # What the commands use by default.
         "search": None if search is None else asdict(search),
@@ -110,6 +111,17 @@ def identity(recipe: Recipe, data: TaskData) -> dict:
         "batch_tokens": recipe.batch_tokens,
         "data": digest((data.cards, len(data.train), len(data.valid), pieces)),
         "start": digest(start),
+        **extras(recipe),
+    }
+
+
+def extras(recipe: Recipe) -> dict[str, dict]:
+    """The settings of a recipe's callbacks, by the names of their classes."""
+    return {
+        type(made).__name__: {
+            name: getattr(made, name) for name in inspect.signature(type(made)).parameters
+        }
+        for made in (make() for make in recipe.callbacks)
     }
 
 

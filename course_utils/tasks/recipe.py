@@ -38,6 +38,7 @@ class Recipe:
                      encoder, and the rest as well if both have the same vocabulary, unless
                      ``start_encoder_only``
     prepare          ``prepare(model, data)`` may also set weights before the training
+    callbacks        make the callbacks of a training that belong to the recipe, a new one for each
     """
 
     name: str
@@ -55,6 +56,7 @@ class Recipe:
     start: str | None = None
     start_encoder_only: bool = False
     prepare: Callable[[nn.Module, TaskData], None] | None = None
+    callbacks: tuple[Callable[[], Callback], ...] = ()
 
     def chosen_metrics(self) -> dict[str, Callable[..., TextScore]]:
         """The metrics computed at each validation, by name."""
@@ -106,7 +108,7 @@ def train_model(
         loss=task.loss,
         resume=resume,
         progress=progress,
-        callbacks=callbacks,
+        callbacks=[*(make() for make in recipe.callbacks), *callbacks],
     )
     return model, history, build
 
