@@ -1,0 +1,631 @@
+"""Exercises of notebook 07: what moves p_gen, the extended vocabulary, coverage, ROUGE."""
+
+import torch
+
+from course_utils.exercises.cases import CheckFailed, case
+from course_utils.exercises.comparing import difference
+from course_utils.exercises.judging import exercise
+
+
+@exercise(
+    "07.1",
+    "Which way is p_gen pulled?",
+    r"""
+    About ten minutes. The right word $w$ has the probability
+
+    $$P(w) = p_\text{gen} P_\text{vocab}(w) + (1 - p_\text{gen})\, a(w)$$
+
+    where $a(w)$ is the attention on all its places in the text. Training makes $\log P(w)$ larger.
+    Derive on paper how $\log P(w)$ changes with $p_\text{gen}$, and write
+    `pull(generated, copied, p_gen)`.
+
+    - `generated`: $P_\text{vocab}(w)$, `copied`: $a(w)$, `p_gen`: tensors of the same shape, values
+      from 0 to 1.
+
+    Return the derivative of $\log P(w)$ with respect to $p_\text{gen}$, in the same shape. Where
+    $P(w) = 0$, return 0.
+
+    **Predict first:** what is its sign for a name that the vocabulary does not contain? And for
+    which words is it zero?
+    """,
+)
+def pull(generated, copied, p_gen):
+    """Derivative of log P(w) by p_gen; 0 where P(w) is 0. All tensors have the same shape."""
+    probability = p_gen * generated + (1 - p_gen) * copied
+    safe = probability.where(probability > 0, torch.ones_like(probability))
+    return torch.where(probability > 0, (generated - copied) / safe, torch.zeros_like(safe))
+
+
+@pull.cases
+def _():
+    yield case(
+        torch.tensor([0.0]),
+        torch.tensor([0.8]),
+        torch.tensor([0.5]),
+        expected=torch.tensor([-2.0]),
+        label="a new name",
+    )
+    yield case(
+        torch.tensor([0.6]),
+        torch.tensor([0.2]),
+        torch.tensor([0.75]),
+        expected=torch.tensor([0.8]),
+        label="a word that is generated rather than copied",
+    )
+    yield case(
+        torch.tensor([0.4]),
+        torch.tensor([0.4]),
+        torch.tensor([0.9]),
+        expected=torch.tensor([0.0]),
+        label="both ways are equally good",
+    )
+    yield case(
+        torch.tensor([0.0, 0.5, 0.0]),
+        torch.tensor([0.0, 0.0, 0.7]),
+        torch.tensor([0.3, 0.0, 1.0]),
+        expected=torch.zeros(3),
+        label="words that have the probability 0",
+    )
+    yield case(
+        torch.tensor([0.5, 0.25]),
+        torch.tensor([0.0, 1.0]),
+        torch.tensor([1.0, 0.0]),
+        expected=torch.tensor([1.0, -0.75]),
+        label="p_gen of exactly 1 and 0",
+    )
+    for shape in ((4,), (2, 3), (3, 1, 5)):
+        yield case(torch.rand(shape), torch.rand(shape), torch.rand(shape))
+
+
+@pull.mistake("that is the derivative of P(w): the one of its logarithm is divided by P(w)")
+def of_the_probability(generated, copied, p_gen):
+    probability = p_gen * generated + (1 - p_gen) * copied
+    return (generated - copied).where(probability > 0, torch.zeros_like(copied))
+
+
+@pull.mistake("the sign: 1 − p_gen falls while p_gen grows, so it is a(w) that is subtracted")
+def wrong_sign(generated, copied, p_gen):
+    return -pull.solution(generated, copied, p_gen)
+
+
+@pull.mistake("the second term depends on p_gen as well: its derivative is −a(w)")
+def copying_forgotten(generated, copied, p_gen):
+    probability = p_gen * generated + (1 - p_gen) * copied
+    safe = probability.where(probability > 0, torch.ones_like(probability))
+    return (generated / safe).where(probability > 0, torch.zeros_like(safe))
+
+
+@pull.mistake("the derivative of the second term is −a(w), not a(w): do not add")
+def added(generated, copied, p_gen):
+    probability = p_gen * generated + (1 - p_gen) * copied
+    safe = probability.where(probability > 0, torch.ones_like(probability))
+    return ((generated + copied) / safe).where(probability > 0, torch.zeros_like(safe))
+
+
+@pull.mistake("where P(w) is 0, this divides by zero: return 0 there")
+def divided_by_zero(generated, copied, p_gen):
+    return (generated - copied) / (p_gen * generated + (1 - p_gen) * copied)
+
+
+@pull.mistake("P(w) is the mixture with p_gen, not the sum of both probabilities")
+def plain_sum(generated, copied, p_gen):
+    total = generated + copied
+    safe = total.where(total > 0, torch.ones_like(total))
+    return (generated - copied) / safe
+
+
+@pull.mistake("p_gen belongs to P_vocab and 1 − p_gen to the attention: here they are exchanged")
+def exchanged(generated, copied, p_gen):
+    return pull.solution(generated, copied, 1 - p_gen)
+
+
+@pull.mistake("that is log P(w) itself: the question is how it changes with p_gen")
+def log_probability(generated, copied, p_gen):
+    probability = p_gen * generated + (1 - p_gen) * copied
+    safe = probability.where(probability > 0, torch.ones_like(probability))
+    return safe.log()
+
+
+@pull.mistake("that is a difference of logarithms: take the derivative of the log of the mixture")
+def difference_of_logs(generated, copied, p_gen):
+    return generated.clamp_min(1e-12).log() - copied.clamp_min(1e-12).log()
+
+
+@pull.mistake("that is the derivative by the input of the sigmoid: leave out p_gen (1 − p_gen)")
+def through_the_sigmoid(generated, copied, p_gen):
+    return p_gen * (1 - p_gen) * pull.solution(generated, copied, p_gen)
+
+
+@pull.mistake("each word has a derivative of its own: do not take the mean")
+def mean_of_all(generated, copied, p_gen):
+    return pull.solution(generated, copied, p_gen).mean().expand(generated.shape)
+
+
+@pull.check
+def _(answer):
+    generator = torch.Generator().manual_seed(3)
+    generated, copied, p_gen = (
+        0.1 + 0.8 * torch.rand(6, generator=generator, dtype=torch.double) for _ in range(3)
+    )
+    p_gen.requires_grad_()
+    (p_gen * generated + (1 - p_gen) * copied).log().sum().backward()
+    if difference(answer(generated, copied, p_gen.detach()), p_gen.grad):
+        raise CheckFailed(
+            "the derivative differs from the one that PyTorch finds",
+            input=case(generated, copied, p_gen.detach()),
+        )
+
+
+@exercise(
+    "07.2",
+    "Ids for words that nobody knows",
+    r"""
+    About ten minutes. Write `extended_ids(text, summary, vocabulary)`.
+
+    - `text`, `summary`: lists of words. `vocabulary`: a dict from words to ids, 0 to V − 1, with
+      V = `len(vocabulary)`; the id of `"<unk>"` is `vocabulary["<unk>"]`.
+
+    A word of the *text* that is not in the vocabulary gets an id of its own, for this text alone:
+    the first such word gets V, the next new one V + 1, and so on; the same word always gets the
+    same id. A word of the *summary* gets its id in this extended vocabulary, or that of `"<unk>"`
+    if it is neither in the vocabulary nor in the text.
+
+    Return two lists of ids: those of the text and those of the summary.
+
+    **Predict first:** can two texts of a batch use the same id for different words?
+    """,
+)
+def extended_ids(text, summary, vocabulary):
+    """Ids of the words of a text and of its summary in the extended vocabulary: two lists."""
+    extended = dict(vocabulary)
+    for word in text:
+        if word not in extended:
+            extended[word] = len(extended)
+    unknown = vocabulary["<unk>"]
+    return [extended[w] for w in text], [extended.get(w, unknown) for w in summary]
+
+
+VOCABULARY = {"<pad>": 0, "<unk>": 1, "on": 2, "monday": 3, "pays": 4}
+
+
+@extended_ids.cases
+def _():
+    yield case(
+        ["zoe", "pays", "on", "monday"],
+        ["zoe", "pays"],
+        VOCABULARY,
+        expected=([5, 4, 2, 3], [5, 4]),
+        label="one new word",
+    )
+    yield case(
+        ["zoe", "pays", "adam", "zoe"],
+        ["adam", "pays", "zoe"],
+        VOCABULARY,
+        expected=([5, 4, 6, 5], [6, 4, 5]),
+        label="the same name twice",
+    )
+    yield case(
+        ["on", "monday", "zoe"],
+        ["karl", "pays", "zoe"],
+        VOCABULARY,
+        expected=([2, 3, 5], [1, 4, 5]),
+        label="a name that only the summary has",
+    )
+    yield case(
+        ["pays"],
+        ["karl", "karl", "zoe"],
+        VOCABULARY,
+        expected=([4], [1, 1, 1]),
+        label="no new word in the text",
+    )
+    yield case(["zoe"], [], VOCABULARY, expected=([5], []), label="an empty summary")
+    yield case([], ["zoe", "on"], VOCABULARY, expected=([], [1, 2]), label="an empty text")
+    yield case(
+        ["b", "a", "c", "a", "b", "<unk>"],
+        ["c", "<unk>", "a", "d"],
+        {"<unk>": 0, "x": 1},
+        expected=([2, 3, 4, 3, 2, 0], [4, 0, 3, 0]),
+        label="another vocabulary, and <unk> in the text",
+    )
+
+
+@extended_ids.mistake("the same word always gets the same id: look whether it has one already")
+def new_id_each_time(text, summary, vocabulary):
+    count, ids, last = len(vocabulary), [], {}
+    for word in text:
+        if word not in vocabulary:
+            last[word] = count
+            count += 1
+        ids.append(vocabulary.get(word, last.get(word)))
+    unknown = vocabulary["<unk>"]
+    return ids, [vocabulary.get(w, last.get(w, unknown)) for w in summary]
+
+
+@extended_ids.mistake("only the words of the text extend the vocabulary: elsewhere they are <unk>")
+def summary_extends(text, summary, vocabulary):
+    extended = dict(vocabulary)
+    for word in [*text, *summary]:
+        extended.setdefault(word, len(extended))
+    return [extended[w] for w in text], [extended[w] for w in summary]
+
+
+@extended_ids.mistake("new words count from V on: ids below V belong to the vocabulary")
+def from_zero(text, summary, vocabulary):
+    new = list(dict.fromkeys(w for w in text if w not in vocabulary))
+    ids = vocabulary | {w: i for i, w in enumerate(new)}
+    return [ids[w] for w in text], [ids.get(w, vocabulary["<unk>"]) for w in summary]
+
+
+@extended_ids.mistake("the first new word gets V, not V + 1: the vocabulary ends at V − 1")
+def one_too_many(text, summary, vocabulary):
+    new = list(dict.fromkeys(w for w in text if w not in vocabulary))
+    ids = vocabulary | {w: len(vocabulary) + 1 + i for i, w in enumerate(new)}
+    return [ids[w] for w in text], [ids.get(w, vocabulary["<unk>"]) for w in summary]
+
+
+@extended_ids.mistake("count the new words, not the places: an id is V plus the number of the word")
+def by_place(text, summary, vocabulary):
+    new = {w: len(vocabulary) + text.index(w) for w in text if w not in vocabulary}
+    ids = vocabulary | new
+    return [ids[w] for w in text], [ids.get(w, vocabulary["<unk>"]) for w in summary]
+
+
+@extended_ids.mistake("new words are numbered in the order of the text, not of the alphabet")
+def alphabetical(text, summary, vocabulary):
+    new = sorted({w for w in text if w not in vocabulary})
+    ids = vocabulary | {w: len(vocabulary) + i for i, w in enumerate(new)}
+    return [ids[w] for w in text], [ids.get(w, vocabulary["<unk>"]) for w in summary]
+
+
+@extended_ids.mistake("new words of the text became <unk>: then there is nothing to copy")
+def all_unknown(text, summary, vocabulary):
+    unknown = vocabulary["<unk>"]
+    return [vocabulary.get(w, unknown) for w in text], [vocabulary.get(w, unknown) for w in summary]
+
+
+@extended_ids.mistake("the summary uses the extended vocabulary, too: copied words have their ids")
+def summary_not_extended(text, summary, vocabulary):
+    ids, _ = extended_ids.solution(text, summary, vocabulary)
+    return ids, [vocabulary.get(w, vocabulary["<unk>"]) for w in summary]
+
+
+@extended_ids.mistake("ask the dict for the id of <unk>: it is not 1 in every vocabulary")
+def unknown_is_one(text, summary, vocabulary):
+    ids, said = extended_ids.solution(text, summary, vocabulary)
+    known = {*vocabulary, *text}
+    return ids, [i if w in known else 1 for w, i in zip(summary, said, strict=True)]
+
+
+@extended_ids.mistake("every word of the summary has a place in the result, even an unknown one")
+def unknown_left_out(text, summary, vocabulary):
+    ids, said = extended_ids.solution(text, summary, vocabulary)
+    return ids, [i for w, i in zip(summary, said, strict=True) if w in vocabulary or w in text]
+
+
+@extended_ids.mistake("the words of the summary do not extend the vocabulary first: the text does")
+def summary_first(text, summary, vocabulary):
+    extended = dict(vocabulary)
+    for word in [*(w for w in summary if w in text), *text]:
+        extended.setdefault(word, len(extended))
+    return [extended[w] for w in text], [extended.get(w, vocabulary["<unk>"]) for w in summary]
+
+
+@exercise(
+    "07.3",
+    "A coverage loss that cannot be zero",
+    r"""
+    About ten minutes. This function should say how much attention goes to places that were read
+    before: $\sum_i \min(\alpha_{ti}, c_{ti})$ with $c_t = \sum_{t' < t} \alpha_{t'}$, the mean over
+    all steps that count.
+
+    ```python
+    def read_again(weights, counts):
+        coverage = weights.cumsum(dim=1)
+        again = torch.minimum(weights, coverage).sum(dim=2)
+        return (again * counts).mean()
+    ```
+
+    But it returns 1 even if no place is read twice, and it changes when the batch is padded with
+    more steps. Repair both: write `read_again(weights, counts)`.
+
+    - `weights` (B, Tt, Tk). `counts` (B, Tt), boolean: whether a step counts; padding does not.
+
+    Return one number. If no step counts, return 0.
+
+    **Predict first:** what is the loss of two steps that both look at one place only, the same one?
+    """,
+)
+def read_again(weights, counts):
+    """Mean over the steps that count of Σ_i min(α_ti, c_ti); one number, 0 without any step.
+
+    weights: (B, Tt, Tk). counts: (B, Tt) boolean.
+    """
+    coverage = weights.cumsum(dim=1) - weights
+    again = torch.minimum(weights, coverage).sum(dim=2)
+    return (again * counts).sum() / counts.sum().clamp_min(1)
+
+
+def _ones(*shape):
+    return torch.ones(shape, dtype=torch.bool)
+
+
+@read_again.cases
+def _():
+    yield case(
+        torch.tensor([[[1.0, 0.0], [1.0, 0.0]]]),
+        _ones(1, 2),
+        expected=torch.tensor(0.5),
+        label="the same place twice",
+    )
+    yield case(
+        torch.tensor([[[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]]),
+        _ones(1, 2),
+        expected=torch.tensor(0.0),
+        label="no place twice",
+    )
+    yield case(
+        torch.tensor([[[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]]]),
+        torch.tensor([[True, True, False], [True, False, False]]),
+        expected=torch.tensor(1 / 3),
+        label="padded steps",
+    )
+    yield case(
+        torch.full((2, 3, 4), 0.25),
+        torch.zeros(2, 3, dtype=torch.bool),
+        expected=torch.tensor(0.0),
+        label="no step counts",
+    )
+    yield case(
+        torch.tensor([[[0.6, 0.4], [0.5, 0.5], [0.1, 0.9]]]),
+        _ones(1, 3),
+        expected=torch.tensor((0.0 + 0.9 + 1.0) / 3),
+        label="shared attention",
+    )
+    yield case(
+        torch.tensor([[[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]]),
+        torch.tensor([[False, True, True]]),
+        expected=torch.tensor(0.5),
+        label="a step that does not count has still been read",
+    )
+    for shape in ((2, 5, 3), (3, 4, 7), (1, 6, 2)):
+        yield case(torch.rand(shape).softmax(dim=2), torch.rand(shape[:2]) < 0.7)
+
+
+@read_again.mistake("coverage is what was read *before*: take this step's weights out of the sum")
+def with_itself(weights, counts):
+    again = torch.minimum(weights, weights.cumsum(dim=1)).sum(dim=2)
+    return (again * counts).sum() / counts.sum().clamp_min(1)
+
+
+@read_again.mistake("divide by the number of steps that count, not by all of them")
+def mean_of_all_steps(weights, counts):
+    coverage = weights.cumsum(dim=1) - weights
+    return (torch.minimum(weights, coverage).sum(dim=2) * counts).mean()
+
+
+@read_again.mistake("both faults are still there: the sum includes this step, and padding counts")
+def unrepaired(weights, counts):
+    return (torch.minimum(weights, weights.cumsum(dim=1)).sum(dim=2) * counts).mean()
+
+
+@read_again.mistake("padded steps must not count: multiply by `counts`")
+def padding_counts(weights, counts):
+    coverage = weights.cumsum(dim=1) - weights
+    return torch.minimum(weights, coverage).sum(dim=2).mean()
+
+
+@read_again.mistake("without any step that counts you divide by zero: `clamp_min(1)`")
+def divided_by_none(weights, counts):
+    coverage = weights.cumsum(dim=1) - weights
+    again = torch.minimum(weights, coverage).sum(dim=2)
+    return (again * counts).sum() / counts.sum()
+
+
+@read_again.mistake("coverage sums over the steps (dim 1), not over the places")
+def summed_over_places(weights, counts):
+    coverage = weights.cumsum(dim=2) - weights
+    again = torch.minimum(weights, coverage).sum(dim=2)
+    return (again * counts).sum() / counts.sum().clamp_min(1)
+
+
+@read_again.mistake("coverage is the sum of all steps before, not only of the last one")
+def last_step_only(weights, counts):
+    coverage = torch.cat([torch.zeros_like(weights[:, :1]), weights[:, :-1]], dim=1)
+    again = torch.minimum(weights, coverage).sum(dim=2)
+    return (again * counts).sum() / counts.sum().clamp_min(1)
+
+
+@read_again.mistake("take the smaller of the two, not the larger")
+def larger_of_both(weights, counts):
+    coverage = weights.cumsum(dim=1) - weights
+    again = torch.maximum(weights, coverage).sum(dim=2)
+    return (again * counts).sum() / counts.sum().clamp_min(1)
+
+
+@read_again.mistake("the minimum, not the product, of weight and coverage")
+def product_of_both(weights, counts):
+    coverage = weights.cumsum(dim=1) - weights
+    return ((weights * coverage).sum(dim=2) * counts).sum() / counts.sum().clamp_min(1)
+
+
+@read_again.mistake("sum over the places: the mean makes it smaller the longer the text is")
+def mean_over_places(weights, counts):
+    coverage = weights.cumsum(dim=1) - weights
+    again = torch.minimum(weights, coverage).mean(dim=2)
+    return (again * counts).sum() / counts.sum().clamp_min(1)
+
+
+@read_again.mistake("one number for the batch: a mean for each text first weighs short texts more")
+def mean_for_each_text(weights, counts):
+    coverage = weights.cumsum(dim=1) - weights
+    again = (torch.minimum(weights, coverage).sum(dim=2) * counts).sum(dim=1)
+    return (again / counts.sum(dim=1).clamp_min(1)).mean()
+
+
+@read_again.mistake("what was read in a step that does not count has been read: mask the result")
+def masked_first(weights, counts):
+    kept = weights * counts[..., None]
+    again = torch.minimum(kept, kept.cumsum(dim=1) - kept).sum(dim=2)
+    return again.sum() / counts.sum().clamp_min(1)
+
+
+@exercise(
+    "07.4",
+    "ROUGE, once by hand",
+    r"""
+    About fifteen minutes. Write `rouge(output, reference, n)` for two lists of words.
+
+    An n-gram is n words in a row. Count those of the output and those of the reference. An n-gram
+    matches as often as it occurs in *both*: `min` of its two counts, summed over all n-grams.
+    Precision is matches / n-grams of the output, recall is matches / n-grams of the reference.
+    ROUGE-n is their F1,
+
+    $$\frac{2 \cdot \text{precision} \cdot \text{recall}}{\text{precision} + \text{recall}}$$
+
+    and 0 if nothing matches, or if one of the two has no n-grams.
+
+    **Predict first:** a summary exchanges the names of two people. What does ROUGE-1 say?
+    """,
+)
+def rouge(output, reference, n):
+    """F1 of the n-grams of two lists of words, 0 to 1."""
+    from collections import Counter
+
+    def grams(words):
+        return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
+
+    found, right = grams(output), grams(reference)
+    matches = (found & right).total()
+    return 2 * matches / (found.total() + right.total()) if matches else 0.0
+
+
+def _words(text):
+    return text.split()
+
+
+@rouge.cases
+def _():
+    yield case(_words("a b c"), _words("a b d e"), 1, expected=4 / 7, label="two of three words")
+    yield case(_words("a b c"), _words("a b d e"), 2, expected=2 / 5, label="one pair of words")
+    yield case(_words("a a a"), _words("a b"), 1, expected=2 / 5, label="one word, three times")
+    yield case(_words("a b"), _words("a a a"), 1, expected=2 / 5, label="repeated in the reference")
+    yield case(_words("b a"), _words("a b"), 1, expected=1.0, label="another order, single words")
+    yield case(_words("b a"), _words("a b"), 2, expected=0.0, label="another order, pairs")
+    yield case(_words("a"), _words("a b c"), 2, expected=0.0, label="shorter than n")
+    yield case([], _words("a b"), 1, expected=0.0, label="an empty output")
+    yield case(_words("a b"), [], 1, expected=0.0, label="an empty reference")
+    yield case(
+        _words("a b a b c"), _words("a b c a b"), 2, expected=0.75, label="a pair twice in both"
+    )
+    yield case(_words("a b c d"), _words("b c d"), 3, expected=2 / 3, label="three in a row")
+    yield case(_words("ab c"), _words("a bc"), 1, expected=0.0, label="other words, same letters")
+
+
+@rouge.mistake("an n-gram matches at most as often as it is in both: take the `min` of the counts")
+def not_clipped(output, reference, n):
+    found = [tuple(output[i : i + n]) for i in range(len(output) - n + 1)]
+    right = [tuple(reference[i : i + n]) for i in range(len(reference) - n + 1)]
+    matches = sum(gram in right for gram in found)
+    return 2 * matches / (len(found) + len(right)) if matches else 0.0
+
+
+@rouge.mistake("sets forget how often an n-gram occurs: count them")
+def as_sets(output, reference, n):
+    found = {tuple(output[i : i + n]) for i in range(len(output) - n + 1)}
+    right = {tuple(reference[i : i + n]) for i in range(len(reference) - n + 1)}
+    matches = len(found & right)
+    return 2 * matches / (len(found) + len(right)) if matches else 0.0
+
+
+def _counts(output, reference, n):
+    from collections import Counter
+
+    found = Counter(tuple(output[i : i + n]) for i in range(len(output) - n + 1))
+    right = Counter(tuple(reference[i : i + n]) for i in range(len(reference) - n + 1))
+    return (found & right).total(), found.total(), right.total()
+
+
+@rouge.mistake("that is the precision alone: a single right word would be perfect")
+def precision_only(output, reference, n):
+    matches, found, _ = _counts(output, reference, n)
+    return matches / found if matches else 0.0
+
+
+@rouge.mistake("that is the recall alone: writing everything would be perfect")
+def recall_only(output, reference, n):
+    matches, _, right = _counts(output, reference, n)
+    return matches / right if matches else 0.0
+
+
+@rouge.mistake("F1 is 2 · precision · recall / (precision + recall), not their mean")
+def arithmetic_mean(output, reference, n):
+    matches, found, right = _counts(output, reference, n)
+    return (matches / found + matches / right) / 2 if matches else 0.0
+
+
+@rouge.mistake("F1 is 2 · precision · recall / (precision + recall), not the root of their product")
+def geometric_mean(output, reference, n):
+    matches, found, right = _counts(output, reference, n)
+    return (matches / found * matches / right) ** 0.5 if matches else 0.0
+
+
+@rouge.mistake("the factor 2 is missing: a perfect summary gets 1")
+def factor_missing(output, reference, n):
+    return rouge.solution(output, reference, n) / 2
+
+
+@rouge.mistake("`n` is ignored: these are single words")
+def single_words(output, reference, n):
+    return rouge.solution(output, reference, 1)
+
+
+@rouge.mistake("the last n-gram is missing: there are len(words) − n + 1 of them")
+def last_one_missing(output, reference, n):
+    found = [tuple(output[i : i + n]) for i in range(len(output) - n)]
+    right = [tuple(reference[i : i + n]) for i in range(len(reference) - n)]
+    matches = sum(min(found.count(g), right.count(g)) for g in set(found))
+    return 2 * matches / (len(found) + len(right)) if matches else 0.0
+
+
+@rouge.mistake("an n-gram is n words *in a row*, in their order: do not sort them")
+def order_ignored(output, reference, n):
+    from collections import Counter
+
+    def grams(words):
+        return Counter(tuple(sorted(words[i : i + n])) for i in range(len(words) - n + 1))
+
+    found, right = grams(output), grams(reference)
+    matches = (found & right).total()
+    return 2 * matches / (found.total() + right.total()) if matches else 0.0
+
+
+@rouge.mistake("the n-grams overlap: the next one begins one word later, not n words later")
+def without_overlap(output, reference, n):
+    from collections import Counter
+
+    def grams(words):
+        return Counter(tuple(words[i : i + n]) for i in range(0, len(words) - n + 1, n))
+
+    found, right = grams(output), grams(reference)
+    matches = (found & right).total()
+    return 2 * matches / (found.total() + right.total()) if matches else 0.0
+
+
+@rouge.mistake("without a match, or without n-grams, it is 0: do not divide by zero")
+def division_by_zero(output, reference, n):
+    matches, found, right = _counts(output, reference, n)
+    precision, recall = matches / found, matches / right
+    return 2 * precision * recall / (precision + recall)
+
+
+@rouge.mistake("compare words, not letters: do not join the words")
+def of_letters(output, reference, n):
+    return rouge.solution(list("".join(output)), list("".join(reference)), n)
+
+
+@rouge.mistake("words that stand at the same place are not required: an n-gram may be anywhere")
+def at_the_same_place(output, reference, n):
+    found = [tuple(output[i : i + n]) for i in range(len(output) - n + 1)]
+    right = [tuple(reference[i : i + n]) for i in range(len(reference) - n + 1)]
+    matches = sum(a == b for a, b in zip(found, right, strict=False))
+    return 2 * matches / (len(found) + len(right)) if matches else 0.0
