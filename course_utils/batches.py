@@ -95,6 +95,25 @@ class Batch:
         rows, lengths = self.others[name]
         return replace(self, source=rows, source_lengths=lengths)
 
+    def part(self, number: int, count: int) -> Self:
+        """Every ``count``-th example, from ``number`` on: the share of one of ``count`` processes.
+
+        The parts differ by one example at most; one of a small batch may be empty.
+        """
+        if count == 1:
+            return self
+        mine = slice(number, None, count)
+        others = {
+            name: Padded(rows[mine], lengths[mine]) for name, (rows, lengths) in self.others.items()
+        }
+        return replace(
+            self,
+            source=self.source[mine],
+            source_lengths=self.source_lengths[mine],
+            target=self.target[mine],
+            others=others,
+        )
+
     def to(self, device: torch.device | str) -> Self:
         """The batch on another device; the lengths stay on the CPU, where checks are cheap."""
         others = {

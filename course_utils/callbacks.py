@@ -7,6 +7,7 @@ give an instance to ``fit(…, callbacks=[…])`` or to `course_utils.recipes.tr
 """
 
 import copy
+import io
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from course_utils.distributed import from_first, is_first
 from course_utils.runtime import evaluating, progress_bar, replacing
 
 __all__ = [
@@ -154,6 +156,10 @@ class Run:
         self.history = History(**saved["history"])
         for callback in self.callbacks:
             callback.load_state(saved["callbacks"].get(type(callback).__name__, {}))
+        if (
+            not is_first()
+        ):  # the others keep the random numbers that they have: dropout of their own
+            return
         torch.set_rng_state(saved["random"].cpu())
         if self.device.type == "cuda" and saved["random_cuda"] is not None:
             torch.cuda.set_rng_state(saved["random_cuda"].cpu(), self.device)
@@ -340,11 +346,13 @@ class ResumeFile(Callback):
         self.file, self.belongs_to, self.keep = Path(file), belongs_to or {}, keep
 
     def start(self, run: Run) -> None:
-        if not self.file.exists():
+        # The first process reads the file, which the others may not have.
+        content = self.file.read_bytes() if is_first() and self.file.exists() else None
+        if (content := from_first(content)) is None:
             return
         advice = "finish that training, or remove the file to start from the beginning"
         try:
-            saved = torch.load(self.file, weights_only=True, map_location=run.device)
+            saved = torch.load(io.BytesIO(content), weights_only=True, map_location=run.device)
             found = {"settings": saved["settings"], **saved["belongs_to"]}
         except Exception as error:  # a damaged file can make torch fail in any way
             raise ValueError(
@@ -360,11 +368,13 @@ class ResumeFile(Callback):
         run.load_state(saved)
 
     def after_validation(self, run: Run, row: dict) -> None:
+        if not is_first():
+            return
         with replacing(self.file) as partial:
             torch.save(run.state() | {"belongs_to": self.belongs_to}, partial)
 
     def end(self, run: Run) -> None:
-        if not self.keep:
+        if is_first() and not self.keep:
             self.file.unlink(missing_ok=True)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from course_utils.callbacks import Callback, ResumeFile
 from course_utils.checkpoints import check_target, load_checkpoint, save_checkpoint
+from course_utils.distributed import is_first, process_count
 from course_utils.paths import MADE
 from course_utils.provenance import provenance
 from course_utils.tasks import collect
@@ -43,6 +44,9 @@ def train(
     interrupted after the last step. ``bfloat16`` is the setting of `FitSettings`; ``callbacks`` are
     those of `course_utils.training.fit`.
 
+    Where several processes train together (`course_utils.distributed`), the first tests and writes;
+    the others return an empty card.
+
     Raises CheckpointError, before the training, for a folder that may not be replaced.
     """
     if name not in RECIPES:
@@ -57,6 +61,8 @@ def train(
     file = folder.with_name(f".{folder.name}.resume")
     resume = ResumeFile(file, identity(recipe, data), keep=True)
     model, history, build = train_model(recipe, data, resume=resume, callbacks=callbacks)
+    if not is_first():
+        return {}
     # The weights are stored in half precision, so these are the ones that are tested.
     model.load_state_dict({k: w.half().float() for k, w in model.state_dict().items()})
     predictor = recipe.task.predictor(model, data.vocabulary)
@@ -75,6 +81,7 @@ def train(
         "minutes": round((time.perf_counter() - started) / 60, 1),
         # Of all cores together: on a busy machine this is the fairer measure of cost.
         "processor_minutes": round((time.process_time() - processor) / 60, 1),
+        **({"processes": process_count()} if process_count() > 1 else {}),
         "fit": asdict(settings) | {"batch_tokens": recipe.batch_tokens} | extras(recipe),
         **({} if recipe.start is None else {"start": started_from(recipe)}),
         # What the commands use by default.

@@ -27,6 +27,15 @@ from course_utils.callbacks import (
     Validation,
 )
 from course_utils.checks import check_mask, check_tensor
+from course_utils.distributed import (
+    add_gradients,
+    add_up,
+    from_first,
+    is_first,
+    process_count,
+    process_number,
+    same_start,
+)
 from course_utils.models.seq2seq import Seq2Seq
 from course_utils.runtime import computes_in_bfloat16, evaluating, keep_freed_memory
 from course_utils.vocabulary import PAD
@@ -123,26 +132,38 @@ def train_step(
     to it, which is not included in the returned loss. With ``bfloat16``, matrix products are
     computed in that format; weights, gradients and the optimiser stay as they are (mixed
     precision: Micikevicius et al. 2018, section 3).
+
+    Where several processes train together (`course_utils.distributed`), each reads its part of the
+    batch, and the update is that of the whole batch.
     """
     if regulariser and loss is not attention_loss:
         raise ValueError(
             "the regulariser needs a decoder's weights, so it works with attention_loss only"
         )
-    with torch.autocast(batch.source.device.type, torch.bfloat16, enabled=bfloat16):
-        if regulariser:
-            seq2seq = cast(Seq2Seq, model)
-            memory = seq2seq.remember(batch)
-            logits, weights = seq2seq.decoder(memory, batch.target_in)
-            value = sequence_loss(logits, batch.target_out, label_smoothing)
-            term = doubly_stochastic(weights, batch.target_out, memory.attend_mask)
-            minimised = value + regulariser * term
-        else:
-            minimised = value = loss(model, batch, label_smoothing)
+    mine = batch.part(process_number(), process_count())
+    share = mine.target_tokens / max(1, batch.target_tokens)
+    device = next(model.parameters()).device
     optimizer.zero_grad()
-    minimised.backward()
+    nats = torch.zeros((), device=device)
+    if mine is batch or share:  # a small batch may leave nothing for this process
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            if regulariser:
+                seq2seq = cast(Seq2Seq, model)
+                memory = seq2seq.remember(mine)
+                logits, weights = seq2seq.decoder(memory, mine.target_in)
+                value = sequence_loss(logits, mine.target_out, label_smoothing)
+                term = doubly_stochastic(weights, mine.target_out, memory.attend_mask)
+                rows = len(mine.target) / len(batch.target)
+                minimised = share * value + regulariser * rows * term
+            else:
+                value = loss(model, mine, label_smoothing)
+                minimised = share * value
+        minimised.backward()
+        nats = share * value.detach()
+    add_gradients(model)
     nn.utils.clip_grad_norm_(model.parameters(), clip)
     optimizer.step()
-    return value.item()
+    return add_up(nats).item()
 
 
 @torch.no_grad()
@@ -201,10 +222,15 @@ def fit(
     def measure(trained: nn.Module) -> dict[str, float]:
         if not all(bool(weight.isfinite().all()) for weight in trained.parameters()):
             raise diverged(f"some weights are not finite after step {run.history.steps}", settings)
-        measured = {"valid_loss": validation_loss(trained, valid, loss)} if valid else {}
-        return measured if evaluate is None else measured | evaluate(trained)
+        measured = {}
+        if valid and is_first():
+            measured["valid_loss"] = validation_loss(trained, valid, loss)
+        if evaluate is not None and is_first():
+            measured |= evaluate(trained)
+        return from_first(measured)
 
-    torch.manual_seed(settings.seed)
+    same_start(model)
+    torch.manual_seed(settings.seed + process_number())  # each process has dropout of its own
     run = Run(
         model,
         settings,
@@ -213,7 +239,7 @@ def fit(
             EarlyStop(settings.patience),
             *callbacks,
             *([] if resume is None else [resume]),
-            *([Progress()] if progress else []),
+            *([Progress()] if progress and is_first() else []),
             Validation(measure, None if select == "valid_loss" else select),
         ],
     )

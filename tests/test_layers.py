@@ -14,6 +14,7 @@ LAYERS = (
     (
         "paths",
         "runtime",
+        "distributed",
         "messages",
         "provenance",
         "timing",

@@ -1,6 +1,9 @@
 """Train a model of the course and write its checkpoint.
 
-An interrupted training resumes when the same command is given again.
+An interrupted training resumes when the same command is given again. Under torchrun, several
+processes train one model, on one machine or on many:
+
+    torchrun --nproc-per-node 2 -m course_utils train translation-multi30k
 """
 
 import argparse
@@ -55,10 +58,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     check_training(arguments.steps, () if arguments.seed is None else [arguments.seed])
     from course_utils.callbacks import TensorBoard
+    from course_utils.distributed import is_first, joined_processes
     from course_utils.recipes import train
 
     board = arguments.tensorboard
-    with resumable():
+    with resumable(), joined_processes():
         card = train(
             arguments.name,
             arguments.steps,
@@ -66,8 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.out,
             arguments.start,
             bfloat16=arguments.bfloat16,
-            callbacks=[] if board is None else [TensorBoard(board)],
+            callbacks=[TensorBoard(board)] if board is not None and is_first() else [],
         )
+    if not card:  # another process has tested the model and reports
+        return 0
     print(
         f"{card['name']}: {card['parameters']:,} parameters, {card['steps']:,} steps, "
         f"{card['training_minutes']} minutes of training (best at step {card['best_step']:,})"
