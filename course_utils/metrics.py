@@ -5,6 +5,7 @@ signature (Post 2018). Alignments are compared with gold links: pairs (source wo
 both counted from 0.
 """
 
+import math
 import operator
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ __all__ = [
     "diagonal_alignment",
     "exact_match",
     "monotonicity",
+    "perplexity",
     "score_by_bucket",
     "time_errors",
     "wer",
@@ -204,6 +206,29 @@ def _numbers(values: ArrayLike) -> np.ndarray:
     if not np.isfinite(numbers).all():
         raise ValueError(f"some numbers of shape {numbers.shape} are not finite (NaN, infinite)")
     return numbers
+
+
+def perplexity(log_probs: ArrayLike, units: int | None = None) -> float:
+    """exp(−Σ log p / N): among how many equally probable tokens a model hesitates, on average.
+
+    ``log_probs`` are those of all tokens of one or several texts, in nats. N is their number or,
+    if given, ``units``, such as the number of words: models with different vocabularies can be
+    compared per word, not per token. A token of probability 0 makes it infinite.
+
+    Raises ValueError without tokens, for log probabilities above 0 or not numbers, and for units
+    below 1.
+    """
+    values = np.asarray(log_probs, dtype=float)
+    if not values.size or not (values <= 1e-6).all():
+        raise ValueError(
+            f"log probabilities are numbers of at most 0, at least one of them; got "
+            f"{values.size} up to {values.max(initial=-np.inf)}"
+        )
+    count = values.size if units is None else units
+    if count < 1:
+        raise ValueError(f"units is a number of words or the like, at least 1; got {units}")
+    mean = -float(values.sum()) / count
+    return math.exp(mean) if mean < 700 else math.inf
 
 
 def words_from_pieces(

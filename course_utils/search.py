@@ -18,7 +18,7 @@ they can be log 0, it clamps the probability first, because log 0 has no gradien
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
 
@@ -37,6 +37,7 @@ __all__ = [
     "greedy_search",
     "length_penalty",
     "search",
+    "write",
 ]
 
 LARGEST_ALPHA = 100  # beyond, the penalty leaves the range of floats
@@ -132,7 +133,6 @@ def length_penalty(length: int, alpha: float) -> float:
     return ((5 + length) / 6) ** alpha
 
 
-@torch.no_grad()
 def greedy_search(
     decoder: SearchDecoder[State],
     memory: Any = None,
@@ -153,6 +153,36 @@ def greedy_search(
     Raises ValueError if these numbers disagree, if an input has no possible continuation, or if the
     decoder's scores are not numbers.
     """
+    return write(
+        decoder,
+        lambda log_probs: log_probs.max(dim=-1).indices,
+        memory,
+        max_length,
+        alpha,
+        batch_size=batch_size,
+        prompts=prompts,
+        max_repeats=max_repeats,
+    )
+
+
+@torch.no_grad()
+def write(
+    decoder: SearchDecoder[State],
+    choose: Callable[[Tensor], Tensor],
+    memory: Any = None,
+    max_length: int | Sequence[int] = 100,
+    alpha: float = 1.0,
+    *,
+    batch_size: int | None = None,
+    prompts: Sequence[Sequence[int]] | None = None,
+    max_repeats: int | None = None,
+) -> list[Hypothesis]:
+    """Write one token after the other, for all inputs at once, as ``choose`` says.
+
+    ``choose(log_probs)`` returns a token (B,) for log probabilities (B, V); those of PAD and BOS
+    are -inf. The other parameters and errors are those of `greedy_search`, which chooses the most
+    probable token; `course_utils.sampling.sample` draws one.
+    """
     check_alpha(alpha)
     B, limits, prompts = _check_inputs(memory, max_length, batch_size, prompts, max_repeats)
     device = _device(decoder)
@@ -164,7 +194,9 @@ def greedy_search(
     ends = begins + torch.tensor(limits, device=device)
     for length in range(1, int(ends.max()) + 1):
         scores, state, weights = decoder.step(state, token)
-        log_prob, token = _log_probs(decoder, scores).max(dim=-1)
+        log_probs = _log_probs(decoder, scores)
+        token = choose(log_probs)
+        log_prob = log_probs.gather(1, token[:, None])[:, 0]
         given = length <= begins  # still inside the prompt
         if any(length <= len(prompt) for prompt in prompts):
             forced = [prompt[length - 1] if length <= len(prompt) else 0 for prompt in prompts]
