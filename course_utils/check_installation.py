@@ -189,6 +189,8 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--missing"]:
         print(*missing(), sep="\n")
         sys.exit(0)
+    if sys.argv[1:]:
+        sys.exit(f"unknown option {sys.argv[1]!r}: the only one is --missing")
     from course_utils.console import leave, program
 
     leave(program(lambda: 0 if check_installation() else 1))

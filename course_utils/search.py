@@ -404,7 +404,7 @@ def _check_inputs(
         raise ValueError("search needs at least one input, got none")
     each = max_length if isinstance(max_length, Iterable) else [max_length] * B
     limits = [operator.index(limit) for limit in each]
-    if max_repeats is not None and max_repeats < 1:
+    if max_repeats is not None and operator.index(max_repeats) < 1:
         raise ValueError(f"max_repeats must be at least 1 or None, got {max_repeats}")
     if len(limits) != B or min(limits) < 1:
         raise ValueError(f"max_length must be at least 1, one number or {B} of them; got {limits}")

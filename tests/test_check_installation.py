@@ -1,5 +1,6 @@
 """The installation check says what is there, what is wrong, and names no folder."""
 
+import subprocess
 import sys
 from importlib import metadata
 from types import SimpleNamespace
@@ -106,6 +107,16 @@ def test_a_damaged_pytorch_is_told(monkeypatch):
     rows = list(module.computing_lines())
     assert rows[-1][:2] == ("✘", "PyTorch computes")
     assert "ImportError" in rows[-1][2] or "ModuleNotFoundError" in rows[-1][2]
+
+
+def test_an_unknown_option_is_refused():
+    made = subprocess.run(
+        [sys.executable, "-m", "course_utils.check_installation", "--nope"],
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 1 and made.stdout == ""
+    assert made.stderr == "unknown option '--nope': the only one is --missing\n"
 
 
 def test_a_mirror_is_not_named(monkeypatch, tmp_path, capsys):

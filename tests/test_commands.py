@@ -104,6 +104,8 @@ def test_pictures_do_not_replace_devices(tmp_path):
     (tmp_path / "null.html").symlink_to(os.devnull)
     with pytest.raises(OSError, match="device"):
         check_options(attention(tmp_path / "null.html"), page=True)
+    with pytest.raises(OSError, match="device"):  # in place of null.png beside it
+        check_options(attention(os.devnull))
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(OSError, match="pipe, which is not replaced"):
         check_options(attention(tmp_path / "pipe.png"))

@@ -371,6 +371,9 @@ def test_without_a_loop_the_guard_changes_nothing(kind):
         plain = search(kind, model, memory, limit)
         again = search(kind, model, memory, limit, max_repeats=limit)
         assert [h.tokens for h in again] == [h.tokens for h in plain]
+    for wrong in ("a", 1.5):
+        with pytest.raises(TypeError, match="integer"):
+            search(kind, model, memory, 3, max_repeats=wrong)
     with pytest.raises(ValueError, match="max_repeats must be at least 1 or None, got 0"):
         search(kind, model, memory, 3, max_repeats=0)
 

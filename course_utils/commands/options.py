@@ -72,6 +72,8 @@ def check_options(arguments: argparse.Namespace, folders: bool = False, page: bo
     files = getattr(arguments, "files", [])
     if not Path(place).parent.is_dir():
         raise ValueError(f"the folder of --attention {place} does not exist")
+    if Path(place).exists() and not Path(place).is_dir():
+        file_to_write(place)  # not a device or pipe: its picture would get another name, beside it
     if is_folder(place) and not folders:
         raise ValueError(f"--attention {place} is a folder; it must be the name of a file")
     if is_folder(place) and Path(place).is_file():
