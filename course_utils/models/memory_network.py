@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.attention import masked_softmax
 from course_utils.batches import Batch, pad
 from course_utils.checks import check_tensor
-from course_utils.vocabulary import PAD
+from course_utils.vocabulary import PAD, UNK
 
 __all__ = ["MemoryNetwork", "StoryBatch", "build_memory_network", "position_weights"]
 
@@ -97,10 +98,17 @@ def position_weights(lengths: Tensor, words: int, width: int) -> Tensor:
     end. Early words weigh in the first dimensions, late ones in the last: "from rome to oslo" and
     "from oslo to rome" get different sums.
     """
-    J = lengths.clamp_min(1)[:, None, None].to(torch.get_default_dtype())
-    j = torch.arange(1, words + 1, device=lengths.device)[None, :, None] / J
-    k = torch.arange(1, width + 1, device=lengths.device)[None, None, :] / width
-    return ((1 - j) - k * (1 - 2 * j)) * (j <= 1)
+    ids = torch.arange(1, words + 1) <= lengths[:, None]
+    first, second = _position_terms(ids.long())
+    rise = torch.arange(1, width + 1) / width
+    return first[..., None] - rise * second[..., None]
+
+
+def _position_terms(ids: Tensor) -> tuple[Tensor, Tensor]:
+    """1 − j/J and 1 − 2j/J for each word of sentences (N, J), zero at padding."""
+    inside = ids != PAD
+    j = torch.arange(1, ids.shape[1] + 1, device=ids.device) / inside.sum(1, True).clamp_min(1)
+    return (1 - j) * inside, (1 - 2 * j) * inside
 
 
 class MemoryNetwork(nn.Module):
@@ -126,8 +134,13 @@ class MemoryNetwork(nn.Module):
                   training, softmax is always used.
     tying         "adjacent": the C of a hop is the A of the next, B is the first A, and W the last
                   C. "layerwise": all hops have the same A and C, and u ← H u + o.
+    word_dropout  in training, the share of words that are read as unknown
+    spread        standard deviation of the embeddings before training
     rectify       u ← max(0, u + o) between hops, in half of the dimensions, as in the language
                   models of section 5
+
+    In each training step, the ids in ``names`` are exchanged at random, everywhere alike; there are
+    none by default. A name then means nothing by itself, and must be copied from where it stands.
 
     Raises ValueError for sizes below 1, an unknown ``tying``, and without candidates.
     """
@@ -148,6 +161,8 @@ class MemoryNetwork(nn.Module):
         linear_steps: int = 0,
         tying: str = "adjacent",
         rectify: bool = False,
+        word_dropout: float = 0.0,
+        spread: float = 0.1,
     ):
         super().__init__()
         for name, value in (
@@ -162,28 +177,40 @@ class MemoryNetwork(nn.Module):
         if tying not in TYINGS:
             raise ValueError(f"unknown tying {tying!r}; choose from {', '.join(TYINGS)}")
         self.hops, self.memories, self.position, self.temporal = hops, memories, position, temporal
-        self.noise, self.linear_steps, self.tying, self.rectify = noise, linear_steps, tying, rectify
-        matrices = hops + 1 if tying == "adjacent" else 2
-        self.embeddings = nn.ModuleList(
-            nn.Embedding(size, embed_dim, padding_idx=PAD) for _ in range(matrices)
+        self.noise, self.linear_steps, self.tying, self.rectify = (
+            noise,
+            linear_steps,
+            tying,
+            rectify,
         )
-        ages = memories + round(memories * noise) + 1
-        self.ages = nn.ModuleList(nn.Embedding(ages, embed_dim) for _ in range(matrices))
+        self.word_dropout = word_dropout
+        matrices = hops + 1 if tying == "adjacent" else 2
+        self.width, self.matrices = embed_dim, matrices
+        # One table holds all matrices side by side, so that they are looked up together.
+        self.embedding = nn.Embedding(size, matrices * embed_dim, padding_idx=PAD)
+        self.ages = nn.Embedding(memories + round(memories * noise) + 1, matrices * embed_dim)
         self.between = nn.Linear(embed_dim, embed_dim, bias=False) if tying == "layerwise" else None
-        for table in (*self.embeddings, *self.ages):
-            nn.init.normal_(table.weight, std=0.1)
-        for table in self.embeddings:
-            nn.init.zeros_(table.weight[PAD])
+        for table in (self.embedding, self.ages):
+            nn.init.normal_(table.weight, std=spread)
+        nn.init.zeros_(self.embedding.weight[PAD])
         self.register_buffer("candidates", pad(candidates), persistent=False)
+        self.register_buffer("names", torch.zeros(0, dtype=torch.long), persistent=False)
         self.register_buffer("seen", torch.zeros((), dtype=torch.long))  # training steps so far
 
-    def embed(self, level: int, ids: Tensor) -> Tensor:
-        """Sentences (N, J) → vectors (N, D), with the embedding matrix of a ``level`` from 0."""
-        vectors = self.embeddings[level](ids)
-        if not self.position:
-            return vectors.sum(dim=1)
-        weights = position_weights((ids != PAD).sum(dim=1), ids.shape[1], vectors.shape[-1])
-        return (vectors * weights).sum(dim=1)
+    def embed(self, ids: Tensor, position: bool | None = None) -> tuple[Tensor, ...]:
+        """Sentences (N, J) → for each of the matrices, vectors (N, D)."""
+        first, second = _position_terms(ids)
+        if not (self.position if position is None else position):
+            return self._bag(ids, (ids != PAD).to(first.dtype)).split(self.width, dim=1)
+        rise = torch.arange(1, self.width + 1, device=ids.device) / self.width
+        both = self._bag(ids, first) - rise.repeat(self.matrices) * self._bag(ids, second)
+        return both.split(self.width, dim=1)
+
+    def _bag(self, ids: Tensor, weights: Tensor) -> Tensor:
+        """Σ_j weights_j · embedding of word j: (N, J), (N, J) → (N, matrices · D)."""
+        return F.embedding_bag(
+            ids, self.embedding.weight, per_sample_weights=weights, mode="sum", padding_idx=PAD
+        )
 
     def ages_of(self, lengths: Tensor, width: int) -> Tensor:
         """(B, width) how long ago each memory was said: 0 for the latest, 1 for the one before."""
@@ -193,7 +220,24 @@ class MemoryNetwork(nn.Module):
         inside = torch.arange(width) < lengths[:, None]
         gaps = gaps * inside
         age = gaps.flip(1).cumsum(1).flip(1) - gaps  # the steps after a memory
-        return age.clamp_max(self.ages[0].num_embeddings - 1)
+        return age.clamp_max(self.ages.num_embeddings - 1)
+
+    def disturbed(self, *texts: Tensor) -> list[Tensor]:
+        """The ids; in training, with names exchanged and some words unknown."""
+        if not self.training:
+            return list(texts)
+        if len(self.names):
+            to = torch.arange(self.embedding.num_embeddings, device=self.device)
+            to[self.names] = self.names[torch.randperm(len(self.names), device=self.device)]
+            texts = tuple(to[ids] for ids in texts)
+        if self.word_dropout:
+            lost = [torch.rand(ids.shape, device=self.device) < self.word_dropout for ids in texts]
+            lost[-1][:] = False  # the candidates stay whole
+            texts = tuple(
+                torch.where(gone & (ids != PAD), UNK, ids)
+                for gone, ids in zip(lost, texts, strict=True)
+            )
+        return list(texts)
 
     def attend(self, batch: StoryBatch) -> tuple[Tensor, Tensor]:
         """Logits (B, C), and the weights of each hop (B, K, M), zero at padding.
@@ -208,27 +252,29 @@ class MemoryNetwork(nn.Module):
         memory, lengths = _latest(batch.source, batch.source_lengths, self.memories)
         mask = (torch.arange(memory.shape[1]) < lengths[:, None]).to(device)
         age = self.ages_of(lengths, memory.shape[1]).to(device)
-        levels = len(self.embeddings)
-        tables = [self.embed(level, batch.sentences) for level in range(levels)]
-        u = self.embed(0, batch.question)
+        sentences, question, answers = self.disturbed(
+            batch.sentences, batch.question, self.candidates
+        )
+        tables, u = self.embed(sentences), self.embed(question)[0]
+        ages = self.ages.weight.split(self.width, dim=1)
         found = []
         for hop in range(self.hops):
             a, c = (hop, hop + 1) if self.tying == "adjacent" else (0, 1)
             scores = (u @ tables[a].T).gather(1, memory)
             if self.temporal:
-                scores = scores + (u @ self.ages[a].weight.T).gather(1, age)
+                scores = scores + (u @ ages[a].T).gather(1, age)
             p = scores * mask if linear else masked_softmax(scores, mask)
             o = _spread(p, memory, tables[c])
             if self.temporal:
-                o = o + _spread(p, age, self.ages[c].weight)
+                o = o + _spread(p, age, ages[c])
             u = (u if self.between is None else self.between(u)) + o
             if self.rectify and hop + 1 < self.hops:
                 half = u.shape[1] // 2
                 u = torch.cat([u[:, :half], u[:, half:].relu()], dim=1)
             found.append(p)
-        answers = self.embeddings[-1](self.candidates).sum(dim=1)
-        weights = torch.stack(found, dim=1)
-        return u @ answers.T, _at_places(weights, batch.source, batch.source_lengths, lengths)
+        table = self.embed(answers, position=False)[-1]
+        logits, weights = u @ table.T, torch.stack(found, dim=1)
+        return logits, _at_places(weights, batch.source, batch.source_lengths, lengths)
 
     def forward(self, batch: StoryBatch) -> Tensor:
         """Logits (B, C)."""
@@ -237,7 +283,7 @@ class MemoryNetwork(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
-        return self.embeddings[0].weight.device
+        return self.embedding.weight.device
 
 
 def _latest(memory: Tensor, lengths: Tensor, most: int) -> tuple[Tensor, Tensor]:

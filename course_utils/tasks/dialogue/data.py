@@ -9,19 +9,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils.batches import BucketedBatches, Example
+from course_utils.datasets.generated.dialogues import ANSWERS, NOTED, dialogues
 from course_utils.datasets.registry import public_card
 from course_utils.models.memory_network import MemoryNetwork, StoryBatch
 from course_utils.tasks.base import Pair, TaskData
-from course_utils.vocabulary import Vocabulary
+from course_utils.vocabulary import SPECIAL, Vocabulary
 
 __all__ = [
     "MemoryData",
     "Turn",
+    "all_words",
     "answer_loss",
     "babi_data",
     "babi_pairs",
+    "chat_data",
+    "chat_pairs",
     "dialog_babi_data",
     "dialog_babi_pairs",
+    "encoded_turns",
     "make_story_batch",
 ]
 
@@ -54,18 +59,20 @@ def answer_loss(model: MemoryNetwork, batch: StoryBatch, label_smoothing: float 
     return F.cross_entropy(model(batch), batch.target, label_smoothing=label_smoothing)
 
 
+def encoded_turns(
+    vocabulary: Vocabulary, turns: Sequence[Turn]
+) -> list[tuple[list[tuple[int, ...]], list[int]]]:
+    """For each turn the ids of its sentences, and those of what is said; each text is read once."""
+    texts = sorted({text for turn in turns for text in (*turn.history, turn.said)})
+    ids = dict(zip(texts, map(tuple, vocabulary.encode_all(texts)), strict=True))
+    return [([ids[s] for s in turn.history], list(ids[turn.said])) for turn in turns]
+
+
 @dataclass
 class MemoryData(TaskData):
     """Pairs of a `Turn` and its answer; ``answers`` are the candidates."""
 
     answers: tuple[str, ...] = field(default=())
-
-    def encode_turns(self, turns: Sequence[Turn]) -> list[tuple[list[tuple[int, ...]], list[int]]]:
-        """Turns as the ids of their sentences and of what is said; each sentence is read once."""
-        texts = {text for turn in turns for text in (*turn.history, turn.said)}
-        order = sorted(texts)
-        ids = dict(zip(order, map(tuple, self.vocabulary.encode_all(order)), strict=True))
-        return [([ids[s] for s in turn.history], list(ids[turn.said])) for turn in turns]
 
     def to_examples(self, pairs: Sequence[Pair]) -> list[Example]:
         """One example for each turn; ValueError for an answer that is not a candidate."""
@@ -73,7 +80,7 @@ class MemoryData(TaskData):
         unknown = sorted({str(answer) for _, answer in pairs if answer not in number})
         if unknown:
             raise ValueError(f"no candidates: {unknown[:5]}; there are {len(self.answers)}")
-        encoded = self.encode_turns([turn for turn, _ in pairs])
+        encoded = encoded_turns(self.vocabulary, [turn for turn, _ in pairs])
         return [
             StoryExample(story, [number[answer]], {"question": said})
             for (story, said), (_, answer) in zip(encoded, pairs, strict=True)
@@ -113,23 +120,48 @@ def babi_pairs(task: int, split: str) -> list[Pair]:
 
 
 def babi_data(task: int) -> MemoryData:
-    """One task of bAbI; the candidates are the answers of its training part."""
+    """One task of bAbI; every word is a candidate, and so is every list of words as a whole."""
     train, valid = babi_pairs(task, "train"), babi_pairs(task, "valid")
     answers = sorted({answer for _, answer in train + valid})
-    return memory_data(train, valid, answers, [public_card("babi") | {"task": task}])
+    data = memory_data(train, valid, answers, [public_card("babi") | {"task": task}])
+    data.answers = tuple(all_words(data.vocabulary))
+    return data
 
 
-def dialog_babi_pairs(task: int, split: str) -> list[Pair]:
-    """The turns of a task of dialog bAbI as pairs of a `Turn` and the bot's reply."""
+def all_words(vocabulary: Vocabulary) -> list[str]:
+    """Every word of a vocabulary, without the special pieces."""
+    return vocabulary.pieces(range(len(SPECIAL), len(vocabulary)))
+
+
+def dialog_babi_pairs(task: int, split: str, every: int = 1) -> list[Pair]:
+    """The turns of each ``every``-th dialogue of a task of dialog bAbI, with the bot's replies."""
     from course_utils.datasets.public.dialog_babi import dialog_babi
 
-    return [(Turn(turn.history, turn.said), turn.answer) for turn in dialog_babi(task, split)]
+    turns = dialog_babi(task, split)
+    return [(Turn(t.history, t.said), t.answer) for t in turns if t.dialogue % every == 0]
 
 
 def dialog_babi_data(task: int) -> MemoryData:
-    """One task of dialog bAbI, with all 4,212 candidates."""
+    """One task of dialog bAbI, with all 4,212 candidates; a fifth of the validation dialogues."""
     from course_utils.datasets.public.dialog_babi import candidates
 
-    train, valid = dialog_babi_pairs(task, "train"), dialog_babi_pairs(task, "valid")
+    train, valid = dialog_babi_pairs(task, "train"), dialog_babi_pairs(task, "valid", every=5)
     card = public_card("dialog_babi") | {"task": task}
     return memory_data(train, valid, candidates(), [card])
+
+
+def chat_pairs(split: str, others: int = 10) -> list[Pair]:
+    """Generated dialogues as pairs: every question, and each ``others``-th of the other turns."""
+    turns = [turn for given in dialogues(split) for turn in given]
+    number, kept = 0, []
+    for turn in turns:
+        number += turn.kind == "other"
+        if turn.kind != "other" or turn.answer != NOTED or number % others == 0:
+            kept.append((Turn(turn.history, turn.said), turn.answer))
+    return kept
+
+
+def chat_data() -> MemoryData:
+    """Generated dialogues about restaurants and travel."""
+    card = {"name": "dialogues", "licence": "generated by this course", "seed": 0}
+    return memory_data(chat_pairs("train"), chat_pairs("valid"), ANSWERS, [card])

@@ -1,0 +1,142 @@
+"""Recipes for dialogue: the generated chat, and the tasks of bAbI and of dialog bAbI."""
+
+from collections import Counter
+from functools import partial
+
+import torch
+
+from course_utils.datasets.generated.dialogues import ANSWERS
+from course_utils.models.memory_network import MemoryNetwork
+from course_utils.tasks.base import Pair
+from course_utils.tasks.dialogue.data import (
+    MemoryData,
+    all_words,
+    babi_data,
+    babi_pairs,
+    chat_data,
+    chat_pairs,
+    dialog_babi_data,
+    dialog_babi_pairs,
+)
+from course_utils.tasks.dialogue.task import TASK
+from course_utils.tasks.recipe import Recipe
+from course_utils.training import FitSettings
+from course_utils.vocabulary import SPECIAL, Vocabulary
+
+__all__ = ["BABI", "CHAT", "DIALOG_BABI", "RECIPES", "encoded_answers"]
+
+
+def encoded_answers(vocabulary: Vocabulary) -> list[list[int]]:
+    """The candidates of the generated dialogues as ids."""
+    return vocabulary.encode_all(ANSWERS)
+
+
+def each_word(vocabulary: Vocabulary) -> list[list[int]]:
+    """Every word of a vocabulary as a candidate."""
+    return [[i] for i in range(len(SPECIAL), len(vocabulary))]
+
+
+def all_replies(vocabulary: Vocabulary | None = None) -> list[str]:
+    """The candidates of dialog bAbI."""
+    from course_utils.datasets.public.dialog_babi import candidates
+
+    return candidates()
+
+
+def encoded_replies(vocabulary: Vocabulary) -> list[list[int]]:
+    """The candidates of dialog bAbI as ids."""
+    return vocabulary.encode_all(all_replies())
+
+
+def exchange_names(model: MemoryNetwork, data: MemoryData) -> None:
+    """In training, exchange the words that few turns have, such as names of restaurants."""
+    common = common_words(data.train)
+    pieces = enumerate(data.vocabulary.pieces(range(len(data.vocabulary))))
+    names = [i for i, piece in pieces if i >= len(SPECIAL) and piece not in common]
+    model.names = torch.tensor(names, dtype=torch.long, device=model.device)
+
+
+def common_words(pairs: list[Pair], least: float = 0.05) -> set[str]:
+    """The words that occur in at least that share of the turns, or of what was said before them."""
+    words = {
+        text: set(text.lower().split())
+        for turn, answer in pairs
+        for text in (*turn.history, turn.said, answer)
+    }
+    counts: Counter[str] = Counter()
+    for turn, answer in pairs:
+        counts.update(set().union(*(words[text] for text in (*turn.history, turn.said, answer))))
+    return {word for word, count in counts.items() if count >= least * len(pairs)}
+
+
+def settings(steps: int, every: int) -> FitSettings:
+    """Without weight decay: it would shrink the vectors of words that training never meets."""
+    return FitSettings(
+        steps=steps,
+        learning_rate=0.01,
+        weight_decay=0.0,
+        label_smoothing=0.0,
+        validate_every=every,
+    )
+
+
+CHAT = Recipe(
+    name="dialogue-chat",
+    title="Generated dialogues about restaurants and travel",
+    data=chat_data,
+    test=partial(chat_pairs, "test"),
+    settings=settings(6000, 500),
+    task=TASK,
+    select="accuracy",
+    batch_tokens=128,
+    search=None,
+    model={
+        "candidates": encoded_answers,
+        "labels": ANSWERS,
+        "embed_dim": 64,
+        "memories": 60,
+        "noise": 0.1,
+        "linear_steps": 1000,
+        "rectify": True,
+        "word_dropout": 0.05,
+    },
+)
+BABI = Recipe(
+    name="dialogue-babi",
+    title="Question answering, bAbI task 1 (the study babi has all tasks)",
+    data=partial(babi_data, 1),
+    test=partial(babi_pairs, 1, "test"),
+    settings=settings(3000, 250),
+    task=TASK,
+    select="accuracy",
+    batch_tokens=128,
+    search=None,
+    model={
+        "candidates": each_word,
+        "labels": all_words,
+        "embed_dim": 32,
+        "noise": 0.1,
+        "linear_steps": 1500,
+    },
+)
+DIALOG_BABI = Recipe(
+    name="dialogue-dialog_babi",
+    title="Booking a restaurant, dialog bAbI task 1 (the study dialog_babi has all tasks)",
+    data=partial(dialog_babi_data, 1),
+    test=partial(dialog_babi_pairs, 1, "test"),
+    settings=settings(1500, 250),
+    task=TASK,
+    select="accuracy",
+    batch_tokens=128,
+    search=None,
+    model={
+        "candidates": encoded_replies,
+        "labels": all_replies,
+        "embed_dim": 128,
+        "memories": 150,
+        "position": False,
+    },
+    prepare=exchange_names,
+)
+
+RECIPES = (CHAT, BABI, DIALOG_BABI)

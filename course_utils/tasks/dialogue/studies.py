@@ -1,0 +1,134 @@
+"""Studies of dialogue: bAbI, dialog bAbI, and what each part of the memory network is good for."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from course_utils.datasets.generated.dialogues import KINDS, dialogues
+from course_utils.datasets.public import babi as babi_set
+from course_utils.datasets.public import dialog_babi as dialog_babi_set
+from course_utils.tasks.dialogue.answerer import Answerer
+from course_utils.tasks.dialogue.data import Turn, babi_data, dialog_babi_data
+from course_utils.tasks.dialogue.facts import facts_found
+from course_utils.tasks.dialogue.recipes import BABI, CHAT, DIALOG_BABI
+from course_utils.tasks.study import Study, Variant
+
+__all__ = ["STUDIES", "measure_babi", "measure_chat", "measure_dialogues"]
+
+
+def measure_babi(answerer: Answerer, task: int) -> dict:
+    """Test error of a task in per cent, and how often the heaviest sentence is a fact, by hop."""
+    questions = babi_set.babi(task, "test")
+    replies = answerer.answer([Turn(q.story, q.question) for q in questions])
+    wrong = [reply.text != q.answer for reply, q in zip(replies, questions, strict=True)]
+    found = facts_found([reply.weights for reply in replies], [q.facts for q in questions])
+    return {
+        "task": task,
+        "test_error": round(100 * float(np.mean(wrong)), 2),
+        "facts_by_hop": [round(float(x), 4) for x in found.by_hop],
+        "facts_found": round(found.all, 4),
+        "facts_chance": round(found.chance, 4),
+    }
+
+
+def measure_dialogues(answerer: Answerer, task: int) -> dict:
+    """Per cent of right replies, and of dialogues all of whose replies are right."""
+    measured: dict = {"task": task}
+    for split in ("test", "oov"):
+        turns = dialog_babi_set.dialog_babi(task, split)
+        found = answerer.predict([Turn(turn.history, turn.said) for turn in turns])
+        right = np.array([text == turn.answer for text, turn in zip(found, turns, strict=True)])
+        numbers = np.array([turn.dialogue for turn in turns])
+        whole = [right[numbers == number].all() for number in range(numbers.max() + 1)]
+        measured[f"{split}_replies"] = round(100 * float(right.mean()), 2)
+        measured[f"{split}_dialogues"] = round(100 * float(np.mean(whole)), 2)
+    return measured
+
+
+def measure_chat(answerer: Answerer) -> dict:
+    """Share of right answers on the test dialogues, by the number of facts that they need.
+
+    For questions with facts: how often the heaviest turn of each hop is one of them.
+    """
+    turns = [turn for given in dialogues("test") for turn in given if turn.kind != "other"]
+    replies = answerer.answer([Turn(turn.history, turn.said) for turn in turns])
+    right = np.array([r.text == turn.answer for r, turn in zip(replies, turns, strict=True)])
+    groups = {f"facts_{count}": [len(turn.facts) == count for turn in turns] for count in range(4)}
+    groups |= {kind: [turn.kind == kind and bool(turn.facts) for turn in turns] for kind in KINDS}
+    measured: dict = {"accuracy": round(float(right.mean()), 4)}
+    measured |= {
+        name: round(float(right[np.array(some)].mean()), 4) for name, some in groups.items()
+    }
+    for count in (1, 2, 3):
+        chosen = np.flatnonzero(groups[f"facts_{count}"])
+        found = facts_found([replies[i].weights for i in chosen], [turns[i].facts for i in chosen])
+        measured[f"found_{count}"] = [round(float(x), 4) for x in found.by_hop]
+        measured[f"chance_{count}"] = round(found.chance, 4)
+    return measured
+
+
+def babi_variant(task: int) -> Variant:
+    """A task of bAbI. The hard ones get a wider network, a rectifier and more steps."""
+    hard = task in HARD
+    return Variant(
+        f"task {task}",
+        {"embed_dim": 64, "rectify": True, "noise": 0.0} if hard else {},
+        steps=6000 if hard else 3000,
+        data=partial(babi_data, task),
+        measure=partial(measure_babi, task=task),
+    )
+
+
+HARD = (17, 18, 19)
+
+# The chat with less data and fewer steps: what each part is good for.
+PARTS = replace(
+    CHAT,
+    name="dialogue-parts",
+    model=CHAT.model | {"embed_dim": 48, "linear_steps": 400, "word_dropout": 0.0},
+)
+SHORT = 2000
+
+STUDIES = (
+    Study(
+        name="babi",
+        title="bAbI, each task on its own, restarts chosen on validation",
+        variants=tuple(babi_variant(task) for task in babi_set.TASKS),
+        seeds=(0, 1, 2),
+        recipe=BABI,
+    ),
+    Study(
+        name="dialog_babi",
+        title="Dialog bAbI, each task on its own, names exchanged in training",
+        variants=tuple(
+            Variant(
+                f"task {task}",
+                {},
+                steps=1500,
+                data=partial(dialog_babi_data, task),
+                measure=partial(measure_dialogues, task=task),
+            )
+            for task in dialog_babi_set.TASKS
+        ),
+        seeds=(0,),
+        recipe=DIALOG_BABI,
+    ),
+    Study(
+        name="memory_parts",
+        title="Generated dialogues: hops, encodings, linear start and tying",
+        variants=(
+            Variant("1 hop", {"hops": 1}, SHORT),
+            Variant("2 hops", {"hops": 2}, SHORT),
+            Variant("3 hops", {}, SHORT),
+            Variant("no position encoding", {"position": False}, SHORT),
+            Variant("no temporal encoding", {"temporal": False}, SHORT),
+            Variant("no rectifier", {"rectify": False}, SHORT),
+            Variant("no linear start", {"linear_steps": 0}, SHORT),
+            Variant("layerwise", {"tying": "layerwise"}, SHORT),
+        ),
+        seeds=(0, 1, 2),
+        recipe=PARTS,
+        measure=measure_chat,
+    ),
+)
