@@ -35,8 +35,8 @@ GENERATED = Recipe(
     test=partial(generated_pairs, "test"),
     settings=FitSettings(steps=600, learning_rate=5e-3, label_smoothing=0.0, validate_every=200),
     task=TASK,
-    select="exact",
-    metrics=("exact",),
+    select="rouge2",  # attention alone gets no summary exactly right
+    metrics=("rouge2", "exact"),
     batch_tokens=1000,
     model={
         "embedding_dim": 48,
