@@ -106,7 +106,7 @@ hooks: setup
 lock: venv
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(PIP_INSTALL) --constraint constraints.txt uv
 	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 \
-	    --extra dev --extra lab --extra mutants --custom-compile-command "make lock" \
+	    --extra dev --extra lab --extra mutants --extra teach --custom-compile-command "make lock" \
 	    $(if $(filter 1,$(UPGRADE)),--upgrade,$(addprefix --upgrade-package=,$(UPGRADE))) \
 	    --output-file constraints.txt pyproject.toml
 
@@ -117,6 +117,12 @@ mutants: setup
 	@$(BIN)/python -m pip show --quiet mutmut 2>/dev/null || \
 	    $(PIP_INSTALL) --constraint constraints.txt --editable '.[dev,lab,mutants]'
 	$(BIN)/python tests/tools/mutants.py $(ARGS)
+
+# What only teachers need, once for each set-up.
+TEACH := $(VENV)/teach.txt
+$(TEACH): $(STAMP)
+	$(PIP_INSTALL) --constraint constraints.txt --editable '.[dev,lab,teach]'
+	@touch $@
 
 campaign: setup
 	cd tests && $(abspath $(BIN))/python -m tools.campaign $(ARGS)
