@@ -6,9 +6,11 @@ are collected from the tasks: each task has its own in `course_utils.tasks.NAME.
 """
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from course_utils.datasets.registry import DataError
 from course_utils.paths import MADE, STUDIES
 from course_utils.provenance import provenance
 from course_utils.runtime import file_to_write, read_file, write_text
@@ -71,6 +73,7 @@ def run_study(
 ) -> Path:
     """Run all trainings of a study that its file does not contain yet; returns the file.
 
+    A variant whose part of a public data set is missing is left out, with a line that says so.
     ``steps`` replaces every budget, to try a study out. Two processes can share a study: each runs
     some of the ``seeds`` into its own file, and a last call takes over the ``rows`` of both.
     """
@@ -94,7 +97,11 @@ def run_study(
             continue
         if (row := row_of(key, given)) is None:
             data = study.recipe.data() if data is None else data
-            found = train_and_measure(study, data, variant, seed, budget)
+            try:
+                found = train_and_measure(study, data, variant, seed, budget)
+            except DataError as error:  # a part of the data set is missing: the others are run
+                print(f"{variant.name}: {error}", file=sys.stderr)
+                continue
             row = key | found | {"commit": provenance()["commit"]}  # a study may be extended
         done.append(row)
         write_study(path, study, done)

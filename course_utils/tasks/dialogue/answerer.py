@@ -42,6 +42,14 @@ class Reply:
     weights: np.ndarray
     unknown: tuple[str, ...] = ()
 
+    @property
+    def history(self) -> tuple[str, ...]:
+        return self.turn.history
+
+    @property
+    def said(self) -> str:
+        return self.turn.said
+
 
 class Answerer(Predictor):
     """A memory network and its vocabulary, ready to answer. `load` gets one from a checkpoint."""
