@@ -134,7 +134,7 @@ def test_encoders_refuse_what_they_cannot_read():
         ImageEncoder(10, side=60)
     with pytest.raises(NotImplementedError, match="features"):
         GridEncoder(4, 5, 6)(make_batch([Example([5], [5])]))
-    with pytest.raises(ValueError, match="unknown pictures 'films'.*scenes, photos"):
+    with pytest.raises(ValueError, match="unknown pictures 'films'.*scenes, patches, photos"):
         build_captioner(40, pictures="films")
     with pytest.raises(ValueError, match="unknown decoder"):
         build_captioner(40, pictures="photos", decoder="none")

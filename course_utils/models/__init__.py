@@ -10,7 +10,7 @@ from course_utils.models.builders import (
 )
 from course_utils.models.classifiers import AttentionTextClassifier, HierarchicalClassifier
 from course_utils.models.decoders import AttentionDecoder, BahdanauDecoder, FixedVectorDecoder
-from course_utils.models.image_encoders import ImageEncoder, PhotoEncoder
+from course_utils.models.image_encoders import ImageEncoder, PhotoEncoder, VisionTransformer
 from course_utils.models.seq2seq import LanguageModel, Seq2Seq, SpeechModel, count_parameters
 from course_utils.models.speech_encoder import SpeechEncoder
 from course_utils.models.text_encoder import TextEncoder
@@ -33,6 +33,7 @@ __all__ = [
     "TextEncoder",
     "TransformerDecoder",
     "TransformerEncoder",
+    "VisionTransformer",
     "build_captioner",
     "build_recogniser",
     "build_text_classifier",

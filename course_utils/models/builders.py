@@ -20,7 +20,12 @@ from course_utils.models.decoders import (
     Decoder,
     FixedVectorDecoder,
 )
-from course_utils.models.image_encoders import GridEncoder, ImageEncoder, PhotoEncoder
+from course_utils.models.image_encoders import (
+    GridEncoder,
+    ImageEncoder,
+    PhotoEncoder,
+    VisionTransformer,
+)
 from course_utils.models.seq2seq import Seq2Seq, SpeechModel
 from course_utils.models.speech_encoder import SpeechEncoder
 from course_utils.models.text_encoder import TextEncoder, TokenEncoder
@@ -155,8 +160,9 @@ def build_translator(
     return Seq2Seq(reader, writer)
 
 
-IMAGE_ENCODERS: dict[str, Callable[[int, float, bool], GridEncoder]] = {
+IMAGE_ENCODERS: dict[str, Callable[..., GridEncoder]] = {
     "scenes": ImageEncoder,
+    "patches": VisionTransformer,
     "photos": PhotoEncoder,
 }
 
@@ -177,13 +183,17 @@ def build_captioner(
     heads: int | None = None,
     dropout: float = 0.1,
     encoder_dropout: float | None = None,
+    encoder_layers: int | None = None,
 ) -> Seq2Seq:
     """A captioner with a vocabulary of ``size`` pieces: an image encoder, and the same decoders.
 
-    pictures         "scenes" (pixels) or "photos" (features)
+    pictures         "scenes" (pixels), "patches" (the same pixels, for a Vision Transformer) or
+                     "photos" (features)
     positions        False leaves out the position vectors of the grid's cells
     gate             scales the context, see `AttentionDecoder`
     encoder_dropout  on the memory; by default ``dropout``
+    encoder_layers   of a Transformer between the grid's cells; by default none, except for patches
+    heads            of encoder and decoder, for whichever is a Transformer
 
     With ``decoder="fixed_vector"`` it reads nothing but the pooled vector. The other parameters and
     the errors are those of `build_translator`.
@@ -191,7 +201,10 @@ def build_captioner(
     if pictures not in IMAGE_ENCODERS:
         raise ValueError(f"unknown pictures {pictures!r}; choose from {', '.join(IMAGE_ENCODERS)}")
     drop = dropout if encoder_dropout is None else encoder_dropout
-    encoder = IMAGE_ENCODERS[pictures](memory_dim, drop, positions)
+    attends = pictures == "patches" or bool(encoder_layers)
+    wanted = {"layers": encoder_layers, "heads": heads if attends else None}
+    given = {setting: value for setting, value in wanted.items() if value is not None}
+    encoder = IMAGE_ENCODERS[pictures](memory_dim, drop, positions, **given)
     reader = build_decoder(
         decoder,
         size,
@@ -203,7 +216,7 @@ def build_captioner(
         attention_dim=attention_dim,
         gate=gate or None,
         layers=decoder_layers,
-        heads=heads,
+        heads=heads if decoder == "transformer" or not attends else None,
     )
     return Seq2Seq(encoder, reader)
 

@@ -1,29 +1,34 @@
 """Image encoders: a picture → `Memory`, one position for each cell of a grid.
 
-`ImageEncoder`  small pictures; its convolutions are trained together with the decoder
-`PhotoEncoder`  photos, whose features a network trained on ImageNet has computed beforehand
-                (`course_utils.models.photo_features`)
+`ImageEncoder`       small pictures; its convolutions are trained together with the decoder
+`VisionTransformer`  small pictures, cut into patches, which attend to each other
+`PhotoEncoder`       photos, whose features a network trained on ImageNet has computed beforehand
+                     (`course_utils.models.photo_features`)
 
-In both, keys and values are the states of the cells, and the summary is their mean: the *pooled
+In all, keys and values are the states of the cells, and the summary is their mean: the *pooled
 vector* of a model without attention.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.batches import Batch
 from course_utils.memory import Memory
 from course_utils.models.photo_features import CHANNELS, GRID, STEPS
+from course_utils.models.transformer import TransformerStack
 
-__all__ = ["GridEncoder", "ImageEncoder", "PhotoEncoder"]
+__all__ = ["GridEncoder", "ImageEncoder", "PhotoEncoder", "VisionTransformer"]
 
 
 class GridEncoder(nn.Module):
-    """What both image encoders share: from the features of grid cells to a memory.
+    """What all image encoders share: from the features of grid cells to a memory.
 
     h_i = norm(u_i + W_2 relu(u_i)) with u_i = W_1 x_i + p_i for the features x_i of cell i. The
     learnt vector p_i says where the cell is. It is added *before* a nonlinear layer, so that even
-    the mean over all cells retains a little of what was where (see ``positions``).
+    the mean over all cells retains a little of what was where (see ``positions``). So far, a cell
+    knows nothing of the others. With ``layers``, they attend to each other: h is the output of a
+    `TransformerStack` that reads u.
 
     places       number of grid cells, row by row from the top left
     feature_dim  width of the features of a cell
@@ -31,6 +36,8 @@ class GridEncoder(nn.Module):
     dropout      on the memory, in training only
     positions    False leaves out the vectors p_i: the mean then says what is in the picture, not
                  where (except for what convolutions notice of its edge)
+    layers       of the Transformer; 0: none
+    heads        of each of these layers; their feed-forward networks are 2 · memory_dim wide
     """
 
     def __init__(
@@ -40,14 +47,28 @@ class GridEncoder(nn.Module):
         memory_dim: int,
         dropout: float = 0.0,
         positions: bool = True,
+        layers: int = 0,
+        heads: int = 4,
     ):
         super().__init__()
         self.memory_dim = memory_dim
         self.enter = nn.Linear(feature_dim, memory_dim)
         self.places = nn.Parameter(0.1 * torch.randn(places, memory_dim)) if positions else None
-        self.mix = nn.Linear(memory_dim, memory_dim)
-        self.norm = nn.LayerNorm(memory_dim)
         self.dropout = nn.Dropout(dropout)
+        if layers:
+            self.stack = TransformerStack(
+                memory_dim, 2 * memory_dim, layers, heads, positions="none", dropout=dropout
+            )
+        else:
+            self.mix = nn.Linear(memory_dim, memory_dim)
+            self.norm = nn.LayerNorm(memory_dim)
+        self.layers = layers
+
+    def mixed(self, states: Tensor) -> Tensor:
+        """The states h of cells (B, Tk, memory_dim), which u become."""
+        if self.layers:
+            return self.stack(states, attend_mask=None)[0]
+        return self.norm(states + self.mix(states.relu()))
 
     def features(self, source: Tensor) -> Tensor:
         """The source of a batch as features (B, Tk, feature_dim) of Tk grid cells."""
@@ -71,7 +92,7 @@ class GridEncoder(nn.Module):
                     f"features of {Tk} grid cells, but the encoder was built for {len(self.places)}"
                 )
             states = states + self.places
-        states = self.norm(states + self.mix(states.relu()))
+        states = self.mixed(states)
         summary = self.dropout(states.mean(dim=1))
         states = self.dropout(states)
         mask = torch.ones(B, Tk, dtype=torch.bool, device=states.device)
@@ -94,35 +115,78 @@ class ImageEncoder(GridEncoder):
         positions: bool = True,
         side: int = 64,
         channels: tuple[int, ...] = (24, 48, 96, 96),
+        layers: int = 0,
+        heads: int = 4,
     ):
-        super().__init__((side // 8) ** 2, channels[-1], memory_dim, dropout, positions)
+        places = (side // 8) ** 2
+        super().__init__(places, channels[-1], memory_dim, dropout, positions, layers, heads)
         if side % 8 or len(channels) != 4:
             raise ValueError(
                 f"side={side} must be a multiple of 8 (one grid cell for 8 × 8 pixels), and "
                 f"channels four numbers, got {channels}"
             )
         self.side = side
-        layers: list[nn.Module] = []
+        stages: list[nn.Module] = []
         before = 3
         for number, width in enumerate(channels):
             kernel, stride = (5 if number == 0 else 3), (2 if number < 3 else 1)
-            layers += [
+            stages += [
                 nn.Conv2d(before, width, kernel, stride, padding=kernel // 2, bias=False),
                 nn.BatchNorm2d(width),
                 nn.ReLU(inplace=True),
             ]
             before = width
-        self.convolutions = nn.Sequential(*layers)
+        self.convolutions = nn.Sequential(*stages)
 
     def features(self, source: Tensor) -> Tensor:
         """Pixels (B, 3, side, side), 0 to 255 → (B, Tk, feature_dim); ValueError for others."""
-        if tuple(source.shape[1:]) != (3, self.side, self.side):
-            raise ValueError(
-                f"pictures are (B, 3, {self.side}, {self.side}), got {tuple(source.shape)}; with "
-                "the colours last, call permute(0, 3, 1, 2) first"
-            )
-        pixels = source.to(memory_format=torch.channels_last) / 127.5 - 1
+        pixels = scaled_pixels(source, self.side).to(memory_format=torch.channels_last)
         return self.convolutions(pixels).flatten(2).transpose(1, 2)
+
+
+class VisionTransformer(GridEncoder):
+    """Self-attention between the patches of a small picture (Dosovitskiy et al. 2021, eq. 1–4).
+
+    A patch is a square of pixels, which a linear layer turns into a vector. There are no
+    convolutions: which patches are neighbours is known from their position vectors alone, and has
+    to be learnt. (The paper adds a vector for the whole picture; our summary is the mean.)
+
+    ``patch`` is the side of a patch in pixels. The other parameters are those of `GridEncoder` and
+    `ImageEncoder`. Raises ValueError if ``side`` is not a multiple of ``patch``, or without layers.
+    """
+
+    def __init__(
+        self,
+        memory_dim: int,
+        dropout: float = 0.0,
+        positions: bool = True,
+        side: int = 64,
+        patch: int = 8,
+        layers: int = 4,
+        heads: int = 4,
+    ):
+        if side % patch or layers < 1:
+            raise ValueError(
+                f"side={side} must be a multiple of patch={patch}, and layers={layers} at least 1"
+            )
+        places, width = (side // patch) ** 2, 3 * patch**2
+        super().__init__(places, width, memory_dim, dropout, positions, layers, heads)
+        self.side, self.patch = side, patch
+
+    def features(self, source: Tensor) -> Tensor:
+        """Pixels (B, 3, side, side), 0 to 255 → patches (B, Tk, 3 · patch²), row by row."""
+        pixels = scaled_pixels(source, self.side)
+        return F.unfold(pixels, self.patch, stride=self.patch).transpose(1, 2)
+
+
+def scaled_pixels(source: Tensor, side: int) -> Tensor:
+    """Pixels (B, 3, side, side), 0 to 255 → −1 to 1; ValueError for others."""
+    if tuple(source.shape[1:]) != (3, side, side):
+        raise ValueError(
+            f"pictures are (B, 3, {side}, {side}), got {tuple(source.shape)}; with the colours "
+            "last, call permute(0, 3, 1, 2) first"
+        )
+    return source / 127.5 - 1
 
 
 class PhotoEncoder(GridEncoder):
@@ -139,8 +203,10 @@ class PhotoEncoder(GridEncoder):
         positions: bool = True,
         places: int = GRID * GRID,
         feature_dim: int = CHANNELS,
+        layers: int = 0,
+        heads: int = 4,
     ):
-        super().__init__(places, feature_dim, memory_dim, dropout, positions)
+        super().__init__(places, feature_dim, memory_dim, dropout, positions, layers, heads)
         self.feature_dim = feature_dim
 
     def features(self, source: Tensor) -> Tensor:
