@@ -50,6 +50,7 @@ ATTENTION = replace(
     GENERATED,
     name="summarization-attention",
     title="Briefings → summaries, generated, with attention alone",
+    settings=replace(GENERATED.settings, steps=1200),  # it learns more slowly
     model=GENERATED.model | {"copies": False},
 )
 
