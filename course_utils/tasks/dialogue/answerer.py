@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 
-from course_utils.models.memory_network import MemoryNetwork, StoryBatch
+from course_utils.models.memory_network import MemoryNetwork, StoryBatch, build_memory_network
 from course_utils.runtime import evaluating
 from course_utils.tasks.base import Predictor
 from course_utils.tasks.dialogue.data import Turn, encoded_turns
@@ -56,6 +57,7 @@ class Answerer(Predictor):
 
     model: MemoryNetwork
     model_type = MemoryNetwork
+    builders: ClassVar = {"memory_network": build_memory_network}
 
     def answer(self, turns: Sequence[Turn], batch_size: int = 250) -> list[Reply]:
         """The answer to each turn, in order. It does not depend on the other turns."""

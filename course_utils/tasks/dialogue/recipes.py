@@ -83,9 +83,9 @@ def settings(steps: int, every: int) -> FitSettings:
 CHAT = Recipe(
     name="dialogue-chat",
     title="Generated dialogues about restaurants and travel",
-    data=chat_data,
+    data=partial(chat_data, 16_000),
     test=partial(chat_pairs, "test"),
-    settings=settings(6000, 500),
+    settings=settings(9000, 1000),
     task=TASK,
     select="accuracy",
     batch_tokens=128,

@@ -84,13 +84,14 @@ def babi_parts(task: int) -> dict:
     return {"data": partial(babi_data, task), "measure": partial(measure_babi, task=task)}
 
 
-# The chat with less data and fewer steps: what each part is good for.
+# The chat with a smaller network and fewer steps: what each part is good for.
 PARTS = replace(
-    CHAT,
-    name="dialogue-parts",
-    model=CHAT.model | {"embed_dim": 48, "linear_steps": 400, "word_dropout": 0.0},
+    CHAT, name="dialogue-parts", model=CHAT.model | {"embed_dim": 48, "linear_steps": 600}
 )
-SHORT = 2000
+SHORT = 4000
+# Without exchanging names, and task 16 of bAbI: what two decisions are good for.
+NAMES_KEPT = replace(DIALOG_BABI, prepare=None)
+INDUCTION = replace(BABI, data=partial(babi_data, 16))
 
 STUDIES = (
     Study(
@@ -129,8 +130,27 @@ STUDIES = (
             Variant("no linear start", {"linear_steps": 0}, SHORT),
             Variant("layerwise", {"tying": "layerwise"}, SHORT),
         ),
-        seeds=(0, 1, 2),
+        seeds=(0, 1),
         recipe=PARTS,
         measure=measure_chat,
+    ),
+    Study(
+        name="names_kept",
+        title="Dialog bAbI, task 4, without exchanging names",
+        variants=(Variant("task 4", {}, 1500, data=partial(dialog_babi_data, 4)),),
+        seeds=(0,),
+        recipe=NAMES_KEPT,
+        measure=partial(measure_dialogues, task=4),
+    ),
+    Study(
+        name="linear_start",
+        title="bAbI, task 16, with and without a linear start",
+        variants=(
+            Variant("linear start", {}, 3000),
+            Variant("softmax from the start", {"linear_steps": 0}, 3000),
+        ),
+        seeds=(0, 1, 2),
+        recipe=INDUCTION,
+        measure=partial(measure_babi, task=16),
     ),
 )
