@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgba
 
+from course_utils.models.word_vectors import cooccurrences, word_vectors
 from course_utils.plotting.style import GOLD
 from course_utils.plotting.texts import highlight
 from course_utils.tasks.classification.rationales import (
@@ -18,7 +19,6 @@ from course_utils.tasks.classification.rationales import (
     word_gradients,
     word_weights,
 )
-from course_utils.tasks.classification.word_vectors import cooccurrences, word_vectors
 from tools.tiny import quick
 
 # --- agreement --------------------------------------------------------------------------------

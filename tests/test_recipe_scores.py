@@ -16,6 +16,7 @@ from course_utils.checkpoints import load_checkpoint, save_checkpoint
 from course_utils.metrics import TextScore, exact_match
 from course_utils.models.builders import build_translator
 from course_utils.models.classifiers import build_text_classifier
+from course_utils.models.word_vectors import word_vectors
 from course_utils.paths import CHECKPOINTS
 from course_utils.recipes import RECIPES, train
 from course_utils.search import SearchSettings
@@ -23,7 +24,6 @@ from course_utils.studies import STUDIES_BY_NAME, load_study, run_study
 from course_utils.tasks.base import Predictor, SequencePredictor
 from course_utils.tasks.classification.data import ClassificationData
 from course_utils.tasks.classification.recipes import start_from_neighbours
-from course_utils.tasks.classification.word_vectors import word_vectors
 from course_utils.tasks.recipe import final_scores, recommended_search, train_model
 from course_utils.tasks.study import Study, Variant
 from course_utils.tasks.translation.data import TranslationData

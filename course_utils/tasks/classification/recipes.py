@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from course_utils.models.classifiers import TextClassifier
+from course_utils.models.word_vectors import word_vectors
 from course_utils.tasks.classification.data import (
     SENTIMENT,
     ClassificationData,
@@ -18,7 +19,6 @@ from course_utils.tasks.classification.data import (
     sentence_end,
 )
 from course_utils.tasks.classification.task import TASK
-from course_utils.tasks.classification.word_vectors import word_vectors
 from course_utils.tasks.recipe import Recipe
 from course_utils.training import FitSettings
 

@@ -3,9 +3,14 @@
 from dataclasses import replace
 from functools import partial
 
+import torch
+
+from course_utils.models.seq2seq import Seq2Seq
+from course_utils.models.word_vectors import word_vectors
 from course_utils.tasks.recipe import Recipe
 from course_utils.tasks.summarization.data import (
     EMAIL_WORDS,
+    SummarizationData,
     aeslc_data,
     aeslc_test,
     generated_briefings,
@@ -15,6 +20,17 @@ from course_utils.tasks.summarization.task import TASK
 from course_utils.training import FitSettings
 
 __all__ = ["AESLC", "ATTENTION", "GENERATED", "RECIPES"]
+
+
+def start_from_neighbours(model: Seq2Seq, data: SummarizationData) -> None:
+    """Initialise the embeddings with word vectors of the training texts (see `word_vectors`)."""
+    texts = data.vocabulary.encode_all([text for text, _ in data.train])
+    embedding = model.encoder.embedding
+    vectors = word_vectors(texts, len(data.vocabulary), embedding.embedding_dim)
+    with torch.no_grad():
+        found = vectors.any(dim=1)
+        embedding.weight[found] = vectors[found].to(embedding.weight)
+
 
 AESLC = Recipe(
     name="summarization-aeslc",
@@ -27,6 +43,7 @@ AESLC = Recipe(
     metrics=("rouge1", "rouge2", "rougeL"),
     batch_tokens=2500,
     model={"attention_dim": 128, "dropout": 0.4, "longest": EMAIL_WORDS},
+    prepare=start_from_neighbours,
 )
 GENERATED = Recipe(
     name="summarization-generated",
