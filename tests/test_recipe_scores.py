@@ -18,7 +18,7 @@ from course_utils.models.builders import build_translator
 from course_utils.models.classifiers import build_text_classifier
 from course_utils.models.word_vectors import word_vectors
 from course_utils.paths import CHECKPOINTS
-from course_utils.recipes import RECIPES, train
+from course_utils.recipes import RECIPES, extras, train
 from course_utils.search import SearchSettings
 from course_utils.studies import STUDIES_BY_NAME, load_study, run_study
 from course_utils.tasks.base import Predictor, SequencePredictor
@@ -524,7 +524,8 @@ def test_a_recipe_is_what_its_checkpoint_was_trained_with(name):
         recipe.title,
         recipe.task.builder,
     )
-    fit = asdict(recipe.settings) | {"batch_tokens": recipe.batch_tokens}
+    fit = asdict(recipe.settings) | {"batch_tokens": recipe.batch_tokens} | extras(recipe)
+    fit["bfloat16"] = card["fit"].get("bfloat16", False)  # chosen by whoever trains
     assert {key: fit[key] for key in card["fit"]} == card["fit"]
     settings = json.loads(json.dumps(recipe.model))
     size = card["settings"][recipe.task.size]
@@ -548,6 +549,13 @@ BUDGETS = {
         250,
         500,
         "English → French, generated with gold alignments",
+    ),
+    "translation-generated-transformer": (
+        3000,
+        3e-3,
+        500,
+        500,
+        "English → French, generated, with a Transformer",
     ),
     "classification-generated": (300, 0.01, 100, 2000, "Generated reviews, reasons known"),
     "classification-questions": (600, 0.01, 100, 2000, "Questions about generated reviews"),
@@ -576,6 +584,17 @@ def test_budgets_of_the_other_recipes(name):
     assert recipe.settings == expected
     assert (recipe.batch_tokens, recipe.title) == (tokens, title)
     assert recipe.start is None and not recipe.start_encoder_only
+
+
+def test_only_encoder_and_decoder_of_the_transformers_are_others():
+    """Same data, test, task (batches, loss, search, metrics) and search settings."""
+    for name in ("translation-generated", "translation-multi30k"):
+        recurrent, transformer = RECIPES[name], RECIPES[f"{name}-transformer"]
+        for same in ("data", "test", "task", "select", "metrics", "search", "start", "prepare"):
+            assert getattr(recurrent, same) is getattr(transformer, same)
+        assert transformer.model["encoder"] == transformer.model["decoder"] == "transformer"
+        smoothing = recurrent.settings.label_smoothing
+        assert transformer.settings.label_smoothing == smoothing
 
 
 def test_models_of_the_other_recipes():
@@ -621,6 +640,8 @@ def test_what_selects_and_what_is_searched():
         "speech-commands": ("wer", usual),
         "translation-multi30k": ("bleu", usual),
         "translation-generated": ("bleu", usual),
+        "translation-multi30k-transformer": ("bleu", usual),
+        "translation-generated-transformer": ("bleu", usual),
     }
     for name, recipe in RECIPES.items():
         assert recipe.task.name == name.split("-")[0]
@@ -638,6 +659,8 @@ SPLITS = {
     # What data() and test() ask each data set for.
     "translation-generated": (["train 0", "valid 0"], ["test 0"]),
     "translation-multi30k": (["train", "valid"], ["test"]),
+    "translation-generated-transformer": (["train 0", "valid 0"], ["test 0"]),
+    "translation-multi30k-transformer": (["train", "valid"], ["test"]),
     "captioning-scenes": (["train 0", "valid 0"], ["test 0"]),
     "captioning-flickr8k": (["train", "valid"], ["test"]),
     "classification-generated": (["train short 0", "valid short 0"], ["test short 0"]),

@@ -1,7 +1,9 @@
 """Recipes for translation: real captions, and generated sentences with known alignments."""
 
+from dataclasses import replace
 from functools import partial
 
+from course_utils.callbacks import AverageWeights
 from course_utils.tasks.recipe import Recipe
 from course_utils.tasks.translation.data import (
     generated_pairs,
@@ -12,7 +14,7 @@ from course_utils.tasks.translation.data import (
 from course_utils.tasks.translation.task import TASK
 from course_utils.training import FitSettings
 
-__all__ = ["GENERATED", "MULTI30K", "RECIPES"]
+__all__ = ["GENERATED", "GENERATED_TRANSFORMER", "MULTI30K", "MULTI30K_TRANSFORMER", "RECIPES"]
 
 MULTI30K = Recipe(
     name="translation-multi30k",
@@ -33,5 +35,40 @@ GENERATED = Recipe(
     batch_tokens=500,
     model={"embedding_dim": 96, "memory_dim": 192, "hidden_dim": 192, "dropout": 0.1},
 )
+# Only encoder and decoder change: data, batches, loss, search and metrics are those above.
+TRANSFORMER = {"encoder": "transformer", "decoder": "transformer"}
 
-RECIPES = (MULTI30K, GENERATED)
+MULTI30K_TRANSFORMER = replace(
+    MULTI30K,
+    name="translation-multi30k-transformer",
+    title="German → English captions, Multi30k, with a Transformer",
+    settings=FitSettings(steps=13_000, learning_rate=1.5e-3, validate_every=500),
+    batch_tokens=2000,
+    model=TRANSFORMER
+    | {
+        "embedding_dim": 256,
+        "hidden_dim": 512,
+        "encoder_layers": 5,
+        "decoder_layers": 2,
+        "heads": 4,
+        "dropout": 0.3,
+        "inner_dropout": 0.0,
+    },
+    callbacks=(AverageWeights,),
+)
+GENERATED_TRANSFORMER = replace(
+    GENERATED,
+    name="translation-generated-transformer",
+    title="English → French, generated, with a Transformer",
+    settings=replace(GENERATED.settings, steps=3000, learning_rate=3e-3, validate_every=500),
+    model=TRANSFORMER
+    | {
+        "embedding_dim": 96,
+        "hidden_dim": 192,
+        "encoder_layers": 3,
+        "decoder_layers": 2,
+        "dropout": 0.1,
+    },
+)
+
+RECIPES = (MULTI30K, GENERATED, MULTI30K_TRANSFORMER, GENERATED_TRANSFORMER)
