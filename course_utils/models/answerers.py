@@ -40,15 +40,19 @@ __all__ = [
 class StackedAttention(nn.Module):
     """The question asks the picture K times: u ← u + context (Yang et al. 2016, section 3.3).
 
-    The first query is the question's vector u. Each hop attends to the picture with the additive
-    score, and adds what it finds to u, so that the next hop asks with what the last one has found.
+    The first query is the question's vector u. Each hop attends to the picture and adds what it finds to u, so that the next hop asks with what the last one has found.
     Each hop has a score of its own; keys and values are the cells of the picture.
 
     hops           K, at least 1
     attention_dim  width of the score's hidden layer, by default ``width``
     """
 
-    def __init__(self, width: int, hops: int = 2, attention_dim: int | None = None):
+    def __init__(
+        self,
+        width: int,
+        hops: int = 2,
+        attention_dim: int | None = None,
+    ):
         super().__init__()
         if hops < 1:
             raise ValueError(f"stacked attention has at least one hop, got hops={hops}")
@@ -107,6 +111,7 @@ class Answerer(nn.Module):
         super().__init__()
         self.encoder = ImageEncoder(width, dropout, positions, side, tuple(channels))
         self.reader = TextEncoder(vocabulary_size, embedding_dim, width, dropout)
+        self.norm = nn.LayerNorm(width)
         self.head = nn.Sequential(
             nn.Linear(width, hidden_dim),
             nn.ReLU(),
@@ -129,7 +134,7 @@ class Answerer(nn.Module):
         ``picture_of`` (Q,) says which picture each question is about, so that a picture with
         several questions is encoded once.
         """
-        question = self.reader.encode(*questions).summary
+        question = self.norm(self.reader.encode(*questions).summary)
         u, weights = self.combine(question, self.encoder.encode(pictures), picture_of)
         return self.head(u), weights
 
@@ -147,7 +152,11 @@ class StackedAnswerer(Answerer):
     """u is the question and all that it has found in the picture, in ``hops`` hops."""
 
     def __init__(
-        self, *args: Any, hops: int = 2, attention_dim: int | None = None, **settings: Any
+        self,
+        *args: Any,
+        hops: int = 2,
+        attention_dim: int | None = None,
+        **settings: Any,
     ):
         super().__init__(*args, **settings)
         self.attention = StackedAttention(self.encoder.memory_dim, hops, attention_dim)
@@ -174,7 +183,7 @@ class QuestionOnly(Answerer):
     def attend(
         self, pictures: Tensor, questions: Padded, picture_of: Tensor
     ) -> tuple[Tensor, Tensor]:
-        question = self.reader.encode(*questions).summary
+        question = self.norm(self.reader.encode(*questions).summary)
         return self.head(question), question.new_zeros(len(question), 0, len(self.encoder.places))
 
 

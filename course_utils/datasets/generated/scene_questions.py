@@ -47,14 +47,14 @@ from course_utils.datasets.generated.scenes import (
 __all__ = ["ANSWERS", "CHANCE", "KINDS", "Question", "questions"]
 
 LEAST = 3  # things in a scene that is asked about: there is always something to mistake
-NUMBERS = ("zero", "one", "two", "three", "four")
+NUMBERS = ("zero", "one", "two", "three")
 ANSWERS = (*COLOURS, *SHAPES, *SIZES, *NUMBERS, "no", "yes")
 # For each kind, how often a guess is right that knows the question and not the picture.
 CHANCE = {
     "colour": 1 / len(COLOURS),
     "shape": 1 / len(SHAPES),
     "size": 1 / len(SIZES),
-    "count": 1 / 4,
+    "count": 1 / len(NUMBERS),
     "comparison": 1 / 2,
     "existence": 1 / 2,
     "relation": (1 / len(COLOURS) + 1 / len(SHAPES)) / 2,
@@ -152,7 +152,7 @@ def _answers(group: tuple[str, ...]) -> int:
     """How many answers the questions of a group have."""
     kind, first = group[0], group[1]
     if kind == "count":
-        return 4
+        return len(NUMBERS)
     values = {"colour": COLOURS, "shape": SHAPES, "size": SIZES}
     return len(values.get(first if kind == "relation" else kind, ("no", "yes")))
 
@@ -220,7 +220,7 @@ def _counts(
         for value in values:
             found = tuple(scene.find(**{attribute: value}))
             # Most scenes have none of most colours; a few of these questions are enough.
-            if len(found) < 4 and (len(found) > 1 or generator.random() < 0.15):
+            if len(found) < len(NUMBERS) and (len(found) > 1 or generator.random() < 0.15):
                 them = _noun_phrase({attribute: value}, plural=True)
                 yield ask("count", (value,), NUMBERS[len(found)], "count", found, them=them)
 
