@@ -1,6 +1,7 @@
 """Recipes for dialogue: the generated chat, and the tasks of bAbI and of dialog bAbI."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -23,7 +24,7 @@ from course_utils.tasks.recipe import Recipe
 from course_utils.training import FitSettings
 from course_utils.vocabulary import SPECIAL, Vocabulary
 
-__all__ = ["BABI", "CHAT", "DIALOG_BABI", "RECIPES", "encoded_answers"]
+__all__ = ["BABI", "CHAT", "DIALOG_BABI", "RECIPES", "SMALL", "encoded_answers"]
 
 
 def encoded_answers(vocabulary: Vocabulary) -> list[list[int]]:
@@ -101,6 +102,14 @@ CHAT = Recipe(
         "word_dropout": 0.05,
     },
 )
+SMALL = replace(
+    CHAT,
+    name="dialogue-small",
+    title="Generated dialogues about restaurants and travel, a small network",
+    data=chat_data,
+    settings=settings(1200, 300),
+    model=CHAT.model | {"embed_dim": 48, "linear_steps": 300, "word_dropout": 0.0},
+)
 BABI = Recipe(
     name="dialogue-babi",
     title="Question answering, bAbI task 1 (the study babi has all tasks)",
@@ -139,4 +148,4 @@ DIALOG_BABI = Recipe(
     prepare=exchange_names,
 )
 
-RECIPES = (CHAT, BABI, DIALOG_BABI)
+RECIPES = (CHAT, SMALL, BABI, DIALOG_BABI)
