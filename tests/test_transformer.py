@@ -148,6 +148,30 @@ def test_layers_are_those_of_pytorch(norm_first, b, t, tk, seed):
     assert total == pytest.approx(expected_total, rel=1e-3)
 
 
+@pytest.mark.parametrize("norm", ["pre", "post"])
+@torch.no_grad()
+def test_the_encoder_is_that_of_pytorch(norm):
+    """Scaled embeddings, positions, layers and, with the norm before, one more norm at the end."""
+    layer = nn.TransformerEncoderLayer(
+        WIDTH, HEADS, HIDDEN, batch_first=True, norm_first=norm == "pre"
+    )
+    last = nn.LayerNorm(WIDTH) if norm == "pre" else None
+    theirs = sharp(nn.TransformerEncoder(layer, 3, last, enable_nested_tensor=False), seed=2)
+    encoder = tiny(norm=norm).encoder
+    for number, one in enumerate(theirs.layers):
+        encoder.stack.layers[number] = TransformerLayer.from_torch(one)
+    if norm == "pre":
+        encoder.stack.norm.load_state_dict(last.state_dict())
+        assert last is theirs.norm
+    batch = random_batch(LENGTHS)
+    memory = encoder(batch)
+    x = WIDTH**0.5 * encoder.embedding(batch.source) + sinusoidal(7, WIDTH)
+    expected = theirs(x, src_key_padding_mask=to_key_padding_mask(memory.attend_mask))
+    close(memory.keys, expected * memory.attend_mask[:, :, None], 1e-4)
+    for row, (length, _) in enumerate(LENGTHS):
+        close(memory.summary[row], expected[row, :length].mean(dim=0), 1e-4)
+
+
 def test_dropout_is_that_of_pytorch_and_of_the_paper():
     layer = TransformerLayer.from_torch(nn.TransformerEncoderLayer(WIDTH, HEADS, HIDDEN, 0.4))
     drops = {n: m.p for n, m in layer.named_modules() if isinstance(m, nn.Dropout)}
