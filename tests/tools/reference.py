@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pdoc
 from pdoc.extract import walk_specs
-from pdoc.render import configure
+from pdoc.render import configure, env
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "course_utils"
+TEMPLATES = ROOT / "tools" / "website" / "pdoc"
 
 
 def modules(root: Path = ROOT, package: str = PACKAGE) -> list[str]:
@@ -47,9 +48,13 @@ def is_importable(name: str) -> bool:
     return name.replace(".", "").replace("_", "").isalnum() and not name.endswith(".py")
 
 
-def write(names: list[str], folder: Path) -> None:
-    """Write the pages of the named modules, an index and a search into a folder."""
-    configure(docformat="markdown", search=True, show_source=True)
+def write(names: list[str], folder: Path, home: str | None = None) -> None:
+    """Write the pages of the named modules, an index and a search into a folder.
+
+    home: a page in the folder above, to which every module then leads back.
+    """
+    configure(docformat="markdown", search=True, show_source=True, template_directory=TEMPLATES)
+    env.globals["home"] = home
     for module in map(importlib.import_module, filter(is_importable, names)):
         for name in getattr(module, "__all__", ()):
             setattr(module, name, getattr(module, name))  # pdoc does not see lazy imports
