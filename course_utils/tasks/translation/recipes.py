@@ -42,11 +42,11 @@ MULTI30K_TRANSFORMER = replace(
     MULTI30K,
     name="translation-multi30k-transformer",
     title="German → English captions, Multi30k, with a Transformer",
-    settings=FitSettings(steps=13_000, learning_rate=1.5e-3, validate_every=500),
-    batch_tokens=2000,
+    settings=FitSettings(steps=20_000, learning_rate=1.5e-3, validate_every=1000),
+    batch_tokens=1000,
     model=TRANSFORMER
     | {
-        "embedding_dim": 256,
+        "embedding_dim": 192,
         "hidden_dim": 512,
         "encoder_layers": 5,
         "decoder_layers": 2,
@@ -54,7 +54,7 @@ MULTI30K_TRANSFORMER = replace(
         "dropout": 0.3,
         "inner_dropout": 0.0,
     },
-    callbacks=(AverageWeights,),
+    callbacks=(partial(AverageWeights, count=5, every=200),),
 )
 GENERATED_TRANSFORMER = replace(
     GENERATED,
