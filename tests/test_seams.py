@@ -17,11 +17,13 @@ from torch import Tensor, nn
 from course_utils.attention import length_mask
 from course_utils.batches import Batch, Example, make_batch
 from course_utils.memory import Memory, Rows
+from course_utils.metrics import perplexity
 from course_utils.models.decoders import AttentionDecoder, DecoderState
 from course_utils.models.image_encoders import GridEncoder
-from course_utils.models.seq2seq import Seq2Seq
+from course_utils.models.seq2seq import LanguageModel, Seq2Seq
 from course_utils.models.text_encoder import TextEncoder
 from course_utils.models.transformer import TransformerDecoder
+from course_utils.sampling import sample
 from course_utils.search import beam_search, search
 from course_utils.training import train_step
 from course_utils.vocabulary import EOS, PAD, UNK
@@ -149,7 +151,7 @@ class Recurrent(Rows):
     cell: Tensor
 
 
-class LanguageModel(nn.Module):
+class RecurrentModel(nn.Module):
     """A recurrence over the text so far, and nothing else."""
 
     def __init__(self, size: int, width: int = 48):
@@ -181,7 +183,7 @@ def refrain(generator: random.Random) -> Example:
 
 def test_a_language_model_continues():
     torch.manual_seed(0)
-    model = LanguageModel(FIRST + WORDS)
+    model = RecurrentModel(FIRST + WORDS)
     losses = trained(model, refrain, 250)
     floor = (math.log(WORDS) + math.log(WORDS - 1)) / 7  # two of seven tokens cannot be foreseen
     assert losses[0] > 2 and floor - 0.1 < losses[-1] < floor + 0.15
@@ -196,13 +198,36 @@ def test_a_language_model_continues():
 
 def test_a_language_model_invents():
     torch.manual_seed(0)
-    model = LanguageModel(FIRST + WORDS)
+    model = RecurrentModel(FIRST + WORDS)
     trained(model, refrain, 250)
     texts = [search(model, batch_size=2)[1].tokens]
     texts += [h.tokens for h in beam_search(model, batch_size=1, width=8, best=8)[0][:5]]
     for text in texts:
         assert len(set(text)) == 2 and text == 3 * text[:2]
     assert len({tuple(text) for text in texts[1:]}) == 5
+
+
+def test_a_transformer_without_memory_is_a_language_model():
+    """Trained and searched as any other; what it invents by sampling are refrains, too."""
+    torch.manual_seed(0)
+    decoder = TransformerDecoder(FIRST + WORDS, 32, None, 64, heads=2, layers=2, norm="post")
+    model = LanguageModel(decoder)
+    losses = trained(model, refrain, 200, rate=0.005)
+    floor = (math.log(WORDS) + math.log(WORDS - 1)) / 7
+    assert losses[0] > 2 and floor - 0.1 < losses[-1] < floor + 0.15
+    pairs = list(itertools.permutations(range(FIRST, FIRST + WORDS), 2))
+    for beam in every_beam:
+        found = search(decoder, beam=beam, max_length=5, prompts=[list(pair) for pair in pairs])
+        texts = [[*pair, *h.tokens] for pair, h in zip(pairs, found, strict=True)]
+        assert texts == [3 * list(pair) for pair in pairs]
+        assert all(h.finished and h.attention.shape == (5, 7) for h in found)
+    drawn = sample(decoder, batch_size=100, max_length=9, top_p=0.9)
+    refrains = [h.tokens == 3 * h.tokens[:2] and len(set(h.tokens)) == 2 for h in drawn]
+    assert sum(refrains) > 95 and len({tuple(h.tokens) for h in drawn}) > 20
+    batch = make_batch(fresh(refrain))
+    log_probs = model(batch)[0].log_softmax(dim=-1)
+    target = log_probs.gather(2, batch.target_out[:, :, None]).detach()
+    assert perplexity(target.flatten()) == pytest.approx(math.exp(floor), rel=0.1)
 
 
 # --- a cache ----------------------------------------------------------------------------------
