@@ -3,13 +3,14 @@
 import platform
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import torch
 
 from course_utils.paths import INSTALLED, REPO
 
-__all__ = ["commit", "machine", "provenance"]
+__all__ = ["commit", "first_commit", "machine", "provenance"]
 
 
 def machine() -> dict:
@@ -29,22 +30,39 @@ def machine() -> dict:
     }
 
 
-def commit() -> str:
-    """The commit of the code that runs, with "+changes" when files differ from it."""
+def git(*arguments: str) -> str:
+    """What git says of the course; raises OSError or CalledProcessError where it cannot."""
+    done = subprocess.run(
+        ["git", "-C", str(REPO), *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
 
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(REPO), *arguments], capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
 
+@cache
+def first_commit() -> str:
+    """The commit that was checked out at the first call: a training calls this before it begins.
+
+    "unknown" outside a checkout.
+    """
     if INSTALLED:  # the current folder may be a checkout of something else
         return "unknown"
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", "course_utils")
-        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
+        return git("rev-parse", "HEAD")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def commit() -> str:
+    """The commit of the code that runs, with "+changes" when a module in use differs from it."""
+    if (first := first_commit()) == "unknown":
+        return first
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    loaded = [file for file in files if file and Path(file).is_relative_to(REPO / "course_utils")]
+    try:
+        changed = git("diff", "--name-only", first, "--", *loaded)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return first + ("+changes" if changed else "")
 
 
 def provenance() -> dict:

@@ -15,7 +15,7 @@ from course_utils.callbacks import Callback, ResumeFile
 from course_utils.checkpoints import check_target, load_checkpoint, save_checkpoint
 from course_utils.distributed import is_first, process_count
 from course_utils.paths import MADE
-from course_utils.provenance import provenance
+from course_utils.provenance import first_commit, provenance
 from course_utils.tasks import collect
 from course_utils.tasks.base import Task, TaskData
 from course_utils.tasks.recipe import Recipe, final_scores, recommended_search, train_model
@@ -51,6 +51,7 @@ def train(
     """
     if name not in RECIPES:
         raise ValueError(f"unknown training {name!r}; choose from {', '.join(RECIPES)}")
+    first_commit()
     recipe = RECIPES[name]
     changes = {"steps": steps, "seed": seed, "bfloat16": bfloat16 or None}
     settings = replace(recipe.settings, **{k: v for k, v in changes.items() if v is not None})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from course_utils.datasets.registry import DataError
 from course_utils.paths import MADE, STUDIES
-from course_utils.provenance import provenance
+from course_utils.provenance import first_commit, provenance
 from course_utils.runtime import file_to_write, read_file, write_text
 from course_utils.tasks import collect
 from course_utils.tasks.study import Study, Variant, train_and_measure
@@ -79,6 +79,7 @@ def run_study(
     """
     if name not in STUDIES_BY_NAME:
         raise ValueError(f"unknown study {name!r}; choose from {', '.join(STUDIES_BY_NAME)}")
+    first_commit()
     study = STUDIES_BY_NAME[name]
     path = MADE / "studies" / f"{name}.json" if out is None else Path(out)
     file_to_write(path)  # or no training starts

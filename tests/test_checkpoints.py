@@ -4,6 +4,9 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,7 +22,7 @@ from course_utils.checkpoints import (
 from course_utils.models.builders import build_captioner, build_translator
 from course_utils.models.seq2seq import count_parameters
 from course_utils.paths import checkpoint_names
-from course_utils.provenance import commit, machine, provenance
+from course_utils.provenance import commit, first_commit, machine, provenance
 from tools.tiny import (
     TEXTS,
     TINY_SETTINGS,
@@ -129,11 +132,50 @@ def test_provenance_says_command_commit_and_machine(monkeypatch):
     json.dumps(found)
 
 
+@pytest.fixture
+def fresh_commit():
+    first_commit.cache_clear()
+    yield
+    first_commit.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_commit")
 def test_without_git_the_commit_is_unknown(monkeypatch, tmp_path):
     monkeypatch.setattr("course_utils.provenance.REPO", tmp_path)
     assert commit() == "unknown"
+    first_commit.cache_clear()
     monkeypatch.setenv("PATH", str(tmp_path))
     assert commit() == "unknown"
+
+
+@pytest.mark.usefixtures("fresh_commit")
+def test_the_commit_is_that_of_the_modules_in_use(monkeypatch, tmp_path):
+    """Another file may change during a training, and other commits may follow."""
+
+    def git(*arguments):
+        who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        command = ["git", "-C", str(tmp_path), *who, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    used, other = tmp_path / "course_utils" / "used.py", tmp_path / "course_utils" / "other.py"
+    used.parent.mkdir()
+    for file in (used, other):
+        file.write_text("1\n")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    monkeypatch.setattr("course_utils.provenance.REPO", tmp_path)
+    monkeypatch.setitem(sys.modules, "used", SimpleNamespace(__file__=str(used)))
+    first = git("rev-parse", "HEAD")
+    assert commit() == first
+    other.write_text("2\n")
+    assert commit() == first
+    git("commit", "-qam", "second")
+    assert commit() == first
+    used.write_text("2\n")
+    assert commit() == first + "+changes"
+    git("commit", "-qam", "third")  # after it was loaded
+    assert commit() == first + "+changes"
 
 
 def test_names(monkeypatch, tmp_path):
