@@ -16,6 +16,7 @@ import torch
 
 from course_utils.attention import length_mask, make_score
 from course_utils.batches import Example, make_batch
+from course_utils.models.memory_network import StoryBatch
 from course_utils.vocabulary import BOS, EOS
 from tools.hand_built import compares
 from tools.tiny import random_batch, tiny_translator
@@ -200,3 +201,47 @@ def attention_text_classifier(built, packaged):
     for one, other in zip(ours.attend(ids), theirs.attend(ids), strict=True):
         torch.testing.assert_close(one, other)
     torch.testing.assert_close(ours(ids), theirs(ids))
+
+
+@compares("course_utils.models.pointer.pointer_distribution")
+def pointer_distribution(built, packaged):
+    generator = torch.Generator().manual_seed(0)
+    generated = torch.rand(2, 3, 7, generator=generator).softmax(dim=-1)
+    weights = torch.rand(2, 3, 5, generator=generator).softmax(dim=-1)
+    ids = torch.tensor([[4, 9, 9, 7, 0], [1, 2, 3, 4, 5]])
+    p_gen = torch.tensor([0.0, 1.0, 0.3, 0.8, 0.5, 1.0]).view(2, 3, 1)
+    for words in (ids, ids.clamp_max(6)):  # with and without an extension
+        ours, theirs = (make(generated, weights, words, p_gen) for make in (built, packaged))
+        torch.testing.assert_close(ours, theirs)
+
+
+@compares("course_utils.models.pointer.coverage_loss")
+def coverage_loss(built, packaged):
+    weights = torch.rand(2, 4, 5, generator=torch.Generator().manual_seed(0)).softmax(dim=-1)
+    targets = torch.tensor([[5, 6, EOS, 0], [7, 8, 9, EOS]])
+    torch.testing.assert_close(built(weights, targets), packaged(weights, targets))
+
+
+@compares("course_utils.models.memory_network.position_weights")
+def position_weights(built, packaged):
+    lengths = torch.tensor([3, 1, 5])
+    torch.testing.assert_close(built(lengths, 5, 4), packaged(lengths, 5, 4))
+
+
+@compares("course_utils.models.memory_network.MemoryNetwork")
+def memory_network(built, packaged):
+    """The built one has a matrix for each level; the packaged one holds them side by side."""
+    torch.manual_seed(0)
+    settings = {"embed_dim": 6, "hops": 3, "memories": 4}
+    candidates = [[4, 0], [5, 6], [7, 0]]
+    ours = built(11, torch.tensor(candidates), **settings)
+    theirs = packaged(11, [[4], [5, 6], [7]], spread=0.7, **settings).eval()
+    for tables, whole in ((ours.words, theirs.embedding), (ours.times, theirs.ages)):
+        for table, part in zip(tables, whole.weight.split(6, dim=1), strict=True):
+            table.weight.data.copy_(part.data)
+    stories = torch.tensor([[[4, 5, 0], [6, 7, 8], [9, 0, 0]], [[5, 4, 6], [0, 0, 0], [0, 0, 0]]])
+    questions = torch.tensor([[5, 9], [7, 0]])
+    told = [[tuple(i for i in row if i) for row in story if any(row)] for story in stories.tolist()]
+    batch = StoryBatch.of(told, [[5, 9], [7]], [0, 0])
+    for one, other in zip(ours.attend(stories, questions), theirs.attend(batch), strict=True):
+        torch.testing.assert_close(one, other)
