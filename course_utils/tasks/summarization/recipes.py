@@ -37,7 +37,7 @@ AESLC = Recipe(
     title="E-mails → subject lines, AESLC",
     data=aeslc_data,
     test=aeslc_test,
-    settings=FitSettings(steps=5500, learning_rate=2e-3, label_smoothing=0.0, validate_every=500),
+    settings=FitSettings(steps=4500, learning_rate=2e-3, label_smoothing=0.0, validate_every=500),
     task=TASK,
     select="rouge1",
     metrics=("rouge1", "rouge2", "rougeL"),
