@@ -10,10 +10,11 @@ three earlier turns, its *facts*, in the order in which they lead to it: above, 
 bristol → eighty euros. What was said last about a matter holds. Where nothing was said, the answer
 is "you have not told me".
 
-There are several wordings for everything, no punctuation, and small letters only.
+There are many wordings for everything, no punctuation, and small letters only (see `spoken`).
 """
 
 import random
+import re
 from dataclasses import dataclass, field
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "UNTOLD",
     "GeneratedTurn",
     "dialogues",
+    "spoken",
 ]
 
 SPLITS = {"train": 4000, "valid": 300, "test": 500}  # dialogues
@@ -41,6 +43,15 @@ DAYS = tuple("monday tuesday wednesday thursday friday saturday sunday".split())
 NUMBERS = tuple("two three four five six seven eight nine".split())
 HOURS = tuple("five six seven eight nine ten eleven noon".split())
 PRICES = tuple("thirty forty fifty sixty seventy eighty ninety".split())
+
+DIGITS = dict(
+    zip(
+        "2 3 4 5 6 7 8 9 10 11 12 30 40 50 60 70 80 90".split(),
+        "two three four five six seven eight nine ten eleven noon thirty forty fifty sixty seventy"
+        " eighty ninety".split(),
+        strict=True,
+    )
+)
 
 NOTED = "noted"
 UNTOLD = "you have not told me"
@@ -60,6 +71,12 @@ STATEMENTS = {
         "i would like to reserve for {} people",
         "{} of us are coming",
         "i need a table for {}",
+        "please reserve a table for {}",
+        "table for {}",
+        "we'll be {}",
+        "{} people please",
+        "we're a group of {}",
+        "{} guests are coming",
     ),
     "food": (
         "i would like {} food",
@@ -70,6 +87,12 @@ STATEMENTS = {
         "book a {} place please",
         "i'd like something {}",
         "how about a {} dinner",
+        "we'd like {} food",
+        "let's have {}",
+        "somewhere {} would be nice",
+        "we're in the mood for {}",
+        "i want {} tonight",
+        "{} would be good",
     ),
     "day": (
         "we come on {}",
@@ -79,6 +102,11 @@ STATEMENTS = {
         "make the booking for {}",
         "it should be {} evening",
         "we are free on {}",
+        "{} works best",
+        "for {} please",
+        "we want to come on {}",
+        "let's say {}",
+        "we'll come {} night",
     ),
     "time": (
         "at {} please",
@@ -87,6 +115,10 @@ STATEMENTS = {
         "book it for {} o'clock",
         "we will be there at {}",
         "dinner is at {}",
+        "around {}",
+        "at {} in the evening",
+        "we'd like to eat at {}",
+        "{} o'clock would be good",
     ),
     "trip": (
         "we travel from {} to {}",
@@ -97,6 +129,12 @@ STATEMENTS = {
         "we leave {} and arrive in {}",
         "we fly out of {} and land in {}",
         "i need tickets from {} to {}",
+        "we're flying from {} to {}",
+        "i'm going from {} to {}",
+        "we start in {} and finish in {}",
+        "we depart from {} and arrive in {}",
+        "the bus goes from {} to {}",
+        "my flight leaves {} and lands in {}",
     ),
     "person": (
         "{} is in {}",
@@ -109,6 +147,12 @@ STATEMENTS = {
         "{} took the train to {}",
         "{} is spending a week in {}",
         "you can find {} in {}",
+        "{} is currently in {}",
+        "{} left for {}",
+        "{} is visiting {}",
+        "{} has gone to {}",
+        "{} arrived in {} today",
+        "{}'s in {}",
     ),
     "hotel": (
         "the hotel in {} is called the {}",
@@ -117,6 +161,9 @@ STATEMENTS = {
         "there is a nice hotel in {} named the {}",
         "in {} everybody sleeps at the {}",
         "we found a room in {} at the {}",
+        "there's a hotel in {} called the {}",
+        "in {} the hotel is the {}",
+        "{}'s hotel is the {}",
     ),
     "price": (
         "the {} costs {} euros",
@@ -125,6 +172,10 @@ STATEMENTS = {
         "the {} charges {} euros a night",
         "one night at the {} costs {} euros",
         "at the {} you pay {} euros",
+        "the {} is {} euros per night",
+        "the price of the {} is {} euros",
+        "it's the {} that costs {} euros",
+        "the {} asks for {} euros",
     ),
 }
 CHANGES = {
@@ -135,19 +186,33 @@ CHANGES = {
         "more friends join us so {}",
         "wait we will be {}",
         "no it is {} of us",
+        "no we're {}",
+        "make that {}",
+        "there will be {} of us after all",
     ),
     "food": (
         "no let us eat {} instead",
         "change the food to {}",
         "actually i would rather have {}",
         "we changed our mind we want {} food",
+        "let's have {} instead",
+        "i'd prefer {} now",
     ),
-    "day": ("{} is better", "move it to {}", "sorry make that {}", "change the day to {}"),
+    "day": (
+        "{} is better",
+        "move it to {}",
+        "sorry make that {}",
+        "change the day to {}",
+        "no on {}",
+        "let's take {} instead",
+    ),
     "time": (
         "make it {} o'clock instead",
         "sorry we come at {}",
         "change the time to {}",
         "{} o'clock is better",
+        "no at {}",
+        "let's come at {} instead",
     ),
 }
 # Requests that state several matters in one turn.
@@ -169,6 +234,11 @@ QUESTIONS = {
         "how many guests are coming",
         "what is the size of our party",
         "how many are we",
+        "how many people did i say",
+        "how many are coming",
+        "how big is our group",
+        "how many people is it for",
+        "what's the number of guests",
     ),
     "food": (
         "what do we want to eat",
@@ -177,6 +247,10 @@ QUESTIONS = {
         "what did i say about the food",
         "which cuisine is it",
         "what are we going to eat",
+        "what food was it",
+        "what are we having",
+        "what type of food do we want",
+        "what cuisine did we choose",
     ),
     "day": (
         "on which day do we come",
@@ -184,6 +258,11 @@ QUESTIONS = {
         "what day was it",
         "when do we go which day",
         "on what day is the dinner",
+        "what day did i say",
+        "which day was it",
+        "what day are we going",
+        "which day did we choose",
+        "when is the booking which day",
     ),
     "time": (
         "at what time do we come",
@@ -191,6 +270,10 @@ QUESTIONS = {
         "when is dinner at what time",
         "at which hour do we eat",
         "what time did i say",
+        "what time was it",
+        "when should we be there at what time",
+        "what time do we eat",
+        "what time is the booking",
     ),
     "start": (
         "where does the trip start",
@@ -198,6 +281,12 @@ QUESTIONS = {
         "from which city do we travel",
         "where do we depart",
         "what is the first city of the trip",
+        "where do we start",
+        "what's our starting point",
+        "where does our journey begin",
+        "which city do we leave",
+        "where do we take off",
+        "where do we set off",
     ),
     "end": (
         "where does the trip end",
@@ -205,6 +294,12 @@ QUESTIONS = {
         "to which city do we travel",
         "where are we going",
         "what is our destination",
+        "where do we end up",
+        "what's our last stop",
+        "where does our journey end",
+        "where do we land",
+        "where will we arrive",
+        "which city are we going to",
     ),
     "person": (
         "where is {}",
@@ -213,18 +308,29 @@ QUESTIONS = {
         "where did {} go",
         "which city is {} in",
         "where is {} now",
+        "where's {}",
+        "do you know where {} is",
+        "where did i say {} is",
+        "what city is {} in",
     ),
     "hotel": (
         "which hotel is in {}",
         "what is the hotel in {} called",
         "where do people sleep in {}",
         "what is the name of the hotel in {}",
+        "what's the hotel in {} called",
+        "which hotel did we find in {}",
+        "do you know a hotel in {}",
     ),
     "price": (
         "what does the {} cost",
         "how much is a night at the {}",
         "how much is the {}",
         "what is the price of the {}",
+        "what's the price of the {}",
+        "how expensive is the {}",
+        "what do they charge at the {}",
+        "how much is the {} per night",
     ),
     "hotel of": (
         "in which hotel is {}",
@@ -232,23 +338,40 @@ QUESTIONS = {
         "which hotel is {} staying at",
         "what is the name of the hotel of {}",
         "which hotel does {} sleep in",
+        "where's {} staying which hotel",
+        "which hotel is {} in",
+        "what's the name of {}'s hotel",
+        "what's {}'s hotel",
     ),
     "price in": (
         "how much is a night in {}",
         "what does the hotel in {} cost",
         "how much does one pay in {}",
+        "how expensive is a night in {}",
+        "what's the price of the hotel in {}",
+        "how much is the hotel in {} per night",
     ),
     "price of": (
         "how much does {} pay for a night",
         "what does the hotel of {} cost",
         "how much is {} paying",
         "what does {} pay",
+        "what's {} paying per night",
+        "how much does {} spend on a night",
+        "what's the price of {}'s hotel",
+        "how expensive is {}'s hotel",
+        "how much is {}'s room",
     ),
 }
 # How many facts an answer follows from.
 KINDS = {kind: 1 for kind in QUESTIONS} | {"hotel of": 2, "price in": 2, "price of": 3}
-GREETINGS = ("hello", "hi", "good morning", "hi there", "hey", "good evening")
-THANKS = ("thanks", "thank you", "great thank you", "bye", "that is all thanks", "perfect thanks")
+GREETINGS = tuple(
+    "hello/hi/good morning/hi there/hey/good evening/hello there/good afternoon".split("/")
+)
+THANKS = tuple(
+    "thanks/thank you/great thank you/bye/that is all thanks/perfect thanks/thanks a lot/goodbye/"
+    "thank you very much/see you".split("/")
+)
 
 VALUES = {"people": NUMBERS, "food": FOODS, "day": DAYS, "time": HOURS}
 PHRASES = {"people": "{} people", "food": "{} food", "day": "on {}", "time": "at {}"}
@@ -280,6 +403,17 @@ class GeneratedTurn:
     answer: str
     kind: str
     facts: tuple[int, ...]
+
+
+def spoken(text: str) -> str:
+    """What a person types, as the dialogues write it: no marks, numbers in words.
+
+    "We're 4, at 8pm!" → "we re four at eight"
+    """
+    text = re.sub(r"(?<=\d)(?=[^\W\d])|(?<=[^\W\d])(?=\d)", " ", text.lower().replace("’", "'"))
+    text = re.sub(r"'(?=(?:s|re|m|ll|d|ve)\b)", " ", text.replace("€", " euros "))
+    words = re.findall(r"\w+(?:'\w+)*", text)
+    return " ".join(DIGITS.get(word, word) for word in words if word not in ("am", "pm"))
 
 
 def dialogues(split: str, count: int | None = None, seed: int = 0) -> list[list[GeneratedTurn]]:
@@ -349,7 +483,7 @@ class _Writer:
         return self.turns
 
     def say(self, said: str, answer: str, kind: str = "other", facts: tuple[int, ...] = ()) -> None:
-        said = f"<user> {said}"
+        said = f"<user> {spoken(said)}"
         self.turns.append(GeneratedTurn(tuple(self.history), said, answer, kind, facts))
         self.history += [said, f"<bot> {answer}"]
 
@@ -448,7 +582,8 @@ class _Writer:
 
     def some_question(self) -> tuple[str, ...]:
         """A question, and whom or what it is about."""
-        kind = self.generator.choice([*QUESTIONS, "hotel of", "price of", "price in"])
+        chains = ["hotel of", "price in", *["price of"] * 5]
+        kind = self.generator.choice([*QUESTIONS, *chains])
         about = {
             "person": self.names,
             "hotel of": self.names,

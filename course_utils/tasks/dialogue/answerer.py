@@ -1,6 +1,5 @@
 """`Answerer`: turns → `Reply`, each with what every hop looked at; `Conversation`: a chat."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from course_utils.datasets.generated.dialogues import spoken
 from course_utils.models.memory_network import MemoryNetwork, StoryBatch, build_memory_network
 from course_utils.runtime import evaluating
 from course_utils.tasks.base import Predictor
@@ -15,16 +15,7 @@ from course_utils.tasks.dialogue.data import Turn, encoded_turns
 from course_utils.tasks.inference import in_batches
 from course_utils.vocabulary import UNK
 
-__all__ = ["Answerer", "Conversation", "Reply", "spoken"]
-
-DIGITS = dict(
-    zip(
-        "2 3 4 5 6 7 8 9 10 11 12 30 40 50 60 70 80 90".split(),
-        "two three four five six seven eight nine ten eleven noon thirty forty fifty sixty"
-        " seventy eighty ninety".split(),
-        strict=True,
-    )
-)
+__all__ = ["Answerer", "Conversation", "Reply"]
 
 
 @dataclass(frozen=True)
@@ -95,16 +86,6 @@ class Answerer(Predictor):
                 strict=True,
             )
         ]
-
-
-def spoken(text: str) -> str:
-    """What a person types, as the generated dialogues write it: no marks, numbers in words.
-
-    "A table for 4, at 8pm!" → "a table for four at eight"
-    """
-    text = re.sub(r"(?<=\d)(?=[^\W\d])|(?<=[^\W\d])(?=\d)", " ", text.lower().replace("’", "'"))
-    words = re.findall(r"\w+(?:'\w+)*", text.replace("€", " euros "))
-    return " ".join(DIGITS.get(word, word) for word in words if word not in ("am", "pm"))
 
 
 class Conversation:

@@ -47,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     check_options(arguments, page=True)
-    from course_utils.tasks.dialogue.answerer import Answerer, Conversation, spoken
+    from course_utils.datasets.generated.dialogues import spoken
+    from course_utils.tasks.dialogue.answerer import Answerer, Conversation
 
     answerer = Answerer.load(arguments.checkpoint)
     chat, shown = Conversation(answerer), []
