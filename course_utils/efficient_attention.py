@@ -106,7 +106,7 @@ def linear_attention(
     Katharopoulos et al. 2020, eq. 5–7: without the exponential, the sum over the keys, Σ φ(k) vᵀ,
     does not depend on the query. It is computed once, so time grows with T, not with T². What is
     lost: the weights cannot become as sharp as those of a softmax, and a mask cannot be different
-    for each query, except that it may be ``causal`` (eq. 9–11), which needs Tq = Tk.
+    for each query, except that it may be ``causal`` (section 3.3), which needs Tq = Tk.
 
     ``attend_mask`` is (B, Tk). Without any key, the context is zero. Raises ValueError for sizes
     that do not fit, and TypeError for a mask that is not boolean.

@@ -1,7 +1,7 @@
 """Sampling: draw texts from a decoder, where search looks for the most probable one.
 
 What is drawn from can be narrowed in three ways, which can be combined: a temperature, the
-``top_k`` most probable tokens (Fan et al. 2018, section 5.2), or the *nucleus*, the most probable
+``top_k`` most probable tokens (Fan et al. 2018), or the *nucleus*, the most probable
 tokens that together have the probability ``top_p`` (Holtzman et al. 2020, section 3.1).
 """
 
