@@ -20,6 +20,7 @@ from course_utils.attention import (
     to_key_padding_mask,
 )
 from course_utils.batches import Batch, make_batch
+from course_utils.checkpoints import save_checkpoint
 from course_utils.memory import Memory
 from course_utils.models.builders import build_captioner, build_recogniser, build_translator
 from course_utils.models.positions import (
@@ -34,8 +35,18 @@ from course_utils.models.transformer import (
     TransformerDecoder,
     TransformerLayer,
 )
+from course_utils.tasks.translation.translator import Translator
 from course_utils.vocabulary import PAD
-from tools.tiny import SOURCE_SIZE, TARGET_SIZE, few, quick, random_batch, random_examples
+from tools.tiny import (
+    SOURCE_SIZE,
+    TARGET_SIZE,
+    TEXTS,
+    few,
+    quick,
+    random_batch,
+    random_examples,
+    tiny_vocabulary,
+)
 
 WIDTH, HEADS, HIDDEN, KV = 12, 6, 10, 2
 LENGTHS = [(4, 2), (7, 5), (1, 3), (5, 0)]  # source and target length of each example
@@ -458,6 +469,26 @@ def test_weights_of_every_layer_and_head():
     every = language.decoder.weights(None, batch.target_in)
     assert every.memory == ()
     close(weights, every.own[-1].mean(dim=1))
+
+
+def test_a_checkpoint_of_a_transformer_translates(tmp_path):
+    """What comes after the training knows nothing of the kind of encoder and decoder."""
+    vocabulary = tiny_vocabulary()
+    build = {"source_size": len(vocabulary), "embedding_dim": WIDTH, "hidden_dim": HIDDEN}
+    build |= {"encoder": "transformer", "decoder": "transformer", "positions": "rotary", "heads": 2}
+    model = sharp(build_translator(**build), 1)
+    save_checkpoint(
+        tmp_path / "x", model, vocabulary, builder="translator", settings=build, card={}, log=[]
+    )
+    translator = Translator.load(tmp_path / "x")
+    for beam in (1, 3):
+        for text, found in zip(TEXTS, translator.translate(TEXTS, beam=beam), strict=True):
+            assert found.source_pieces == vocabulary.pieces(vocabulary.encode(text))
+            shape = (len(found.target_pieces), len(found.source_pieces))
+            assert found.attention.shape == shape
+            assert found.attention.sum(axis=1) == pytest.approx(1, abs=1e-4)
+    (weights,) = translator.attention_of([(TEXTS[0], TEXTS[1])])
+    assert weights.shape == (len(TEXTS[1].split()), len(TEXTS[0].split()))
 
 
 # --- settings and errors ----------------------------------------------------------------------
