@@ -1,0 +1,284 @@
+"""Notebook 07: wrong answers, written as learners write them, get a hint that fits.
+
+The mistakes of the master are tested in test_exercises.py. These are other programs: each is given
+with a part of the hint that its author needs.
+"""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from course_utils.exercises import check
+
+# --- 07.1: the pull on p_gen ---
+
+
+def by_autograd(generated, copied, p_gen, of=torch.log):
+    """The derivative of ``of(P)`` as PyTorch finds it, 0 where P is 0."""
+    p = p_gen.clone().requires_grad_()
+    mixed = p * generated + (1 - p) * copied
+    of(mixed.where(mixed > 0, torch.ones_like(mixed))).sum().backward()
+    return p.grad.where(mixed > 0, torch.zeros_like(mixed)).detach()
+
+
+def loop(scalar):
+    """An answer from a function of three numbers."""
+
+    def answer(generated, copied, p_gen):
+        values = zip(generated.flatten(), copied.flatten(), p_gen.flatten(), strict=True)
+        return torch.tensor([scalar(*map(float, row)) for row in values]).view(generated.shape)
+
+    return answer
+
+
+def mixed(g, c, p):
+    return p * g + (1 - p) * c
+
+
+# --- 07.2: the extended vocabulary ---
+
+
+def counting(text, summary, vocabulary, start=0, grow_in_summary=False, key=None):
+    new = {}
+    words = list(dict.fromkeys(text + (summary if grow_in_summary else [])))
+    for word in sorted(words, key=key) if key else words:
+        if word not in vocabulary:
+            new[word] = len(vocabulary) + start + len(new)
+    ids = {**vocabulary, **new}
+    return [ids[w] for w in text], [ids.get(w, vocabulary["<unk>"]) for w in summary]
+
+
+def two_counters(text, summary, vocabulary):
+    """A list of new words, and a search in it."""
+    new = []
+    for word in text:
+        if word not in vocabulary and word not in new:
+            new.append(word)
+    v = len(vocabulary)
+    return (
+        [vocabulary[w] if w in vocabulary else v + new.index(w) for w in text],
+        [
+            vocabulary[w]
+            if w in vocabulary
+            else v + new.index(w)
+            if w in new
+            else vocabulary["<unk>"]
+            for w in summary
+        ],
+    )
+
+
+def place_in_text(text, summary, vocabulary):
+    def number(word):
+        return vocabulary.get(word, len(vocabulary) + text.index(word) if word in text else None)
+
+    unknown = vocabulary["<unk>"]
+    return [number(w) for w in text], [unknown if number(w) is None else number(w) for w in summary]
+
+
+def fresh_every_time(text, summary, vocabulary):
+    ids, count, extended = [], len(vocabulary), dict(vocabulary)
+    for word in text:
+        if word in vocabulary:
+            ids.append(vocabulary[word])
+        else:
+            ids.append(count)
+            extended[word] = count
+            count += 1
+    return ids, [extended.get(w, vocabulary["<unk>"]) for w in summary]
+
+
+def plain(text, summary, vocabulary):
+    return tuple([vocabulary.get(w, vocabulary["<unk>"]) for w in part] for part in (text, summary))
+
+
+def shorter(text, summary, vocabulary):
+    ids, said = counting(text, summary, vocabulary)
+    return ids, [i for w, i in zip(summary, said, strict=True) if w in {*text, *vocabulary}]
+
+
+# --- 07.3: coverage loss ---
+
+
+def coverage_by_loop(before=True, smaller=min, over="steps"):
+    def answer(weights, counts):
+        total, steps = 0.0, 0
+        for row, valid in zip(weights.tolist(), counts.tolist(), strict=True):
+            coverage = [0.0] * len(row[0])
+            for step, counted in zip(row, valid, strict=True):
+                added = [c + w for c, w in zip(coverage, step, strict=True)]
+                seen = coverage if before else added
+                if counted:
+                    total += sum(smaller(w, c) for w, c in zip(step, seen, strict=True))
+                    steps += 1
+                coverage = step if over == "last" else added
+        return torch.tensor(total / max(steps, 1))
+
+    return answer
+
+
+def halved(weights, counts):
+    """Forgets that the padded steps dilute the mean."""
+    coverage = weights.cumsum(1) - weights
+    return torch.where(counts[..., None], torch.minimum(weights, coverage), 0.0).sum(-1).mean()
+
+
+def nan_without_steps(weights, counts):
+    coverage = torch.cat([torch.zeros_like(weights[:, :1]), weights.cumsum(1)[:, :-1]], dim=1)
+    return torch.minimum(weights, coverage).sum(-1)[counts].mean()
+
+
+def of_all_steps(weights, counts):
+    coverage = torch.cat([torch.zeros_like(weights[:, :1]), weights.cumsum(1)[:, :-1]], dim=1)
+    return torch.minimum(weights, coverage).sum(-1).mean()
+
+
+def each_text_first(weights, counts):
+    values = [coverage_by_loop()(w[None], c[None]) for w, c in zip(weights, counts, strict=True)]
+    return torch.stack(values).mean()
+
+
+# --- 07.4: ROUGE ---
+
+
+def grams(words, n):
+    return list(zip(*(words[i:] for i in range(n)), strict=False))
+
+
+def f1(matches, found, right):
+    if not matches:
+        return 0.0
+    precision, recall = matches / found, matches / right
+    return 2 * precision * recall / (precision + recall)
+
+
+def matched(output, reference, n):
+    a, b = grams(output, n), grams(reference, n)
+    return sum(min(a.count(g), b.count(g)) for g in set(a)), len(a), len(b)
+
+
+def crossing_out(output, reference, n):
+    left, matches = grams(reference, n), 0
+    for gram in grams(output, n):
+        if gram in left:
+            left.remove(gram)
+            matches += 1
+    return f1(matches, len(grams(output, n)), len(grams(reference, n)))
+
+
+def membership(output, reference, n):
+    a, b = grams(output, n), grams(reference, n)
+    return 2 * sum(g in b for g in a) / (len(a) + len(b)) if a or b else 0.0
+
+
+def divided(combine):
+    def answer(output, reference, n):
+        matches, found, right = matched(output, reference, n)
+        return combine(matches / found, matches / right) if matches else 0.0
+
+    return answer
+
+
+def jumping(output, reference, n):
+    a, b = (
+        Counter(tuple(w[i : i + n]) for i in range(0, len(w) - n + 1, n))
+        for w in (output, reference)
+    )
+    return f1((a & b).total(), a.total(), b.total())
+
+
+def one_too_few(output, reference, n):
+    a, b = (Counter(tuple(w[i : i + n]) for i in range(len(w) - n)) for w in (output, reference))
+    return f1((a & b).total(), a.total(), b.total())
+
+
+WRONG = [
+    ("07.1", lambda g, c, p: by_autograd(g, c, p, of=lambda x: x), "logarithm is divided"),
+    ("07.1", lambda g, c, p: -by_autograd(g, c, p), "the sign"),
+    ("07.1", loop(lambda g, c, p: g / mixed(g, c, p) if mixed(g, c, p) else 0), "depends on p_gen"),
+    ("07.1", loop(lambda g, c, p: (g + c) / mixed(g, c, p) if mixed(g, c, p) else 0), "do not add"),
+    ("07.1", lambda g, c, p: (g - c) / mixed(g, c, p), "divides by zero"),
+    ("07.1", loop(lambda g, c, p: (g - c) / (g + c) if g + c else 0), "not the sum"),
+    ("07.1", lambda g, c, p: by_autograd(g, c, 1 - p), "exchanged"),
+    ("07.1", loop(lambda g, c, p: np.log(mixed(g, c, p)) if mixed(g, c, p) else 0), "log P(w)"),
+    ("07.1", lambda g, c, p: p * (1 - p) * by_autograd(g, c, p), "leave out p_gen"),
+    ("07.1", lambda g, c, p: torch.full_like(g, by_autograd(g, c, p).mean()), "of its own"),
+    ("07.2", fresh_every_time, "always gets the same id"),
+    ("07.2", lambda t, s, v: counting(t, s, v, grow_in_summary=True), "only the words of the text"),
+    ("07.2", lambda t, s, v: counting(t, s, v, start=-len(v)), "count from V on"),
+    ("07.2", lambda t, s, v: counting(t, s, v, start=1), "not V + 1"),
+    ("07.2", place_in_text, "not the places"),
+    ("07.2", lambda t, s, v: counting(t, s, v, key=str), "not of the alphabet"),
+    ("07.2", plain, "nothing to copy"),
+    ("07.2", lambda t, s, v: (counting(t, s, v)[0], plain(t, s, v)[1]), "uses the extended"),
+    ("07.2", shorter, "every word of the summary"),
+    ("07.3", coverage_by_loop(before=False), "what was read *before*"),
+    ("07.3", halved, "not by all of them"),
+    ("07.3", nan_without_steps, "divide by zero"),
+    ("07.3", of_all_steps, "must not count"),
+    ("07.3", coverage_by_loop(over="last"), "not only of the last"),
+    ("07.3", coverage_by_loop(smaller=max), "not the larger"),
+    ("07.3", coverage_by_loop(smaller=lambda w, c: w * c), "not the product"),
+    ("07.3", each_text_first, "one number for the batch"),
+    ("07.3", lambda w, c: coverage_by_loop()(w, c) / w.shape[2], "sum over the places"),
+    ("07.3", lambda w, c: coverage_by_loop()(w * c[..., None], c), "mask the result"),
+    ("07.4", membership, "at most as often"),
+    (
+        "07.4",
+        lambda o, r, n: f1(
+            len({*grams(o, n)} & {*grams(r, n)}), len({*grams(o, n)}), len({*grams(r, n)})
+        ),
+        "sets forget",
+    ),
+    ("07.4", divided(lambda p, r: p), "precision alone"),
+    ("07.4", divided(lambda p, r: r), "recall alone"),
+    ("07.4", divided(lambda p, r: (p + r) / 2), "not their mean"),
+    ("07.4", divided(lambda p, r: (p * r) ** 0.5), "root of their product"),
+    ("07.4", divided(lambda p, r: p * r / (p + r)), "factor 2"),
+    ("07.4", lambda o, r, n: crossing_out(o, r, 1), "`n` is ignored"),
+    ("07.4", one_too_few, "n-gram is missing"),
+    ("07.4", jumping, "overlap"),
+    ("07.4", lambda o, r, n: crossing_out([*"".join(o)], [*"".join(r)], n), "not letters"),
+]
+
+
+@pytest.mark.parametrize("number, answer, hint", WRONG)
+def test_a_wrong_answer_gets_the_hint_that_its_author_needs(number, answer, hint):
+    verdict = check(number, answer)
+    assert verdict.state == "wrong"
+    assert hint in (verdict.hint or ""), verdict.text
+
+
+@pytest.mark.parametrize(
+    "number, answer",
+    [
+        ("07.1", lambda generated, copied, p_gen: torch.zeros_like(p_gen)),
+        ("07.1", lambda generated, copied, p_gen: generated.numpy() - 1),
+        ("07.2", lambda text, summary, vocabulary: (text, summary)),
+        ("07.2", lambda text, summary, vocabulary: counting(text, summary, vocabulary)[0]),
+        ("07.3", lambda weights, counts: torch.tensor(0.0)),
+        ("07.3", lambda weights, counts: weights.sum(dim=2)),
+        ("07.4", lambda output, reference, n: 1.0),
+        ("07.4", lambda output, reference, n: 100 * crossing_out(output, reference, n)),
+    ],
+)
+def test_an_answer_that_fits_no_mistake_is_refused_all_the_same(number, answer):
+    assert check(number, answer).state == "wrong"
+
+
+@pytest.mark.parametrize(
+    "number, answer",
+    [
+        ("07.1", by_autograd),
+        ("07.1", loop(lambda g, c, p: (g - c) / mixed(g, c, p) if mixed(g, c, p) else 0.0)),
+        ("07.2", two_counters),
+        ("07.2", counting),
+        ("07.3", coverage_by_loop()),
+        ("07.4", crossing_out),
+        ("07.4", lambda output, reference, n: f1(*matched(output, reference, n))),
+    ],
+)
+def test_a_right_answer_written_another_way_is_right(number, answer):
+    assert check(number, answer)
