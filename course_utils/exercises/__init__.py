@@ -48,6 +48,11 @@ numbers, NaNs, exceptions and modified arguments are reported without any furthe
 A case that only one kind of mistake fails, such as very large scores, gets a ``hint`` of its own.
 It is shown when all cases before it pass and no mistake below has the same results.
 
+**Hidden cases.** For an assignment (`course_utils.exercises.assignment`), the cases are drawn with
+another seed, which students do not know: that is enough where some cases are random. An exercise
+whose cases are all fixed needs a generator of random ones, ``@middle.hidden``, written like
+``@middle.cases``; without it, a table of the results that everyone sees would pass.
+
 **Mistakes.** An exercise needs at least three; eight or more are better. An answer with the same
 wrong results as a mistake gets its hint, so the cases have to tell the mistakes apart; the tests
 report any two that they do not.
@@ -67,32 +72,50 @@ mistake gets its own hint, and the notebook has the cells of the master.
 '''
 
 import importlib
+import os
 import pkgutil
 from typing import Any
 
 from course_utils.exercises.judging import REGISTRY, Exercise, Verdict
+from course_utils.messages import _
 
 __all__ = ["Verdict", "check", "get", "numbers", "solution", "statement", "stub_source"]
 
 
-def check(number: str, answer: Any) -> Verdict:
+def check(number: str, answer: Any, secret: int | None = None) -> Verdict:
     """Judge an answer and print ✔, ✘ with what is wrong and for which input, or ✎ for unsolved.
 
     answer: the function (or class) that the learner wrote. It is called with copies of the
     arguments and seeded random numbers; afterwards all generators are in their old state. Nothing
     that the answer does raises an exception here, so a notebook with unsolved exercises runs.
+    secret: a seed that the learner does not know, see `Exercise.judge`; assignments have one.
 
     Returns a `Verdict`, which is true if the answer is right. Raises ValueError if there is no
     exercise with this number.
     """
-    verdict = get(number).judge(answer)
+    verdict = get(number).judge(answer, secret)
     print(verdict.text)
     return verdict
 
 
 def solution(number: str) -> None:
-    """Print a solution: the very code that the tests run."""
-    print(get(number).solution_source)
+    """Print a solution: the very code that the tests run.
+
+    Where the environment variable COURSE_SOLUTIONS is "off", as for a class that is graded, it
+    says so instead. Raises ValueError if there is no exercise with this number, or if
+    COURSE_SOLUTIONS is neither empty, "on" nor "off".
+    """
+    exercise = get(number)
+    if _solutions_are_shown():
+        print(exercise.solution_source)
+    else:
+        print(
+            _(
+                "Solutions are switched off here (COURSE_SOLUTIONS=off). "
+                'check("{number}", {name}) says what is wrong with an answer; '
+                "your teacher can show you the solution."
+            ).format(number=number, name=exercise.name)
+        )
 
 
 def statement(number: str) -> str:
@@ -125,6 +148,13 @@ def numbers(notebook: str | None = None) -> list[str]:
             importlib.import_module(f"{__name__}.{name}")
     found = [n for n in REGISTRY if notebook is None or n.startswith(f"{notebook}.")]
     return sorted(found, key=lambda number: [int(part) for part in number.split(".")])
+
+
+def _solutions_are_shown() -> bool:
+    chosen = os.environ.get("COURSE_SOLUTIONS", "").strip().lower()
+    if chosen not in ("", "on", "off"):
+        raise ValueError(f"COURSE_SOLUTIONS is {chosen!r}; it has to be on or off")
+    return chosen != "off"
 
 
 def _masters() -> list[str]:

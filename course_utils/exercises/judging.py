@@ -17,6 +17,7 @@ import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +76,7 @@ class Exercise:
     solution: Callable[..., Any]
     makers: list[Callable[[], Iterator[Case]]] = field(default_factory=list)
     free_checks: list[Callable[[Any], None]] = field(default_factory=list)
+    hidden_makers: list[Callable[[], Iterator[Case]]] = field(default_factory=list)
     mistakes: list[Mistake] = field(default_factory=list)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -118,6 +120,11 @@ class Exercise:
         self.makers.append(maker)
         return maker
 
+    def hidden(self, maker: Callable[[], Iterator[Case]]) -> Callable[[], Iterator[Case]]:
+        """Register a generator of further cases, which only `judge` with a secret seed draws."""
+        self.hidden_makers.append(maker)
+        return maker
+
     def check(self, function: Callable[[Any], None]) -> Callable[[Any], None]:
         """Register a free check: a function of the answer that raises `CheckFailed`.
 
@@ -140,16 +147,20 @@ class Exercise:
 
     # -- judging ---------------------------------------------------------------------------------
 
-    def judge(self, answer: Any) -> Verdict:
-        """Try the answer on all cases and checks; never raises because of what the answer does."""
+    def judge(self, answer: Any, secret: int | None = None) -> Verdict:
+        """Try the answer on all cases and checks; never raises because of what the answer does.
+
+        secret: a seed that the learner does not know. With it, all random numbers in the cases and
+        checks are others, and the hidden cases are tried, too.
+        """
         if isinstance(answer, Exercise):
             answer = answer.solution
         if not callable(answer):
             text = _("{value} is not a function").format(value=with_article(answer))
             hint = _('pass the function itself, without brackets: check("{number}", {name})')
             return self._wrong(text, [], hint.format(number=self.number, name=self.name))
-        with _preserved_randomness():
-            cases = self._all_cases()
+        with _preserved_randomness(secret or 0):
+            cases = self._all_cases(hidden=secret is not None)
             trials = [_try(answer, one) for one in cases]
             for index, (one, trial) in enumerate(zip(cases, trials, strict=True)):
                 if trial.kind == "unsolved":
@@ -169,8 +180,9 @@ class Exercise:
         with _preserved_randomness():
             return sum(one.has_known_result for maker in self.makers for one in maker())
 
-    def _all_cases(self) -> list[Case]:
-        cases = [one for maker in self.makers for one in maker()]
+    def _all_cases(self, hidden: bool) -> list[Case]:
+        makers = self.makers + (self.hidden_makers if hidden else [])
+        cases = [one for maker in makers for one in maker()]
         for one in cases:
             if not one.has_known_result:
                 one.expected = self.solution(*_copied(one.args), **_copied(one.kwargs))
@@ -443,23 +455,29 @@ def _gradients() -> contextlib.AbstractContextManager[Any]:
     return torch.enable_grad() if torch else contextlib.nullcontext()
 
 
+_SEED: ContextVar[int] = ContextVar("seed", default=0)
+
+
 def _seed() -> None:
-    random.seed(0)
+    seed = _SEED.get()
+    random.seed(seed)
     if "torch" in sys.modules:
-        sys.modules["torch"].default_generator.manual_seed(0)  # of the CPU only
+        sys.modules["torch"].default_generator.manual_seed(seed)  # of the CPU only
     if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(0)
+        sys.modules["numpy"].random.seed(seed)
 
 
 @contextlib.contextmanager
-def _preserved_randomness() -> Iterator[None]:
+def _preserved_randomness(seed: int = 0) -> Iterator[None]:
     """Seeded random numbers inside; afterwards all generators are in the state they had before."""
     torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
     before = random.getstate(), numpy and numpy.random.get_state(), torch and torch.get_rng_state()
+    token = _SEED.set(seed)
     _seed()
     try:
         yield
     finally:
+        _SEED.reset(token)
         random.setstate(before[0])
         if numpy:
             numpy.random.set_state(before[1])

@@ -1,6 +1,7 @@
 """Exercises of notebook 02: softmax backwards, scale, nothing, portions and heads."""
 
 import math
+import random
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -266,6 +267,12 @@ def _():
         hint="√50 is 7.0711: do not round the root",
     )
     yield case(1e-3, 1.0, 10_000, expected=10.0, label="very short queries, very wide")
+
+
+@score_scale.hidden
+def _():
+    for width in (3, 48, 700):
+        yield case(random.uniform(0.1, 4), random.uniform(0.1, 4), width, label="other numbers")
 
 
 @score_scale.check

@@ -229,6 +229,14 @@ def _():
     )
 
 
+@extended_ids.hidden
+def _():
+    for length in (5, 9, 14):
+        text, summary = random.choices("abcdefgh", k=length), random.choices("cdefghij", k=7)
+        vocabulary = {word: i for i, word in enumerate(["<unk>", *random.sample("abcdef", 3)])}
+        yield case(text, summary, vocabulary, label="other words")
+
+
 @extended_ids.mistake("the same word always gets the same id: look whether it has one already")
 def new_id_each_time(text, summary, vocabulary):
     count, ids, last = len(vocabulary), [], {}
@@ -519,6 +527,13 @@ def _():
     )
     yield case(_words("a b c d"), _words("b c d"), 3, expected=2 / 3, label="three in a row")
     yield case(_words("ab c"), _words("a bc"), 1, expected=0.0, label="other words, same letters")
+
+
+@rouge.hidden
+def _():
+    for length in (6, 11, 17):
+        output, reference = random.choices("abc", k=length), random.choices("abcd", k=length + 2)
+        yield case(output, reference, random.choice((1, 2)), label="other words")
 
 
 @rouge.mistake("an n-gram matches at most as often as it is in both: take the `min` of the counts")

@@ -10,7 +10,7 @@ from typing import Any
 from course_utils.exercises.comparing import flat_values, is_tensor
 from course_utils.messages import _
 
-__all__ = ["dedented", "describe", "one_line", "source_of", "stub_of"]
+__all__ = ["dedented", "describe", "one_line", "solution_regions_of", "source_of", "stub_of"]
 
 
 def describe(value: Any, largest: int = 48) -> str:
@@ -81,6 +81,20 @@ def stub_of(source: str) -> str:
 
     In a class, each method becomes such a stub.
     """
+    return _with_bodies(source, lambda body, indent: [f"{indent}raise NotImplementedError"])
+
+
+def solution_regions_of(source: str) -> str:
+    """A function with its body between the marks of nbgrader; in a class, each method."""
+    begin, end = "### BEGIN SOLUTION", "### END SOLUTION"
+    return _with_bodies(source, lambda body, indent: [indent + begin, *body, indent + end])
+
+
+def _with_bodies(source: str, changed: Callable[[list[str], str], list[str]]) -> str:
+    """A function with its signature, its docstring and, of the lines below, what is made of them.
+
+    changed: gets these lines and their indentation.
+    """
     node = ast.parse(source).body[0]
     lines = source.splitlines()
 
@@ -95,7 +109,7 @@ def stub_of(source: str) -> str:
             for index, method in enumerate(methods):
                 kept += ([""] if index or has_doc else []) + reduced(method)
             return kept
-        return kept + [" " * first.col_offset + "raise NotImplementedError"]
+        return kept + changed(lines[head_end : node.end_lineno], " " * first.col_offset)
 
     return "\n".join(reduced(node))
 
