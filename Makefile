@@ -18,7 +18,7 @@ WANTED = { sed '/^\[tool\./,$$d' pyproject.toml; cat constraints.txt; }
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup course test lint types unit notebooks outputs exercises format hooks lock api mutants campaign accessibility clean
+.PHONY: help setup course test lint types unit notebooks outputs exercises format hooks lock api mutants campaign accessibility teach site test-teach clean
 .DEFAULT_GOAL := help
 
 help:
@@ -36,6 +36,8 @@ help:
 	@echo "make mutants            do the tests notice small faults? (about ten minutes)"
 	@echo "make campaign           thousands of random inputs against an oracle (about ten minutes)"
 	@echo "make accessibility      can a screen reader read the notebooks? (needs Chromium and npm)"
+	@echo "make site               the course as web pages, in site (needs npm)"
+	@echo "make test-teach         checks the tools for teachers (pages: needs Chromium and npm)"
 	@echo "make clean              remove .venv, caches and site"
 
 setup: $(STAMP)
@@ -124,13 +126,30 @@ $(TEACH): $(STAMP)
 	$(PIP_INSTALL) --constraint constraints.txt --editable '.[dev,lab,teach]'
 	@touch $@
 
+teach: $(TEACH)
+
+# What npm installs, once for each lock: a later call needs no network.
+NPM_INSTALLED := node_modules/.package-lock.json
+%/$(NPM_INSTALLED): %/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is not installed: it comes with Node.js"; exit 1; }
+	cd $* && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+site: $(TEACH) tools/website/$(NPM_INSTALLED)
+	$(BIN)/python tests/tools/website.py $(ARGS)
+
+test-teach: $(TEACH)
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory \
+	    $(addsuffix /$(NPM_INSTALLED),tools/website tests/accessibility); fi
+	$(BIN)/python -m pytest -rs tests/teach
 campaign: setup
 	cd tests && $(abspath $(BIN))/python -m tools.campaign $(ARGS)
 
 accessibility: setup
 	@if command -v npm >/dev/null; then \
-	    cd tests/accessibility && npm ci --ignore-scripts --no-audit --no-fund; fi
+	    $(MAKE) --no-print-directory tests/accessibility/$(NPM_INSTALLED); fi
 	$(BIN)/python -m pytest -rs tests/accessibility
 
 clean:
-	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis mutants site tests/accessibility/node_modules
+	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis mutants site \
+	    tests/accessibility/node_modules tools/website/node_modules

@@ -124,19 +124,10 @@ def readme(path: Path) -> tuple[Page, Page]:
     title, words, commands, needs, rest = re.split(r"\n\n", opening, maxsplit=4)
     named = {part.title: part.text for part in parts}
     pictures = "\n\n".join(re.findall(r"(?m)^!\[.*\)$", named.pop("Gallery")))
-    hero = "\n\n".join(
-        [
-            "::::{container} hero",
-            ":::{container} hero-words",
-            words,
-            commands,
-            needs,
-            f"[Read the course](notebooks/{all_notebooks()[0].name})",
-            ":::",
-            f":::{{container}} hero-pictures\n{pictures}\n:::",
-            "::::",
-        ]
-    )
+    read = f"[Read the course](notebooks/{all_notebooks()[0].name})"
+    blocks = {"words": words, "start": f"{commands}\n\n{needs}\n\n{read}", "pictures": pictures}
+    parts = [f":::{{container}} hero-{name}\n{text}\n:::" for name, text in blocks.items()]
+    hero = "\n\n".join(["::::{container} hero", *parts, "::::"])
     front = f"{title}\n\n{hero}\n\n## The notebooks\n{named.pop('The notebooks')}"
     manual = "# Using the course\n\n## Set-up\n\n" + rest.strip()
     manual += "".join(f"\n\n## {name}\n{text.rstrip()}" for name, text in named.items())
@@ -171,8 +162,11 @@ def package() -> str:
         group = name if path.is_dir() else name.rpartition(".")[0]
         line = f"- **{linked(page, name)}**: {said}." + (f"\\\n  {names}" if names else "")
         groups.setdefault(group, []).append(line)
-    parts = [f"## {group}\n\n" + "\n".join(lines) for group, lines in groups.items()]
-    opening = "# Reference\n\nEvery module of the package, what it is for, and what it offers."
+    parts = [
+        f"## {group.removeprefix('course_utils.')}\n\n" + "\n".join(lines)
+        for group, lines in groups.items()
+    ]
+    opening = "# API reference\n\nEvery module of the package, what it is for, and what it offers."
     return "\n\n".join([opening, *parts]) + "\n"
 
 
