@@ -567,6 +567,20 @@ BUDGETS = {
         "Long generated reviews, sentence by sentence",
     ),
     "classification-eraser": (400, 3e-3, 100, 8192, "Film reviews with people's marks, ERASER"),
+    "summarization-generated": (
+        600,
+        5e-3,
+        200,
+        1000,
+        "Briefings → summaries, generated, with a pointer",
+    ),
+    "summarization-attention": (
+        1200,
+        5e-3,
+        200,
+        1000,
+        "Briefings → summaries, generated, with attention alone",
+    ),
 }
 
 
@@ -638,6 +652,9 @@ def test_what_selects_and_what_is_searched():
         "speech-digits": ("wer", usual),
         "speech-digits-long": ("wer", usual),
         "speech-commands": ("wer", usual),
+        "summarization-aeslc": ("rouge1", usual),
+        "summarization-attention": ("rouge2", usual),
+        "summarization-generated": ("rouge2", usual),
         "translation-multi30k": ("bleu", usual),
         "translation-generated": ("bleu", usual),
         "translation-multi30k-transformer": ("bleu", usual),
@@ -652,7 +669,7 @@ def test_what_selects_and_what_is_searched():
     assert not RECIPES["speech-digits-long"].start_encoder_only
     assert "wer" in RECIPES["speech-digits"].task.lower_is_better
     prepared = {name for name, recipe in RECIPES.items() if recipe.prepare is not None}
-    assert prepared == {"classification-imdb", "classification-eraser"}
+    assert prepared == {"classification-imdb", "classification-eraser", "summarization-aeslc"}
 
 
 SPLITS = {
@@ -674,6 +691,7 @@ SPLITS = {
         ["test 500 0"],
     ),
     "speech-commands": (["train", "valid"], ["test"]),
+    "summarization-aeslc": (["train", "valid"], ["test"]),
 }
 
 
@@ -682,6 +700,7 @@ def test_a_recipe_trains_validates_and_tests_on_its_splits(name, monkeypatch):
     from course_utils import datasets
     from course_utils.datasets.generated import english_french, reviews, scenes, spoken_commands
     from course_utils.datasets.public import (
+        aeslc,
         eraser_movies,
         flickr8k,
         imdb,
@@ -703,6 +722,7 @@ def test_a_recipe_trains_validates_and_tests_on_its_splits(name, monkeypatch):
         (reviews, "reviews"),
         (scenes, "scenes"),
         (spoken_commands, "spoken_commands"),
+        (aeslc, "aeslc"),
         (eraser_movies, "eraser_movies"),
         (flickr8k, "flickr8k"),
         (imdb, "imdb"),
