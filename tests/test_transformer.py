@@ -531,11 +531,15 @@ def test_decoders_refuse_what_they_cannot_read():
     model, language = tiny(), tiny_language_model()
     batch = random_batch(LENGTHS)
     memory = model.remember(batch)
-    with pytest.raises(ValueError, match="a language model"):
-        language.decoder.start(memory)
-    with pytest.raises(ValueError, match="12 wide, but there is none"):
-        model.decoder.start(4)
-    with pytest.raises(ValueError, match="12 wide, but there is none"):
+    for wrong in (memory, None):
+        with pytest.raises(TypeError, match=f"a language model.*not from a {type(wrong).__name__}"):
+            language.decoder.start(wrong)
+    for wrong in (4, None):
+        with pytest.raises(
+            TypeError, match=f"reads a Memory, 12 wide, not a {type(wrong).__name__}"
+        ):
+            model.decoder.start(wrong)
+    with pytest.raises(TypeError, match="reads a Memory"):
         model.decoder(None, batch.target_in)
     states = torch.zeros(4, 3, 5)
     other = Memory(states, states, torch.ones(4, 3, dtype=torch.bool), states[:, 0])

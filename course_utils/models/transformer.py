@@ -402,34 +402,33 @@ class TransformerDecoder(nn.Module):
         )
         self.output_bias = nn.Parameter(torch.zeros(vocabulary_size))
 
-    def start(self, memory: Memory | int | None) -> TransformerState:
+    def start(self, memory: Memory | int) -> TransformerState:
         """The state before the first token: the memory projected by each layer, and empty caches.
 
-        A language model gets the number of texts instead of a memory. Raises ValueError for what
-        does not fit.
+        A language model gets the number of texts instead of a memory. Raises TypeError for the
+        other of the two, and ValueError for a memory of another width.
         """
-        if (self.memory_dim is None) != (memory is None or isinstance(memory, int)):
-            raise ValueError(
-                "this decoder was built without memory_dim, so it is a language model: it starts "
-                "from a number of texts, not from a memory"
+        if not isinstance(memory, int if self.memory_dim is None else Memory):
+            raise TypeError(
+                "this decoder was built without memory_dim: it is a language model, which starts "
+                f"from a number of texts, not from a {type(memory).__name__}"
                 if self.memory_dim is None
-                else f"this decoder reads a memory {self.memory_dim} wide, but there is none"
+                else f"this decoder reads a Memory, {self.memory_dim} wide, not a "
+                f"{type(memory).__name__}"
             )
-        if not isinstance(memory, Memory):
-            empty = tuple(layer.self_attention.empty_cache(memory or 0) for layer in self.layers)
+        count = memory if isinstance(memory, int) else len(memory)
+        empty = tuple(layer.self_attention.empty_cache(count) for layer in self.layers)
+        if isinstance(memory, int):
             return TransformerState(empty, (), None)
         if memory.keys.shape[2] != self.memory_dim or memory.values.shape[2] != self.memory_dim:
             raise ValueError(
                 f"the memory is {memory.keys.shape[2]} wide, the decoder expects "
                 f"{self.memory_dim}: encoder and decoder were built with different memory_dim"
             )
-        return TransformerState(
-            tuple(layer.self_attention.empty_cache(len(memory)) for layer in self.layers),
-            tuple(
-                layer.memory_attention.project(memory.keys, memory.values) for layer in self.layers
-            ),
-            memory.attend_mask,
+        source = tuple(
+            layer.memory_attention.project(memory.keys, memory.values) for layer in self.layers
         )
+        return TransformerState(empty, source, memory.attend_mask)
 
     @property
     def layers(self) -> list[TransformerLayer]:

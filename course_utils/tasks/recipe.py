@@ -38,7 +38,7 @@ class Recipe:
                      encoder, and the rest as well if both have the same vocabulary, unless
                      ``start_encoder_only``
     prepare          ``prepare(model, data)`` may also set weights before the training
-    callbacks        make the callbacks of a training that belong to the recipe, a new one for each
+    callbacks        functions that make the recipe's own callbacks, anew for each training
     """
 
     name: str
