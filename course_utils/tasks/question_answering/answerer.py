@@ -27,12 +27,14 @@ class Answer:
                    attention there are 0 hops
     probabilities  of each answer; ``text`` is the most probable one, ``probability`` its
                    probability
-    unknown        the words of the question that the model does not know
+    words          how many words the question has
+    unknown        those of them that the model does not know
     """
 
     question: str
     attention: np.ndarray
     probabilities: dict[str, float]
+    words: int = 0
     unknown: tuple[str, ...] = ()
 
     @property
@@ -84,6 +86,7 @@ class VisualAnswerer(Predictor):
                 question,
                 weights,
                 dict(zip(self.model.labels, row.tolist(), strict=True)),
+                len(ids),
                 self.unknown_words(question, ids),
             )
             for question, ids, (row, weights) in zip(questions, encoded, answers, strict=True)

@@ -81,12 +81,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 def problem_of(answer: "Answer") -> str:
     """Why the answer to a question would mean nothing; an empty text if it may mean something."""
-    if not answer.question.strip():
+    if not answer.words:
         return "a question is empty"
     if answer.unknown:
-        words = ", ".join(dict.fromkeys(answer.unknown))
-        return f"{answer.question}? – words that the model does not know: {words}"
+        words = short(", ".join(dict.fromkeys(answer.unknown)))
+        return f"“{short(answer.question)}?” has words that the model does not know: {words}"
     return ""
+
+
+def short(text: str, longest: int = 80) -> str:
+    """A text, or its beginning."""
+    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def draw(picture: "np.ndarray", answer: "Answer") -> "Figure":
@@ -96,5 +101,7 @@ def draw(picture: "np.ndarray", answer: "Answer") -> "Figure":
     hops = [f"hop {number}" for number in range(1, len(answer.attention) + 1)]
     width = 3.0 * (1 + len(hops))
     figure = picture_attention(picture, answer.attention, hops, width=width)
-    figure.axes[0].set_title(f"{answer.question}? {answer.text}", fontsize=9, loc="left", wrap=True)
+    figure.axes[0].set_title(
+        f"{short(answer.question)}? {answer.text}", fontsize=9, loc="left", wrap=True
+    )
     return figure
