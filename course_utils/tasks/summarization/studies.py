@@ -55,7 +55,9 @@ def measure_briefings(summarizer: Summarizer) -> dict:
     length    words written, divided by those of the true summaries
 
     While the decoder reads the true summaries: ``pointer``, see `pointer_accuracy`; and for each
-    kind of words, the mean ``p_gen`` and the share of those that it finds most probable, ``right``.
+    kind of words, the mean ``p_gen``, the share of those that it finds most probable, ``right``,
+    and how much of their attention is on places that were read before, ``again`` (Σ_i min(α_i, c_i),
+    as in `coverage_loss`).
     """
     measured: dict = {}
     for split in ("test", "long"):
@@ -66,10 +68,14 @@ def measure_briefings(summarizer: Summarizer) -> dict:
         outputs = [" ".join(s.output) for s in summaries]
         replaced = [" ".join(replace_unknown(s.output, s.attention, s.words)) for s in summaries]
         traced = summarizer.trace(pairs)
-        by_kind: dict[str, list[tuple[float, bool]]] = {kind: [] for kind in KINDS}
+        by_kind: dict[str, list[tuple]] = {kind: [] for kind in KINDS}
         for briefing, trace in zip(given, traced, strict=True):
-            for kind, p, right in zip(briefing.kinds, trace.p_gen, trace.right, strict=True):
-                by_kind[kind].append((float(p), bool(right)))
+            before = trace.weights.cumsum(axis=0) - trace.weights
+            again = np.minimum(trace.weights, before).sum(axis=1)
+            rows = zip(briefing.kinds, trace.p_gen, trace.right, again, strict=True)
+            for kind, *values in rows:
+                by_kind[kind].append(tuple(values))
+        means = {kind: np.mean(values, axis=0) for kind, values in by_kind.items()}
         words = sum(len(text.split()) for text in references)
         measured[split] = {
             "exact": round(exact_match(outputs, references).score, 4),
@@ -80,8 +86,10 @@ def measure_briefings(summarizer: Summarizer) -> dict:
             "pointer": round(
                 pointer_accuracy([t.weights for t in traced], [b.places for b in given]), 4
             ),
-            "p_gen": {k: round(float(np.mean([p for p, _ in v])), 4) for k, v in by_kind.items()},
-            "right": {k: round(float(np.mean([r for _, r in v])), 4) for k, v in by_kind.items()},
+            **{
+                name: {kind: round(float(values[i]), 4) for kind, values in means.items()}
+                for i, name in enumerate(("p_gen", "right", "again"))
+            },
         }
     return measured
 
