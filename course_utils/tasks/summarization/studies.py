@@ -56,8 +56,8 @@ def measure_briefings(summarizer: Summarizer) -> dict:
 
     While the decoder reads the true summaries: ``pointer``, see `pointer_accuracy`; and for each
     kind of words, the mean ``p_gen``, the share of those that it finds most probable, ``right``,
-    and how much of their attention is on places that were read before, ``again`` (Σ_i min(α_i, c_i),
-    as in `coverage_loss`).
+    and how much of their attention is on places read before, ``again``: Σ_i min(α_i, c_i),
+    as in `coverage_loss`.
     """
     measured: dict = {}
     for split in ("test", "long"):
