@@ -452,4 +452,4 @@ def test_the_chat_follows_a_chain():
         bot.say(line)
     reply = bot.say("Where is Clara?")
     assert reply.text == "oslo"
-    assert reply.weights.shape == (3, 8)
+    assert reply.weights.shape == (bot.answerer.model.hops, 8)

@@ -50,7 +50,7 @@ def encoded_replies(vocabulary: Vocabulary) -> list[list[int]]:
 
 
 def exchange_names(model: MemoryNetwork, data: MemoryData) -> None:
-    """In training, exchange the words that few turns have, such as names of restaurants."""
+    """In training, exchange the words that few dialogues have, such as names of restaurants."""
     common = common_words(data.train)
     pieces = enumerate(data.vocabulary.pieces(range(len(data.vocabulary))))
     names = [i for i, piece in pieces if i >= len(SPECIAL) and piece not in common]
@@ -58,16 +58,17 @@ def exchange_names(model: MemoryNetwork, data: MemoryData) -> None:
 
 
 def common_words(pairs: list[Pair], least: float = 0.05) -> set[str]:
-    """The words that occur in at least that share of the turns, or of what was said before them."""
-    words = {
-        text: set(text.lower().split())
-        for turn, answer in pairs
-        for text in (*turn.history, turn.said, answer)
-    }
+    """The words that occur in at least that share of the dialogues.
+
+    Turns follow each other; the last one of a dialogue knows all that was said in it.
+    """
     counts: Counter[str] = Counter()
-    for turn, answer in pairs:
-        counts.update(set().union(*(words[text] for text in (*turn.history, turn.said, answer))))
-    return {word for word, count in counts.items() if count >= least * len(pairs)}
+    whole = 0
+    for (turn, answer), following in zip(pairs, [*pairs[1:], None], strict=True):
+        if following is None or len(following[0].history) <= len(turn.history):
+            counts.update(set(" ".join([*turn.history, turn.said, answer]).lower().split()))
+            whole += 1
+    return {word for word, count in counts.items() if count >= least * whole}
 
 
 def settings(steps: int, every: int) -> FitSettings:
@@ -86,7 +87,7 @@ CHAT = Recipe(
     title="Generated dialogues about restaurants and travel",
     data=partial(chat_data, 16_000),
     test=partial(chat_pairs, "test"),
-    settings=settings(9000, 1000),
+    settings=settings(12_000, 1000),
     task=TASK,
     select="accuracy",
     batch_tokens=128,
@@ -95,9 +96,10 @@ CHAT = Recipe(
         "candidates": encoded_answers,
         "labels": ANSWERS,
         "embed_dim": 64,
+        "hops": 4,
         "memories": 60,
         "noise": 0.1,
-        "linear_steps": 1000,
+        "linear_steps": 300,
         "rectify": True,
         "word_dropout": 0.05,
     },
@@ -108,7 +110,7 @@ SMALL = replace(
     title="Generated dialogues about restaurants and travel, a small network",
     data=chat_data,
     settings=settings(1200, 300),
-    model=CHAT.model | {"embed_dim": 48, "linear_steps": 300, "word_dropout": 0.0},
+    model=CHAT.model | {"embed_dim": 48, "hops": 3, "word_dropout": 0.0},
 )
 BABI = Recipe(
     name="dialogue-babi",

@@ -85,9 +85,7 @@ def babi_parts(task: int) -> dict:
 
 
 # The chat with a smaller network and fewer steps: what each part is good for.
-PARTS = replace(
-    CHAT, name="dialogue-parts", model=CHAT.model | {"embed_dim": 48, "linear_steps": 600}
-)
+PARTS = replace(CHAT, name="dialogue-parts", model=CHAT.model | {"embed_dim": 48, "hops": 3})
 SHORT = 2500
 # Without exchanging names, and task 16 of bAbI: what two decisions are good for.
 NAMES_KEPT = replace(DIALOG_BABI, prepare=None)
@@ -108,7 +106,7 @@ STUDIES = (
             Variant(
                 f"task {task}",
                 {},
-                steps={3: 4000, 5: 6000}.get(task, 1500),  # until validation no longer improves
+                steps={3: 3000, 5: 4000}.get(task, 1500),  # until validation no longer improves
                 data=partial(dialog_babi_data, task),
                 measure=partial(measure_dialogues, task=task),
             )
