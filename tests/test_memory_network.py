@@ -93,7 +93,8 @@ def test_it_computes_its_equations(settings):
     model = network(**settings)
     told = [[(4, 5), (6, 7, 8), (4, 5), (9,)], [(10, 11, 12, 13)], [(5,), (14, 4, 9)]]
     asked = [[5, 4, 15], [6], [7, 8]]
-    logits, weights = model.attend(batch_of(told, asked))
+    with torch.no_grad():
+        logits, weights = model.attend(batch_of(told, asked))
     assert logits.shape == (3, len(CANDIDATES)) and weights.shape == (3, model.hops, 4)
     for row, (story, question) in enumerate(zip(told, asked, strict=True)):
         expected, p = by_the_book(model, story, question)
