@@ -1,5 +1,7 @@
 """Exercises of notebook 07: what moves p_gen, the extended vocabulary, coverage, ROUGE."""
 
+import random
+
 import torch
 
 from course_utils.exercises.cases import CheckFailed, case
