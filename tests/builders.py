@@ -16,6 +16,7 @@ import torch
 
 from course_utils.attention import length_mask, make_score
 from course_utils.batches import Example, make_batch
+from course_utils.memory import Memory
 from course_utils.models.memory_network import StoryBatch
 from course_utils.vocabulary import BOS, EOS
 from tools.hand_built import compares
@@ -244,4 +245,18 @@ def memory_network(built, packaged):
     told = [[tuple(i for i in row if i) for row in story if any(row)] for story in stories.tolist()]
     batch = StoryBatch.of(told, [[5, 9], [7]], [0, 0])
     for one, other in zip(ours.attend(stories, questions), theirs.attend(batch), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@compares("course_utils.models.answerers.StackedAttention")
+def stacked_attention(built, packaged):
+    torch.manual_seed(0)
+    ours, theirs = built(7, 3, 4), packaged(7, 3, 4)
+    ours.load_state_dict(theirs.state_dict())
+    states, mask = torch.randn(2, 5, 7), length_mask(torch.tensor([5, 3]))
+    memory = Memory(states, torch.randn(2, 5, 7), mask, states.mean(dim=1))
+    question, picture_of = torch.randn(6, 7), torch.tensor([1, 0, 0, 1, 1, 0])
+    for one, other in zip(
+        ours(question, memory, picture_of), theirs(question, memory, picture_of), strict=True
+    ):
         torch.testing.assert_close(one, other)

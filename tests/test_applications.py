@@ -16,7 +16,7 @@ def test_a_picture_of_each_checkpoint_that_is_there():
     assert [name for name, _, _ in found] == expected and "classification" in expected
     for name, ax, alt in found:
         title = ax.get_title() + ax.get_title(loc="left")
-        assert title.lower().startswith(name) and len(alt) > 30
+        assert title.lower().startswith(name.replace("_", " ")) and len(alt) > 30
     plt.close("all")
 
 

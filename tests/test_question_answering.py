@@ -232,7 +232,7 @@ def test_a_model_without_attention_looks_nowhere():
 def test_it_learns():
     model = build(dropout=0.0)
     settings = FitSettings(steps=30, learning_rate=0.01, label_smoothing=0.0)
-    before = float(answer_loss(model, DATA.valid_batches[0]))
+    before = answer_loss(model, DATA.valid_batches[0]).item()
     freeze_convolutions(model, DATA)
     kernels = [p.clone() for p in model.encoder.convolutions.parameters()]
     history = fit(model, DATA.batches(64), settings, valid=DATA.valid_batches, loss=answer_loss)
