@@ -15,6 +15,7 @@ Nothing here imports nbgrader: what students install stays as it is.
 
 import argparse
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -52,6 +53,8 @@ c.Execute.timeout = 120  # seconds for one cell; the first one also loads PyTorc
 
 Cell = dict[str, Any]
 
+_LINK = re.compile(r"\[([^]]*)\]\([\w./-]+\.(?:md|ipynb)\b[^)]*\)")  # to a file of the course
+
 
 def memorised(exercise: Exercise) -> Callable[..., Any]:
     """A hard-coded answer: a table of the results that `check` asks for without a secret."""
@@ -85,8 +88,8 @@ def secret_for(exercise: Exercise, first: int, tries: int = 20) -> int:
         if passed and not any(exercise.judge(answer, secret) for answer in wrong):
             return secret
     raise ValueError(
-        f"exercise {exercise.number}: in {tries} tries no hidden cases tell right answers from wrong"
-        f" ones; add random cases to its master, with @{exercise.name}.hidden"
+        f"exercise {exercise.number}: in {tries} tries, no hidden cases tell right answers from"
+        f" wrong ones; add random cases to its master, with @{exercise.name}.hidden"
     )
 
 
@@ -120,7 +123,9 @@ def assignment_notebook(name: str, title: str, exercises: Iterable[Exercise], se
         )
         answer = solution_regions_of(exercise.solution_source)
         cells += [
-            _cell("markdown", f"{key}-statement", exercise.statement, locked=True),
+            _cell(
+                "markdown", f"{key}-statement", _LINK.sub(r"\1", exercise.statement), locked=True
+            ),
             _cell("code", key, answer, solution=True),
             _cell("code", f"{key}-visible", visible, points=VISIBLE_POINTS, locked=True),
             _cell("code", f"{key}-hidden", hidden, points=HIDDEN_POINTS, locked=True),

@@ -1,5 +1,7 @@
 """Exercises of notebook 08: ages, one hop, what may be remembered, facts found."""
 
+import random
+
 import torch
 
 from course_utils.exercises.cases import CheckFailed, case
@@ -321,6 +323,13 @@ def _():
         expected=[([], "", "noted"), (["", "noted"], "we are six", "")],
         label="a turn without words is a turn",
     )
+
+
+@examples.hidden
+def _():
+    for length in (2, 5, 8):
+        turns = random.choices(["hello", "hi", "yes", "no", "noted"], k=2 * length)
+        yield case(list(zip(turns[::2], turns[1::2], strict=True)), label="other turns")
 
 
 @examples.mistake("the reply is in its own history: the model has only to copy it")

@@ -1,5 +1,6 @@
 """Exercises of notebook 09: what a question gives away, hops, cells, balance."""
 
+import random
 from collections import Counter
 
 import torch
@@ -66,6 +67,13 @@ def _():
         expected=9 / 12,
         label="mixed answers",
     )
+
+
+@blind_accuracy.hidden
+def _():
+    for length in (8, 15, 23):
+        questions, answers = random.choices("abc", k=length), random.choices("xyz", k=length)
+        yield case(questions, answers, label="other pairs")
 
 
 @blind_accuracy.mistake("the answer may depend on the question: count the answers of each one")
@@ -598,6 +606,13 @@ def _chosen(questions, answers, keep):
     for i, (question, answer) in enumerate(zip(questions, answers, strict=True)):
         places.setdefault(question, {}).setdefault(answer, []).append(i)
     return sorted(i for found in places.values() for i in keep(list(found.values())))
+
+
+@balanced.hidden
+def _():
+    for length in (8, 15, 23):
+        questions, answers = random.choices("abc", k=length), random.choices("xy", k=length)
+        yield case(questions, answers, label="other pairs")
 
 
 @balanced.mistake("balance each question of its own: over all questions together, the prior stays")
