@@ -1,8 +1,10 @@
-// What the accessibility tests do in a browser. The answer is JSON on standard output.
+// What the tests do in a browser. The answer is JSON on standard output.
 //
 //     node browser.mjs pages FILE.html …    what axe finds in each file
 //     node browser.mjs lab URL TOKEN NAME   opens a notebook in the JupyterLab at URL, reads its
 //                                           images, runs axe and saves the notebook
+//     node browser.mjs site BASE PAGE …     what is wrong with each page of the site at the address BASE
+//     node browser.mjs search BASE TERM     what the search of that site finds: [[title, address], …]
 //
 // CHROMIUM names the browser's executable.
 
@@ -76,11 +78,68 @@ async function lab(browser, url, token, name) {
   return { images, violations: problems };
 }
 
+const desktop = { width: 1280, height: 800 };
+const telephone = { width: 390, height: 844 };
+
+/** Waits until MathJax, where a page has it, has set all formulas. */
+async function typeset(page) {
+  await page.evaluate(() => window.MathJax?.startup?.promise);
+}
+
+/** What a reader of a page finds, on a desk and on a telephone. */
+async function site(browser, base, files) {
+  const found = {};
+  const context = await browser.newContext({ viewport: desktop });
+  for (const file of files) {
+    const page = await context.newPage();
+    const outside = [], errors = [];
+    page.on("request", (request) => {
+      if (![base, "data:"].some((own) => request.url().startsWith(own))) outside.push(request.url());
+    });
+    page.on("requestfailed", (request) => errors.push(`not loaded: ${request.url()}`));
+    page.on("pageerror", (error) => errors.push(String(error)));
+    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    await page.goto(base + file);
+    await typeset(page);
+    const seen = await page.evaluate(() => ({
+      formulas: document.querySelectorAll("span.math, div.math").length,
+      rendered: document.querySelectorAll(".math mjx-container svg path").length,
+      unset: [...document.querySelectorAll(".math")]
+        .filter((math) => !math.querySelector("mjx-container svg") || math.querySelector("[data-mjx-error]"))
+        .map((math) => math.textContent),
+      hero: document.querySelector(".hero")?.getBoundingClientRect().bottom,
+      images: [...document.querySelectorAll(".hero img")].map((image) => image.naturalWidth),
+    }));
+    found[file] = { ...seen, outside, errors, desktop: await violations(page) };
+    await page.setViewportSize(telephone);
+    await page.emulateMedia({ colorScheme: "dark" });
+    found[file].telephone = await violations(page);
+    found[file].width = await page.evaluate(() => document.documentElement.scrollWidth);
+    await page.close();
+  }
+  return found;
+}
+
+async function search(browser, base, term) {
+  const page = await browser.newPage();
+  await page.goto(`${base}search.html?q=${encodeURIComponent(term)}`);
+  await page.locator("#search-results li a").first().waitFor();
+  await page.locator("#search-results .search-summary:not(:empty)").waitFor();
+  return page.$$eval("#search-results li > a", (links) =>
+    links.map((link) => [link.textContent, link.href]),
+  );
+}
+
+const doings = {
+  lab,
+  pages: (browser, ...files) => pages(browser, files),
+  site: (browser, base, ...files) => site(browser, base, files),
+  search,
+};
 const browser = await chromium.launch(settings);
 try {
   const [what, ...rest] = process.argv.slice(2);
-  const found = what === "lab" ? await lab(browser, ...rest) : await pages(browser, rest);
-  console.log(JSON.stringify(found));
+  console.log(JSON.stringify(await doings[what](browser, ...rest)));
 } finally {
   await browser.close();
 }

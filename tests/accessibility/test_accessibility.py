@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 
 from course_utils.plotting.texts import html_page
+from tools.browser import call, grave, require
 from tools.notebooks import FOLDER, all_notebooks, kernel_environment
 from tools.outputs import normalise
 
@@ -31,40 +32,13 @@ pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 EXCEPTIONS = json.loads((HERE / "exceptions.json").read_text("utf-8"))
 NOTEBOOKS = all_notebooks()
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 
 
 @pytest.fixture(scope="module")
 def browser():
     """Calls browser.mjs and returns its answer."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (Debian and Ubuntu: sudo apt install chromium)")
-    if shutil.which("node") is None or not (HERE / "node_modules" / "axe-core").is_dir():
-        pytest.skip("axe is not installed: make accessibility installs it with npm")
-
-    def call(*arguments: object) -> dict:
-        done = subprocess.run(
-            ["node", HERE / "browser.mjs", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            timeout=600,
-            env=os.environ | {"CHROMIUM": CHROMIUM},
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
+    require()
     return call
-
-
-def grave(violations: list[dict], where: str) -> list[str]:
-    """One line for each critical or serious violation that is not an exception."""
-    return [
-        f"{found['impact']}: {found['rule']}, {len(found['nodes'])} times: {found['nodes'][0]}"
-        for found in violations
-        if found["impact"] in {"critical", "serious"} and found["rule"] not in EXCEPTIONS[where]
-    ]
 
 
 def described(path: Path) -> list[str]:
@@ -96,7 +70,7 @@ def checked(browser, tmp_path_factory):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_exported_page(path, checked):
     page, violations = checked[path.stem]
-    assert grave(violations, "pages") == []
+    assert grave(violations, EXCEPTIONS["pages"]) == []
     alts = re.findall(r'<img alt="([^"]*)"', page)
     assert [html.unescape(alt) for alt in alts] == described(path)
     assert "No description has been provided" not in page  # nbconvert's text for a missing one
@@ -118,7 +92,7 @@ def test_faults_are_found(browser, tmp_path):
         '<!doctype html><html lang="en"><title>x</title><main><h1>x</h1>'
         '<img src="x.png"><p style="color: #bbb; background: #fff">pale</p></main>'
     )
-    lines = grave(browser("pages", page)[str(page)], "pages")
+    lines = grave(browser("pages", page)[str(page)], EXCEPTIONS["pages"])
     assert [line.split(", ")[0] for line in lines] == [
         "serious: color-contrast",
         "critical: image-alt",
@@ -179,7 +153,7 @@ def test_jupyterlab_reads_the_figures_out_and_saves_the_notebook(name, lab, brow
     seen = browser("lab", address, token, name)
     assert [image["alt"] for image in seen["images"]] == described(FOLDER / name)
     assert all(image["shown"] for image in seen["images"])
-    assert grave(seen["violations"], "jupyterlab") == []
+    assert grave(seen["violations"], EXCEPTIONS["jupyterlab"]) == []
     after = nbformat.read(folder / name, as_version=4)
     assert after != before  # it has been saved
     assert normalise(after) == normalise(before)

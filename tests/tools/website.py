@@ -13,6 +13,7 @@ import argparse
 import ast
 import base64
 import hashlib
+import io
 import re
 import shutil
 import sys
@@ -41,6 +42,7 @@ INDEX, MANUAL, PACKAGE = "index", "manual", "package"
 CODE = r"(?ms:^(```|~~~).*?^\1[ \t]*$)|`[^`\n]*`|(?s:\$\$.*?\$\$)|\$[^$\n]*\$"
 LINK = r"(?P<image>!?)\[(?P<text>(?:[^\[\]`]|`[^`]*`)*)\]\((?P<target>[^)\s]+)(?:\s+\"[^\"]*\")?\)"
 LINKS = re.compile(f"{LINK}|{CODE}")
+TERM = re.compile(r"(?m)^- \*\*(.+?)\*\*(°?): (.+)$")
 ANCHOR = re.compile(r"<a id=\"([^\"]+)\"></a>\n")
 DATA_IMAGE = re.compile(r'src="data:image/(png|jpeg|svg\+xml);base64,([^"]+)"')
 
@@ -57,6 +59,7 @@ class Page:
     """A page to be: what it is made of, and the file whose place its links are relative to."""
 
     name: str
+    group: str
     origin: Path
     text: str = ""
     notebook: nbformat.NotebookNode | None = None
@@ -100,52 +103,51 @@ def sections(text: str) -> tuple[str, list[Section]]:
 
 
 def pages(root: Path = ROOT) -> list[Page]:
-    """Every page but that of the package: what README says is on the first two."""
-    notebooks = [
-        Page(path.stem, path, notebook=Notebook.read(path).node)
-        for path in all_notebooks(root / FOLDER.name)
-    ]
-    own = sorted(path for path in root.glob("*.md") if path.name != "README.md")
-    texts = [*sorted((root / FOLDER.name).glob("*.md")), *own]
+    """Every page but that of the package, in the order of the navigation."""
+    folder = root / FOLDER.name
     front, manual = readme(root / "README.md")
-    rest = [Page(path.stem.lower(), path, path.read_text("utf-8")) for path in texts]
-    return [
-        front,
-        *notebooks,
-        *rest[: len(texts) - len(own)],
-        manual,
-        *rest[len(texts) - len(own) :],
+    notebooks = [
+        Page(path.stem, "Notebooks", path, notebook=Notebook.read(path).node)
+        for path in all_notebooks(folder)
     ]
+    places = {"Look up": folder, "The project": root}
+    texts = [
+        Page(path.stem.lower(), group, path, path.read_text("utf-8"))
+        for group, place in places.items()
+        for path in sorted(place.glob("*.md"))
+        if path.name != "README.md"
+    ]
+    return [front, *notebooks, manual, *texts]
 
 
 def readme(path: Path) -> tuple[Page, Page]:
-    """The front page, with what the course is in one screen, and the manual."""
+    """What README says, as two pages: what the course is, in one screen, and how to use it."""
     opening, parts = sections(path.read_text("utf-8"))
-    title, words, commands, needs, rest = re.split(r"\n\n", opening, maxsplit=4)
+    title, words, commands, needs, rest = opening.split("\n\n", maxsplit=4)
     named = {part.title: part.text for part in parts}
     pictures = "\n\n".join(re.findall(r"(?m)^!\[.*\)$", named.pop("Gallery")))
-    read = f"[Read the course](notebooks/{all_notebooks()[0].name})"
+    read = f"[Read the course](notebooks/{all_notebooks(path.parent / FOLDER.name)[0].name})"
     blocks = {"words": words, "start": f"{commands}\n\n{needs}\n\n{read}", "pictures": pictures}
-    parts = [f":::{{container}} hero-{name}\n{text}\n:::" for name, text in blocks.items()]
-    hero = "\n\n".join(["::::{container} hero", *parts, "::::"])
-    front = f"{title}\n\n{hero}\n\n## The notebooks\n{named.pop('The notebooks')}"
-    manual = "# Using the course\n\n## Set-up\n\n" + rest.strip()
-    manual += "".join(f"\n\n## {name}\n{text.rstrip()}" for name, text in named.items())
-    return Page(INDEX, path, front), Page(MANUAL, path, manual)
+    hero = [f":::{{container}} hero-{name}\n{text}\n:::" for name, text in blocks.items()]
+    front = [title, "::::{container} hero", *hero, "::::"]
+    front += [f"## The notebooks\n{named.pop('The notebooks')}"]
+    manual = ["# Using the course", f"## Set-up\n\n{rest.strip()}"]
+    manual += [f"## {name}\n{text.strip()}" for name, text in named.items()]
+    return (
+        Page(INDEX, "", path, "\n\n".join(front)),
+        Page(MANUAL, "The project", path, "\n\n".join(manual)),
+    )
 
 
 def contents(made: list[Page]) -> str:
     """The navigation, as directives at the end of the front page."""
-    notebooks = [page.name for page in made if page.notebook]
-    texts = [page.name for page in made if not page.notebook and page.origin.parent == FOLDER]
-    groups = {
-        "Notebooks": notebooks,
-        "Look up": [*texts, PACKAGE],
-        "The project": [p.name for p in made if p.origin.parent == ROOT and p.name != INDEX],
-    }
+    groups: dict[str, list[str]] = {}
+    for page in made:
+        groups.setdefault(page.group, []).append(page.name)
+    groups["Look up"].append(PACKAGE)
     return "".join(
-        f"\n\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(names) + "\n```\n"
-        for caption, names in groups.items()
+        f"\n\n```{{toctree}}\n:hidden:\n:caption: {group}\n\n" + "\n".join(groups[group]) + "\n```"
+        for group in ("Notebooks", "Look up", "The project")
     )
 
 
@@ -198,6 +200,8 @@ class Preparation:
         return self.folder / "_extra"
 
     def write(self) -> None:
+        """Write everything; the folder is made."""
+        self.extra.mkdir(parents=True)
         for page in self.made:
             if page.notebook is None:
                 text = self.prepared(page.text, page)
@@ -238,7 +242,7 @@ class Preparation:
         def store(match: re.Match) -> str:
             data = base64.b64decode(match[2])
             name = f"{hashlib.sha256(data).hexdigest()[:16]}.{match[1].partition('+')[0]}"
-            (self.extra / "figures").mkdir(parents=True, exist_ok=True)
+            (self.extra / "figures").mkdir(exist_ok=True)
             (self.extra / "figures" / name).write_bytes(data)
             return f'loading="lazy" src="figures/{name}"'
 
@@ -246,6 +250,9 @@ class Preparation:
 
     def prepared(self, text: str, page: Page) -> str:
         """Markdown with anchors as labels and links as Sphinx resolves them."""
+
+        if page.name == "glossary":
+            text = defined(text)
 
         def relink(match: re.Match) -> str:
             if match["target"] is None:
@@ -277,19 +284,28 @@ class Preparation:
         return f"#{anchor}"  # a label, or a dead link, which Sphinx reports
 
 
+def defined(text: str) -> str:
+    """The list of a glossary as terms, which have anchors and are found by the search."""
+    opening = TERM.split(text, maxsplit=1)[0]
+    terms = [f"{term}{mark}\n  {definition}" for term, mark, definition in TERM.findall(text)]
+    return f"{opening}```{{glossary}}\n" + "\n\n".join(terms) + "\n```\n"
+
+
 # --- the site ---------------------------------------------------------------------------------
 
 SETTINGS = {
     "project": "A course on attention",
     "language": "en",
     "extensions": ["myst_nb"],
+    "exclude_patterns": ["_extra", "_static"],
     "nb_execution_mode": "off",
+    "nb_code_prompt_show": "Show the code",
+    "nb_code_prompt_hide": "Hide the code",
     "nb_ipywidgets_js": {},
     "myst_enable_extensions": ["amsmath", "colon_fence", "dollarmath"],
     "myst_heading_anchors": 6,
     "myst_heading_slug_func": "tools.website.slug",
     "smartquotes": False,
-    "templates_path": [],
     "mathjax_path": "mathjax/tex-svg.js",
     "mathjax3_config": {"options": {"enableMenu": False}},
     "html_theme": "sphinx_book_theme",
@@ -312,30 +328,28 @@ SETTINGS = {
 }
 
 
-def build(folder: Path) -> None:
-    """Write the site into an empty folder. Raises RuntimeError after a warning of Sphinx."""
-    from sphinx.application import Sphinx
+def write_pages(folder: Path, root: Path = ROOT) -> None:
+    """Write all pages but the reference into an empty folder.
 
-    with tempfile.TemporaryDirectory() as scratch:
-        source = Path(scratch) / "source"
-        source.mkdir()
-        Preparation(source, pages()).write()
+    Raises FileNotFoundError without MathJax, and RuntimeError after a warning of Sphinx.
+    """
+    from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace
+
+    if not MATHJAX.is_dir():
+        raise FileNotFoundError(f"{MATHJAX} is missing: make site installs it with npm")
+    with docutils_namespace(), tempfile.TemporaryDirectory() as scratch:
+        source, doctrees = Path(scratch) / "source", Path(scratch) / "doctrees"
+        Preparation(source, pages(root)).write()
+        warnings = io.StringIO()
         sphinx = Sphinx(
-            source,
-            None,
-            folder,
-            Path(scratch) / "doctrees",
-            "html",
-            confoverrides=SETTINGS | {"exclude_patterns": ["_extra", "_static"]},
-            status=None,
-            warningiserror=True,
+            source, None, folder, doctrees, "html", SETTINGS, status=None, warning=warnings
         )
         sphinx.build()
-        if sphinx.statuscode:
-            raise RuntimeError("Sphinx warned: see above")
+    if found := warnings.getvalue().strip():
+        raise RuntimeError(f"Sphinx warned:\n{found}")
+    (folder / "_sources").rmdir()  # html_copy_source leaves it empty
     (folder / ".nojekyll").touch()  # else GitHub Pages leaves out folders such as _static
-    reference.write(reference.modules(), folder / "api", home="index.html")
-    shutil.rmtree(folder / "_sources")  # empty
 
 
 def main(arguments: list[str]) -> int:
@@ -348,7 +362,12 @@ def main(arguments: list[str]) -> int:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".", suffix=".part") as folder:
         new = Path(folder) / "site"
-        build(new)
+        try:
+            write_pages(new)
+        except (FileNotFoundError, RuntimeError) as error:
+            print(error, file=sys.stderr)
+            return 1
+        reference.write(reference.modules(), new / "api", home="index.html")
         for old in out.iterdir():
             if old.name not in KEPT:
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
