@@ -8,7 +8,7 @@ UNK.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -147,29 +147,21 @@ class PointerDecoder(AttentionDecoder):
 
     def read(self, state: DecoderState, tokens: Tensor) -> tuple[Reading, DecoderState]:
         """Read tokens (B, Tt), one after the other."""
-        inputs, states, contexts, all_weights = [], [], [], []
+        memory, steps = cast(PointerMemory, state.memory), []
         for embedded in self.embed(tokens).split(1, dim=1):  # (B, 1, embedding_dim)
-            before = state.weights[:, None] @ state.memory.values
+            before = state.weights[:, None] @ memory.values
             given = torch.cat([embedded, before], dim=-1)
             output, recurrent = self.recurrence(given, state.recurrent)
             context, weights = self.look(output, state)
             state = replace(state.attended(weights), recurrent=recurrent)
-            for found, new in zip(
-                (inputs, states, contexts, all_weights),
-                (given, output, context, weights),
-                strict=True,
-            ):
-                found.append(new)
-        given, output, context, weights = (
-            torch.cat(found, dim=1) for found in (inputs, states, contexts, all_weights)
-        )
+            steps.append((given, output, context, weights))
+        given, output, context, weights = (torch.cat(x, dim=1) for x in zip(*steps, strict=True))
         logits = self.logits(output, context)
         if self.switch is None:
             ones = logits.new_ones(logits.shape[:2])
             return Reading(logits.log_softmax(dim=-1), weights, ones), state
         p_gen = torch.sigmoid(self.switch(torch.cat([context, output, given], dim=-1)))
-        ids = state.memory.ids
-        mixed = pointer_distribution(logits.softmax(dim=-1), weights, ids, p_gen)
+        mixed = pointer_distribution(logits.softmax(dim=-1), weights, memory.ids, p_gen)
         return Reading(mixed.clamp_min(LEAST).log(), weights, p_gen[..., 0]), state
 
     def advance(self, state: DecoderState, tokens: Tensor) -> tuple[Tensor, DecoderState, Tensor]:
