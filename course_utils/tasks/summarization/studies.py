@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
+import torch
 
+from course_utils.batches import BucketedBatches, Example, make_batch
 from course_utils.datasets.generated.briefings import KINDS, Briefing, briefings
 from course_utils.datasets.public.aeslc import aeslc
 from course_utils.metrics import exact_match
+from course_utils.models.builders import build_translator
 from course_utils.models.seq2seq import count_parameters
-from course_utils.tasks.base import TaskData
+from course_utils.tasks.base import Pair, TaskData
+from course_utils.tasks.inference import search_in_batches
 from course_utils.tasks.recipe import train_model
 from course_utils.tasks.study import Study, Variant
 from course_utils.tasks.summarization import recipes
@@ -34,13 +38,13 @@ from course_utils.training import fit
 __all__ = ["STUDIES", "copied", "measure_briefings", "measure_subjects"]
 
 
-def copied(outputs: Sequence[str], given: Sequence[Briefing]) -> float:
-    """Share (0 to 1) of the new words of the true summaries that the outputs contain."""
+def copied(outputs: Sequence[str], given: Sequence[Briefing], kind: str = "new") -> float:
+    """Share (0 to 1) of the words of a kind in the true summaries that the outputs contain."""
     found = [
         word in output.split()
         for output, briefing in zip(outputs, given, strict=True)
-        for word, kind in zip(briefing.summary, briefing.kinds, strict=True)
-        if kind == "new"
+        for word, its_kind in zip(briefing.summary, briefing.kinds, strict=True)
+        if its_kind == kind
     ]
     return sum(found) / len(found)
 
@@ -49,7 +53,7 @@ def measure_briefings(summarizer: Summarizer) -> dict:
     """Greedy scores on "test" and on "long", which has more facts than the training.
 
     exact     share of summaries that are right in every word
-    copied    share of the new words that were written
+    copied    share of the new words that were written; ``known``: of the known words
     replaced  the same after `replace_unknown`
     repeated  share of 3-grams that occurred before in the same summary; true ones have none
     length    words written, divided by those of the true summaries
@@ -80,6 +84,7 @@ def measure_briefings(summarizer: Summarizer) -> dict:
         measured[split] = {
             "exact": round(exact_match(outputs, references).score, 4),
             "copied": round(copied(outputs, given), 4),
+            "known": round(copied(outputs, given, "known"), 4),
             "replaced": round(copied(replaced, given), 4),
             "repeated": round(repeated_ngrams(outputs, 3), 4),
             "length": round(sum(len(text.split()) for text in outputs) / words, 4),
@@ -180,6 +185,44 @@ def late_loss(steps: int) -> Variant:
     return Variant("loss added late", {}, steps, baseline=train)
 
 
+class WithoutAttention:
+    """An encoder and a decoder that gets one vector for the whole text: nothing to attend to."""
+
+    def __init__(self, data: TaskData, seed: int):
+        recipe, self.vocabulary = recipes.GENERATED, data.vocabulary
+        names = ("embedding_dim", "memory_dim", "hidden_dim", "dropout")
+        torch.manual_seed(seed)
+        self.model = build_translator(
+            len(data.vocabulary),
+            decoder="fixed_vector",
+            **{name: recipe.model[name] for name in names},
+        )
+        size = lambda e: len(e.source) + len(e.target) + 1  # noqa: E731
+        batches = BucketedBatches(self.examples(data.train), recipe.batch_tokens, seed, size=size)
+        valid = [make_batch(self.examples(data.valid))]
+        fit(self.model, batches, replace(recipe.settings, steps=2 * BUDGET, seed=seed), valid=valid)
+        self.parameters = count_parameters(self.model)
+
+    def examples(self, pairs: Sequence[Pair]) -> list[Example]:
+        """Pairs in the vocabulary; a new word is UNK."""
+        texts = [self.vocabulary.encode_all(side) for side in zip(*pairs, strict=True)]
+        return [Example(source, target) for source, target in zip(*texts, strict=True)]
+
+    def predict(self, texts: Sequence[str]) -> list[str]:
+        """The words of the summaries, joined by spaces."""
+        sources = self.vocabulary.encode_all(texts)
+        found = search_in_batches(self.model, sources, 1, 1.0, 64, lambda ids: len(ids) // 2 + 20)
+        return [self.vocabulary.decode(hypothesis.tokens) for hypothesis in found]
+
+
+def measure_words(method: WithoutAttention) -> dict:
+    """``copied`` and ``known`` on "test", as `measure_briefings` has them."""
+    given = briefings("test")
+    outputs = method.predict([b.text for b in given])
+    kinds = {"copied": "new", "known": "known"}
+    return {"test": {key: round(copied(outputs, given, kind), 4) for key, kind in kinds.items()}}
+
+
 BUDGET = recipes.GENERATED.settings.steps  # attention alone has learnt little by then
 LONGER = ", twice as long"
 PLAIN = {"copies": False}
@@ -192,6 +235,13 @@ STUDIES = (
         title="Attention alone against a pointer",
         variants=(
             Variant("pointer", {}, BUDGET),
+            Variant(
+                "no attention" + LONGER,
+                {},
+                2 * BUDGET,
+                baseline=WithoutAttention,
+                measure=measure_words,
+            ),
             Variant("attention" + LONGER, PLAIN, 2 * BUDGET),
             Variant("pointer" + LONGER, {}, 2 * BUDGET),
         ),
