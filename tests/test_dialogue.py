@@ -43,7 +43,7 @@ from tools.tiny import few, quick
 
 # --- generated dialogues ------------------------------------------------------------------------
 
-TALKS = dialogues("valid", 120)
+TALKS = dialogues("valid", 120) + dialogues("valid", 60, style="chains")
 TURNS = [turn for talk in TALKS for turn in talk]
 
 
@@ -51,7 +51,7 @@ def test_dialogues_are_the_same_everywhere():
     text = "\n".join(
         f"{t.said}|{t.answer}|{t.kind}|{t.facts}" for talk in dialogues("test", 50) for t in talk
     )
-    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "7093ced87ec572ad"
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "9a924e0fb2a7e5be"
 
 
 def test_a_history_is_all_that_was_said_before():
@@ -128,6 +128,11 @@ def test_facts_are_statements_of_the_user_and_as_many_as_the_question_needs():
         assert set(turn.answer.split()) & set(last), "the last fact holds the answer"
 
 
+def test_chains_are_about_people_hotels_and_prices():
+    kinds = {t.kind for talk in dialogues("test", 60, style="chains") for t in talk}
+    assert kinds == {"person", "hotel", "price", "hotel of", "price in", "price of", "other"}
+
+
 def test_no_dialogue_is_in_two_splits():
     splits = {
         s: {tuple(t.said for t in talk) for talk in dialogues(s, 200)}
@@ -137,6 +142,8 @@ def test_no_dialogue_is_in_two_splits():
     assert not splits["valid"] & splits["test"]
     with pytest.raises(ValueError, match="unknown split"):
         dialogues("all")
+    with pytest.raises(ValueError, match="unknown style"):
+        dialogues("test", style="short")
     with pytest.raises(ValueError, match="negative"):
         dialogues("test", -1)
 

@@ -22,12 +22,14 @@ __all__ = [
     "KINDS",
     "NOTED",
     "SPLITS",
+    "STYLES",
     "UNTOLD",
     "GeneratedTurn",
     "dialogues",
     "spoken",
 ]
 
+STYLES = ("all", "chains")
 SPLITS = {"train": 4000, "valid": 300, "test": 500}  # dialogues
 
 NAMES = tuple("anna ben clara david emma felix grace henry irene jonas kate leo".split())
@@ -365,6 +367,7 @@ QUESTIONS = {
 }
 # How many facts an answer follows from.
 KINDS = {kind: 1 for kind in QUESTIONS} | {"hotel of": 2, "price in": 2, "price of": 3}
+CHAINS = ("person", "hotel", "price", "hotel of", "price in", "price of")
 GREETINGS = tuple(
     "hello/hi/good morning/hi there/hey/good evening/hello there/good afternoon".split("/")
 )
@@ -416,22 +419,27 @@ def spoken(text: str) -> str:
     return " ".join(DIGITS.get(word, word) for word in words if word not in ("am", "pm"))
 
 
-def dialogues(split: str, count: int | None = None, seed: int = 0) -> list[list[GeneratedTurn]]:
+def dialogues(
+    split: str, count: int | None = None, style: str = "all", seed: int = 0
+) -> list[list[GeneratedTurn]]:
     """Generated dialogues; equal arguments give equal dialogues on every machine.
 
     split: "train" (4,000), "valid" (300) or "test" (500). No dialogue is in two splits.
     count: another number of dialogues.
+    style: "all", or "chains" for dialogues about people, hotels and prices alone.
 
-    Raises ValueError for an unknown split and a negative count.
+    Raises ValueError for an unknown split or style and a negative count.
     """
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
     if count is not None and count < 0:
         raise ValueError(f"count must not be negative, got {count}")
-    generator = random.Random(f"dialogues-{split}-{seed}")
+    if style not in STYLES:
+        raise ValueError(f"unknown style {style!r}: choose one of {', '.join(STYLES)}")
+    generator = random.Random(f"dialogues-{style}-{split}-{seed}")
     made: list[list[GeneratedTurn]] = []
     while len(made) < (SPLITS[split] if count is None else count):
-        turns = _Writer(generator).write()
+        turns = _Writer(generator, style).write()
         if _split_of(turns) == split:
             made.append(turns)
     return made
@@ -448,6 +456,7 @@ class _Writer:
     """One dialogue in the making. ``known`` maps a matter to (value, place of its turn)."""
 
     generator: random.Random
+    style: str
     history: list[str] = field(default_factory=list)
     turns: list[GeneratedTurn] = field(default_factory=list)
     known: dict[tuple[str, ...], tuple[str, int]] = field(default_factory=dict)
@@ -463,9 +472,10 @@ class _Writer:
         facts = [("person", name) for name in self.names]
         facts += [("hotel", city) for city in self.cities[:3]]
         facts += [("price", self.hotels[city]) for city in self.cities[:3]]
-        facts += [("trip",)] + [(matter,) for matter in VALUES]
+        if self.style == "all":
+            facts += [("trip",)] + [(matter,) for matter in VALUES]
         choose.shuffle(facts)
-        if choose.random() < 0.3:
+        if self.style == "all" and choose.random() < 0.3:
             for matter in choose.choice(list(TOGETHER)):
                 facts.remove((matter,))
             facts.insert(choose.randrange(len(facts)), ("together",))
@@ -583,7 +593,8 @@ class _Writer:
     def some_question(self) -> tuple[str, ...]:
         """A question, and whom or what it is about."""
         chains = ["hotel of", "price in", *["price of"] * 5]
-        kind = self.generator.choice([*QUESTIONS, *chains])
+        kinds = QUESTIONS if self.style == "all" else CHAINS
+        kind = self.generator.choice([*kinds, *chains])
         about = {
             "person": self.names,
             "hotel of": self.names,

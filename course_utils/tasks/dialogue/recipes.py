@@ -96,10 +96,10 @@ CHAT = Recipe(
         "candidates": encoded_answers,
         "labels": ANSWERS,
         "embed_dim": 64,
-        "hops": 4,
+        "hops": 3,
         "memories": 60,
         "noise": 0.1,
-        "linear_steps": 300,
+        "linear_steps": 3000,
         "rectify": True,
         "word_dropout": 0.05,
     },
@@ -107,10 +107,11 @@ CHAT = Recipe(
 SMALL = replace(
     CHAT,
     name="dialogue-small",
-    title="Generated dialogues about restaurants and travel, a small network",
-    data=chat_data,
-    settings=settings(1200, 300),
-    model=CHAT.model | {"embed_dim": 48, "hops": 3, "word_dropout": 0.0},
+    title="Generated dialogues about people, hotels and prices, a small network",
+    data=partial(chat_data, style="chains"),
+    test=partial(chat_pairs, "test", style="chains"),
+    settings=settings(1500, 300),
+    model=CHAT.model | {"embed_dim": 48, "linear_steps": 300, "word_dropout": 0.0},
 )
 BABI = Recipe(
     name="dialogue-babi",

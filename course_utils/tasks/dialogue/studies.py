@@ -85,7 +85,9 @@ def babi_parts(task: int) -> dict:
 
 
 # The chat with a smaller network and fewer steps: what each part is good for.
-PARTS = replace(CHAT, name="dialogue-parts", model=CHAT.model | {"embed_dim": 48, "hops": 3})
+PARTS = replace(
+    CHAT, name="dialogue-parts", model=CHAT.model | {"embed_dim": 48, "linear_steps": 500}
+)
 SHORT = 2500
 # Without exchanging names, and task 16 of bAbI: what two decisions are good for.
 NAMES_KEPT = replace(DIALOG_BABI, prepare=None)
