@@ -2,15 +2,18 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 import torch
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils import distributed
+from course_utils.recipes import RECIPES
 from course_utils.runtime import evaluating
 from course_utils.training import attention_loss
 from tools.notebooks import ROOT
@@ -159,3 +162,18 @@ def test_the_train_command_under_torchrun(tmp_path):
     assert card["processes"] == 2 and card["steps"] == 2
     assert made.stdout.count("classification-questions:") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["two"]
+
+
+def test_the_page_on_clusters_names_trainings_and_files_that_exist():
+    text = (ROOT / "notebooks" / "CLUSTERS.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"-m course_utils train (\S+)", text))
+    service, job = yaml.safe_load_all(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1])
+    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    named.add(arguments[arguments.index("train") + 1])
+    assert named <= set(RECIPES)
+    # Pods find each other by the name of the service, and meet at the first of them.
+    pods = job["spec"]["template"]["spec"]
+    assert pods["subdomain"] == service["metadata"]["name"] == job["metadata"]["name"]
+    assert service["spec"]["selector"] == {"job-name": job["metadata"]["name"]}
+    assert f"--nnodes={job['spec']['completions']}" in arguments
+    assert "--rdzv-endpoint=course-0.course:29500" in arguments
