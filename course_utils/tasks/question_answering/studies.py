@@ -101,6 +101,7 @@ STUDIES = (
         seeds=(0, 1),
         recipe=recipes.SCENES,
         measure=measure_scenes,
+        seeds_of={"three hops, converged": (0,)},
     ),
     Study(
         "priors",
