@@ -9,9 +9,9 @@ from course_utils.datasets.generated.dialogues import KINDS, dialogues
 from course_utils.datasets.public import babi as babi_set
 from course_utils.datasets.public import dialog_babi as dialog_babi_set
 from course_utils.tasks.dialogue.answerer import Answerer
-from course_utils.tasks.dialogue.data import Turn, babi_data, dialog_babi_data
+from course_utils.tasks.dialogue.data import Turn, babi_data, chat_data, dialog_babi_data
 from course_utils.tasks.dialogue.facts import facts_found
-from course_utils.tasks.dialogue.recipes import BABI, CHAT, DIALOG_BABI
+from course_utils.tasks.dialogue.recipes import BABI, CHAT, DIALOG_BABI, SMALL
 from course_utils.tasks.study import Study, Variant
 
 __all__ = ["STUDIES", "measure_babi", "measure_chat", "measure_dialogues"]
@@ -46,19 +46,22 @@ def measure_dialogues(answerer: Answerer, task: int) -> dict:
     return measured
 
 
-def measure_chat(answerer: Answerer) -> dict:
+def measure_chat(answerer: Answerer, style: str = "all") -> dict:
     """Share of right answers on the test dialogues, by the number of facts that they need.
 
     For questions with facts: how often the heaviest turn of each hop is one of them.
     """
-    turns = [turn for given in dialogues("test") for turn in given if turn.kind != "other"]
+    turns = [turn for given in dialogues("test", style=style) for turn in given]
+    turns = [turn for turn in turns if turn.kind != "other"]
     replies = answerer.answer([Turn(turn.history, turn.said) for turn in turns])
     right = np.array([r.text == turn.answer for r, turn in zip(replies, turns, strict=True)])
     groups = {f"facts_{count}": [len(turn.facts) == count for turn in turns] for count in range(4)}
     groups |= {kind: [turn.kind == kind and bool(turn.facts) for turn in turns] for kind in KINDS}
     measured: dict = {"accuracy": round(float(right.mean()), 4)}
     measured |= {
-        name: round(float(right[np.array(some)].mean()), 4) for name, some in groups.items()
+        name: round(float(right[np.array(some)].mean()), 4)
+        for name, some in groups.items()
+        if any(some)
     }
     for count in (1, 2, 3):
         chosen = np.flatnonzero(groups[f"facts_{count}"])
@@ -89,6 +92,13 @@ PARTS = replace(
     CHAT, name="dialogue-parts", model=CHAT.model | {"embed_dim": 48, "linear_steps": 500}
 )
 SHORT = 2500
+# Chains alone, with as many dialogues as the chat has: how many hops a chain needs.
+LONG_CHAINS = replace(
+    SMALL,
+    name="dialogue-chains",
+    data=partial(chat_data, 16_000, style="chains"),
+    model=SMALL.model | {"embed_dim": 64, "linear_steps": 1250},
+)
 # Without exchanging names, and task 16 of bAbI: what two decisions are good for.
 NAMES_KEPT = replace(DIALOG_BABI, prepare=None)
 INDUCTION = replace(BABI, data=partial(babi_data, 16))
@@ -118,12 +128,20 @@ STUDIES = (
         recipe=DIALOG_BABI,
     ),
     Study(
+        name="hops",
+        title="Chains of one to three facts, by the number of hops",
+        variants=tuple(
+            Variant(f"{hops} hop{'s' * (hops > 1)}", {"hops": hops}, 5000) for hops in (1, 2, 3, 4)
+        ),
+        seeds=(0, 1),
+        recipe=LONG_CHAINS,
+        measure=partial(measure_chat, style="chains"),
+    ),
+    Study(
         name="memory_parts",
-        title="Generated dialogues: hops, encodings, linear start and tying",
+        title="Generated dialogues: encodings, rectifier, linear start and tying",
         variants=(
-            Variant("1 hop", {"hops": 1}, SHORT),
-            Variant("2 hops", {"hops": 2}, SHORT),
-            Variant("3 hops", {}, SHORT),
+            Variant("everything", {}, SHORT),
             Variant("no position encoding", {"position": False}, SHORT),
             Variant("no temporal encoding", {"temporal": False}, SHORT),
             Variant("no rectifier", {"rectify": False}, SHORT),
