@@ -135,12 +135,13 @@ class MemoryNetwork(nn.Module):
     tying         "adjacent": the C of a hop is the A of the next, B is the first A, and W the last
                   C. "layerwise": all hops have the same A and C, and u ← H u + o.
     word_dropout  in training, the share of words that are read as unknown
+    exchange      in which share of the training steps names are exchanged, see below
     spread        standard deviation of the embeddings before training
     rectify       u ← max(0, u + o) between hops, in half of the dimensions, as in the language
                   models of section 5
 
-    In each training step, the ids in ``names`` are exchanged at random, everywhere alike; there are
-    none by default. A name then means nothing by itself, and must be copied from where it stands.
+    In such a step, the ids in ``names`` are exchanged at random, everywhere alike; there are none by
+    default. A name then means nothing by itself, and must be copied from where it stands.
 
     Raises ValueError for sizes below 1, an unknown ``tying``, and without candidates.
     """
@@ -163,6 +164,7 @@ class MemoryNetwork(nn.Module):
         rectify: bool = False,
         word_dropout: float = 0.0,
         spread: float = 0.1,
+        exchange: float = 1.0,
     ):
         super().__init__()
         for name, value in (
@@ -183,7 +185,7 @@ class MemoryNetwork(nn.Module):
             tying,
             rectify,
         )
-        self.word_dropout = word_dropout
+        self.word_dropout, self.exchange = word_dropout, exchange
         matrices = hops + 1 if tying == "adjacent" else 2
         self.width, self.matrices = embed_dim, matrices
         # One table holds all matrices side by side, so that they are looked up together.
@@ -226,7 +228,7 @@ class MemoryNetwork(nn.Module):
         """The ids; in training, with names exchanged and some words unknown."""
         if not self.training:
             return list(texts)
-        if len(self.names):
+        if len(self.names) and float(torch.rand(())) < self.exchange:
             to = torch.arange(self.embedding.num_embeddings, device=self.device)
             to[self.names] = self.names[torch.randperm(len(self.names), device=self.device)]
             texts = tuple(to[ids] for ids in texts)

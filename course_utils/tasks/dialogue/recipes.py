@@ -147,6 +147,7 @@ DIALOG_BABI = Recipe(
         "embed_dim": 128,
         "memories": 150,
         "position": False,
+        "exchange": 0.5,
     },
     prepare=exchange_names,
 )
