@@ -440,7 +440,7 @@ def test_paired_difference():
             measures.paired_difference(*wrong)
 
 
-def test_summaries_without_training():
+def test_summaries_without_a_network():
     text = "Dear Petra. The gas contract moves to Monday. We sign the contract on Monday. Bye."
     assert baselines.lead(text) == "Dear Petra." and baselines.first_words(text, 3) == (
         "Dear Petra. The"
@@ -452,6 +452,9 @@ def test_summaries_without_training():
     assert baselines.textrank("Yes. No. Perhaps.") == "Yes."
     with pytest.raises(ValueError, match="negative"):
         baselines.first_words(text, -1)
+    known = [("gas contract signed", "contract"), ("lunch at noon", "lunch")]
+    asked = ["who signed the gas contract", "noon", "gas gas"] * 100
+    assert baselines.nearest(asked, known) == ["contract", "lunch", "contract"] * 100
     replaced = baselines.replace_unknown(
         ["<unk>", "pays", "<unk>"], [[0.1, 0.9], [1.0, 0.0], [0.6, 0.4]], ["7", "zoe"]
     )

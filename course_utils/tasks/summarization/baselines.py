@@ -1,4 +1,4 @@
-"""Summaries without any training: the beginning of a text, or its most central sentence."""
+"""Summaries without a network: a part of the text, or the summary of a similar text."""
 
 import math
 import re
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from course_utils.text import sentences
 
-__all__ = ["first_words", "lead", "replace_unknown", "textrank"]
+__all__ = ["first_words", "lead", "nearest", "replace_unknown", "textrank"]
 
 
 def lead(text: str) -> str:
@@ -44,6 +44,23 @@ def textrank(text: str) -> str:
         return ""
     ranks = networkx.pagerank(graph)
     return found[max(range(len(found)), key=lambda i: (round(ranks[i], 9), -i))]
+
+
+def nearest(texts: Sequence[str], known: Sequence[tuple[str, str]]) -> list[str]:
+    """For each text, the summary of the most similar known one: ``known`` are (text, summary).
+
+    Similar are texts whose counts of words, weighted by their rarity (TF-IDF), have a small angle.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(sublinear_tf=True)
+    table = vectorizer.fit_transform([text for text, _ in known])
+    asked = vectorizer.transform(texts)
+    found: list[str] = []
+    for start in range(0, len(texts), 256):  # a dense matrix of all pairs would be large
+        closest = (asked[start : start + 256] @ table.T).toarray().argmax(axis=1)
+        found += [known[i][1] for i in closest]
+    return found
 
 
 def replace_unknown(
