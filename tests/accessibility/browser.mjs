@@ -3,7 +3,9 @@
 //     node browser.mjs pages FILE.html …    what axe finds in each file
 //     node browser.mjs lab URL TOKEN NAME   opens a notebook in the JupyterLab at URL, reads its
 //                                           images, runs axe and saves the notebook
-//     node browser.mjs site BASE PAGE …     what is wrong with each page of the site at the address BASE
+//     node browser.mjs visit BASE PAGE …    what loads on each page of the site at the address BASE,
+//                                           its formulas, and its width on a telephone
+//     node browser.mjs site BASE PAGE …     the same with what axe finds
 //     node browser.mjs search BASE TERM     what the search of that site finds: [[title, address], …]
 //
 // CHROMIUM names the browser's executable.
@@ -20,17 +22,18 @@ const settings = {
   args: ["--headless", "--no-sandbox", "--no-first-run", ...quiet.map((name) => `--disable-${name}`)],
 };
 
-/** [{rule, impact, nodes: [html, …]}, …] of the page as it is now. */
-async function violations(page) {
+/** [{rule, impact, nodes: [html, …]}, …] of the page as it is now, by all rules or some. */
+async function violations(page, ...rules) {
   await page.evaluate(axe);
-  return page.evaluate(async () => {
-    const found = await axe.run(document, { resultTypes: ["violations"] });
+  return page.evaluate(async (rules) => {
+    const options = { preload: false, resultTypes: ["violations"], ...(rules.length && { runOnly: rules }) };
+    const found = await axe.run({ exclude: ["mjx-container > *"] }, options);
     return found.violations.map((violation) => ({
       rule: violation.id,
       impact: violation.impact,
       nodes: violation.nodes.map((node) => node.html.slice(0, 200)),
     }));
-  });
+  }, rules);
 }
 
 /** Pages with the formulas as MathJax would find them: nothing is loaded from outside. */
@@ -80,6 +83,8 @@ async function lab(browser, url, token, name) {
 
 const desktop = { width: 1280, height: 800 };
 const telephone = { width: 390, height: 844 };
+// What can be right on a desk and wrong on a telephone, in the dark.
+const rules = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"];
 
 /** Waits until MathJax, where a page has it, has set all formulas. */
 async function typeset(page) {
@@ -87,7 +92,7 @@ async function typeset(page) {
 }
 
 /** What a reader of a page finds, on a desk and on a telephone. */
-async function site(browser, base, files) {
+async function site(browser, base, files, check = violations) {
   const found = {};
   const context = await browser.newContext({ viewport: desktop });
   for (const file of files) {
@@ -110,10 +115,10 @@ async function site(browser, base, files) {
       hero: document.querySelector(".hero")?.getBoundingClientRect().bottom,
       images: [...document.querySelectorAll(".hero img")].map((image) => image.naturalWidth),
     }));
-    found[file] = { ...seen, outside, errors, desktop: await violations(page) };
+    found[file] = { ...seen, outside, errors, desktop: await check(page) };
     await page.setViewportSize(telephone);
     await page.emulateMedia({ colorScheme: "dark" });
-    found[file].telephone = await violations(page);
+    found[file].telephone = await check(page, ...rules);
     found[file].width = await page.evaluate(() => document.documentElement.scrollWidth);
     await page.close();
   }
@@ -134,6 +139,7 @@ const doings = {
   lab,
   pages: (browser, ...files) => pages(browser, files),
   site: (browser, base, ...files) => site(browser, base, files),
+  visit: (browser, base, ...files) => site(browser, base, files, () => []),
   search,
 };
 const browser = await chromium.launch(settings);

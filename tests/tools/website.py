@@ -12,6 +12,7 @@ new one is complete, and so does what other tools wrote into the folders of `KEP
 import argparse
 import ast
 import base64
+import contextlib
 import hashlib
 import io
 import re
@@ -29,7 +30,7 @@ from nbformat.v4 import new_markdown_cell
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where `tools` is found
 
-from course_utils.exercises import get, numbers
+from course_utils.exercises import get, numbers, solution
 from tools import reference
 from tools.notebooks import FOLDER, ROOT, Notebook, all_notebooks, tagged
 from tools.rules import headings_of
@@ -226,11 +227,11 @@ class Preparation:
             for output in cell.get("outputs", ()):
                 if "text/html" in output.get("data", {}):
                     output.data["text/html"] = self.stored(output.data["text/html"])
-            solved = [number for number in tagged(cell, "exercise:") if number in numbers()]
-            if solved:
+            exercises = [number for number in tagged(cell, "exercise:") if number in numbers()]
+            if exercises:
                 cell.outputs = []  # says only that nobody has solved it
             yield cell
-            for number in solved:
+            for number in filter(solution_is_shown, exercises):
                 yield new_markdown_cell(
                     f"<details><summary>One way to solve {number}</summary>\n\n"
                     f"```python\n{get(number).solution_source.strip()}\n```\n\n</details>"
@@ -282,6 +283,14 @@ class Preparation:
             if anchor in other.slugs:
                 return f"{other.file}#{other.slugs[anchor]}"
         return f"#{anchor}"  # a label, or a dead link, which Sphinx reports
+
+
+def solution_is_shown(number: str) -> bool:
+    """False where a class is not to see solutions (COURSE_SOLUTIONS=off)."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        solution(number)
+    return get(number).solution_source in printed.getvalue()
 
 
 def defined(text: str) -> str:
