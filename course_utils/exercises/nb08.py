@@ -281,7 +281,7 @@ def best_only(u, keys, values, attend_mask):
         return found
     ```
 
-    Write it so that `history` holds what was said **before** `said`: all earlier turns, oldest
+    Write `examples(dialogue)` so that `history` holds what was said **before** `said`: all earlier turns, oldest
     first, user and bot in turn. Return a list of `(history, said, reply)`.
 
     **Predict first:** a model is trained with the broken version, and its test set is made with it
