@@ -113,10 +113,10 @@ def memory_data(
 
 
 def babi_pairs(task: int, split: str) -> list[Pair]:
-    """The questions of a bAbI task as pairs of a `Turn` and its answer."""
+    """The questions of a bAbI task as pairs of a `Turn` and its answer in small letters."""
     from course_utils.datasets.public.babi import babi
 
-    return [(Turn(q.story, q.question), q.answer) for q in babi(task, split)]
+    return [(Turn(q.story, q.question), q.answer.lower()) for q in babi(task, split)]
 
 
 def babi_data(task: int) -> MemoryData:

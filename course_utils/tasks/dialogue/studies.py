@@ -21,7 +21,7 @@ def measure_babi(answerer: Answerer, task: int) -> dict:
     """Test error of a task in per cent, and how often the heaviest sentence is a fact, by hop."""
     questions = babi_set.babi(task, "test")
     replies = answerer.answer([Turn(q.story, q.question) for q in questions])
-    wrong = [reply.text != q.answer for reply, q in zip(replies, questions, strict=True)]
+    wrong = [reply.text != q.answer.lower() for reply, q in zip(replies, questions, strict=True)]
     found = facts_found([reply.weights for reply in replies], [q.facts for q in questions])
     return {
         "task": task,
