@@ -97,6 +97,7 @@ async function site(browser, base, files, check = violations) {
   const context = await browser.newContext({ viewport: desktop });
   for (const file of files) {
     const page = await context.newPage();
+    page.setDefaultTimeout(180_000);
     const outside = [], errors = [];
     page.on("request", (request) => {
       if (![base, "data:"].some((own) => request.url().startsWith(own))) outside.push(request.url());
