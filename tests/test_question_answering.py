@@ -32,7 +32,7 @@ from course_utils.tasks.question_answering.looking import (
     erased_accuracy,
     looking,
 )
-from course_utils.tasks.question_answering.recipes import freeze_convolutions
+from course_utils.tasks.question_answering.recipes import prepare_encoder
 from course_utils.tasks.question_answering.studies import expected_answers
 from course_utils.training import FitSettings, fit
 from course_utils.vocabulary import Vocabulary
@@ -233,7 +233,7 @@ def test_it_learns():
     model = build(dropout=0.0)
     settings = FitSettings(steps=30, learning_rate=0.01, label_smoothing=0.0)
     before = answer_loss(model, DATA.valid_batches[0]).item()
-    freeze_convolutions(model, DATA)
+    prepare_encoder(model, DATA)
     kernels = [p.clone() for p in model.encoder.convolutions.parameters()]
     history = fit(model, DATA.batches(64), settings, valid=DATA.valid_batches, loss=answer_loss)
     assert history.rows[-1]["valid_loss"] < before - 0.2

@@ -8,7 +8,7 @@ Seven kinds of questions about the scenes of `course_utils.datasets.generated.sc
     count       how many red things are there?                       four
     comparison  is the star larger than the red ring?                two
     existence   is there a red star?                                 two
-    relation    what colour is the thing left of the red star?       six or seven
+    relation    what colour is the thing just left of the red star?  six or seven
 
 For each question we know **which things it asks about** and, in a relation, which thing is only
 named in order to find the other one. So the attention of a model that answers can be scored.
@@ -16,7 +16,9 @@ named in order to find the other one. So the attention of a model that answers c
 The answers are balanced: for each kind, and within it for each group of questions that ask alike
 (about the same shape, with the same relation), every answer is equally frequent. Without the
 picture, nobody is right more often than `CHANCE` says. Only scenes with three or four things are
-asked about. An asked relation has one answer, and another thing of the picture would be a wrong one.
+asked about. In a relation, the nearest thing in a direction is meant; half of the time it is also
+the outermost one, half of the time it is not, and another thing would be a wrong answer. So one has
+to find the thing that is named first.
 
 The same split, count and seed always give the same questions.
 
@@ -46,6 +48,7 @@ from course_utils.datasets.generated.scenes import (
 
 __all__ = ["ANSWERS", "CHANCE", "KINDS", "Question", "questions"]
 
+CLEAR = 4.0  # pixels by which the nearest thing in a direction is nearer than the next one
 LEAST = 3  # things in a scene that is asked about: there is always something to mistake
 NUMBERS = ("zero", "one", "two", "three")
 ANSWERS = (*COLOURS, *SHAPES, *SIZES, *NUMBERS, "no", "yes")
@@ -260,25 +263,28 @@ def _existences(
 def _relations(
     scene: Scene, j: int, name: Callable, ask: Callable[..., _Found]
 ) -> Iterator[_Found]:
-    """Which thing is left of thing j? Only one is, clearly, and another thing is elsewhere."""
+    """Which thing is just left of thing j? The nearest one in that direction, and clearly so."""
     other = scene.things[j]
     that = name(j)
     if that is None:
         return
+    rest = [i for i in range(len(scene.things)) if i != j]
     for relation, (right, down) in RELATIONS.items():
-        rest = [i for i in range(len(scene.things)) if i != j]
-        beyond = [i for i in rest if _along(scene.things[i], other, right, down) > 0]
-        if len(beyond) != 1 or relation not in scene.relation(beyond[0], j):
+        along = {
+            i: (scene.things[i].x - other.x) * right + (scene.things[i].y - other.y) * down
+            for i in rest
+        }
+        beyond = sorted((i for i in rest if along[i] > 0), key=along.__getitem__)
+        if not beyond or relation not in scene.relation(beyond[0], j):
             continue
-        (i,) = beyond
+        i = beyond[0]
+        if any(-CLEAR < along[k] < along[i] + CLEAR for k in rest if k != i):
+            continue
+        outermost = "outermost" if len(beyond) == 1 else "between"
         for attribute in ("colour", "shape"):
             answer = getattr(scene.things[i], attribute)
             if all(getattr(scene.things[k], attribute) == answer for k in rest):
                 continue
-            place = f"the thing {relation} {that}"
-            yield ask(attribute, (attribute, relation), answer, "relation", (i,), (j,), it=place)
-
-
-def _along(thing: Thing, other: Thing, right: int, down: int) -> float:
-    """How far a thing is from another one in a direction, in pixels."""
-    return (thing.x - other.x) * right + (thing.y - other.y) * down
+            place = f"the thing just {relation} {that}"
+            group = (attribute, relation, outermost)
+            yield ask(attribute, group, answer, "relation", (i,), (j,), it=place)

@@ -180,7 +180,11 @@ def easy_vqa_data() -> QuestionData:
     """easy-VQA without its test part; 400 of its training pictures are for validation."""
     train, valid = easy_vqa_pairs("train"), easy_vqa_pairs("valid")
     return QuestionData(
-        train, valid, question_vocabulary(train), cards=[dict(easy_vqa.CARD)], labels=easy_vqa.ANSWERS
+        train,
+        valid,
+        question_vocabulary(train),
+        cards=[dict(easy_vqa.CARD)],
+        labels=easy_vqa.ANSWERS,
     )
 
 

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+import torch
+
 from course_utils.datasets.easy_vqa import ANSWERS as EASY_ANSWERS
 from course_utils.datasets.generated.scene_questions import ANSWERS as SCENE_ANSWERS
 from course_utils.models.answerers import Answerer
@@ -16,18 +18,26 @@ from course_utils.tasks.question_answering.task import TASK
 from course_utils.tasks.recipe import Recipe
 from course_utils.training import FitSettings
 
-__all__ = ["EASY_VQA", "RECIPES", "SCENES", "TEST_SCENES", "freeze_convolutions"]
+__all__ = ["EASY_VQA", "RECIPES", "SCENES", "TEST_SCENES", "prepare_encoder"]
 
 TEST_SCENES = 4000
 
 
-def freeze_convolutions(model: Answerer, data: QuestionData) -> None:
-    """Keep the convolutions as they are; what turns their features into a memory still learns.
+def prepare_encoder(model: Answerer, data: QuestionData) -> None:
+    """Keep the convolutions as they are, and tell the places apart clearly.
 
     Models of visual question answering take their features from a network trained before (Yang et
-    al. 2016, section 3.1). Ours is the encoder of notebook 04.
+    al. 2016, section 3.1). Ours are the convolutions of notebook 04; what makes a memory of them
+    still learns. The position vectors start as coordinates, column times one random vector plus row
+    times another: those of notebook 04 are weak beside the features, since captions need them
+    little.
     """
     model.encoder.convolutions.requires_grad_(False)
+    places = model.encoder.places
+    line = torch.linspace(-1, 1, round(len(places) ** 0.5))
+    with torch.no_grad():
+        directions = torch.randn(2, places.shape[1], generator=torch.Generator().manual_seed(0))
+        places.copy_(torch.cartesian_prod(line, line) @ directions)
 
 
 SCENES = Recipe(
@@ -50,7 +60,7 @@ SCENES = Recipe(
     },
     start="captioning-scenes",
     start_encoder_only=True,
-    prepare=freeze_convolutions,
+    prepare=prepare_encoder,
 )
 EASY_VQA = Recipe(
     name="question_answering-easy-vqa",
