@@ -38,7 +38,12 @@ from course_utils.models.pointer import (
 )
 from course_utils.search import beam_search, greedy_search
 from course_utils.tasks.summarization import baselines, measures
-from course_utils.tasks.summarization.data import SummarizationData, generated_briefings
+from course_utils.tasks.summarization.data import (
+    SummarizationData,
+    aeslc_data,
+    generated_briefings,
+    proper_nouns,
+)
 from course_utils.tasks.summarization.extended import extend, to_example, words_of, written
 from course_utils.tasks.summarization.studies import copied, measure_briefings
 from course_utils.tasks.summarization.summarizer import Summarizer, summary_loss
@@ -143,6 +148,29 @@ def test_damaged_subjects(packed):
         aeslc("train")
     with pytest.raises(DataError, match="no e-mails of the part “valid”"):
         aeslc("valid")
+
+
+def test_names_are_no_words():
+    texts = [
+        "We met Petra and the will of Zoe. Thanks to petra@norvalta.com for the gas",
+        "I wrote to Petra on Monday. Gas is sold in May, he will see; Yours",
+    ]
+    is_name = proper_nouns(texts)
+    names = "petra zoe norvalta yours thanks".split()
+    assert all(map(is_name, names[:3])) and is_name("yours")
+    assert not any(map(is_name, "met the will gas monday may i i'm and".split()))
+    assert proper_nouns(["to Gas , to gas , to Gas"], 0.6)("gas")
+    assert not proper_nouns(["to Gas , to gas , to Gas"], 0.7)("gas")
+
+
+def test_the_vocabulary_of_emails_has_no_names_and_numbers(packed, monkeypatch):
+    text = "We met Petra of Norvalta in room 4217 , and she is well.\n\n@subject\nMeeting Petra 7\n"
+    packed({"train/a.subject": text, "dev/b.subject": text, "test/c.subject": text})
+    data = aeslc_data()
+    pieces = set(data.vocabulary.pieces(range(4, len(data.vocabulary))))
+    assert {"met", "room", ",", "she"} <= pieces
+    assert not {"petra", "norvalta", "4217", "7"} & pieces
+    assert data.valid_batches[0].target.max() >= len(data.vocabulary), "Petra is copied"
 
 
 # --- the extended vocabulary ------------------------------------------------------------------

@@ -37,12 +37,12 @@ AESLC = Recipe(
     title="E-mails → subject lines, AESLC",
     data=aeslc_data,
     test=aeslc_test,
-    settings=FitSettings(steps=4500, learning_rate=2e-3, label_smoothing=0.0, validate_every=500),
+    settings=FitSettings(steps=3500, learning_rate=2e-3, label_smoothing=0.0, validate_every=500),
     task=TASK,
     select="rouge1",
     metrics=("rouge1", "rouge2", "rougeL"),
     batch_tokens=2500,
-    model={"attention_dim": 128, "dropout": 0.4, "longest": EMAIL_WORDS},
+    model={"score": "coverage", "attention_dim": 128, "dropout": 0.4, "longest": EMAIL_WORDS},
     prepare=start_from_neighbours,
 )
 GENERATED = Recipe(
