@@ -319,6 +319,7 @@ SETTINGS = {
     "mathjax3_config": {"options": {"enableMenu": False}},
     "html_theme": "sphinx_book_theme",
     "html_title": "A course on attention",
+    "html_favicon": "_static/site.svg",
     "html_static_path": ["_static"],
     "html_extra_path": ["_extra"],
     "html_css_files": ["site.css"],
