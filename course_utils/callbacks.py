@@ -346,12 +346,12 @@ class ResumeFile(Callback):
         self.file, self.belongs_to, self.keep = Path(file), belongs_to or {}, keep
 
     def start(self, run: Run) -> None:
-        # The first process reads the file, which the others may not have.
-        content = self.file.read_bytes() if is_first() and self.file.exists() else None
-        if (content := from_first(content)) is None:
-            return
         advice = "finish that training, or remove the file to start from the beginning"
         try:
+            # The first process reads the file, which the others may not have.
+            content = self.file.read_bytes() if is_first() and self.file.exists() else None
+            if (content := from_first(content)) is None:
+                return
             saved = torch.load(io.BytesIO(content), weights_only=True, map_location=run.device)
             found = {"settings": saved["settings"], **saved["belongs_to"]}
         except Exception as error:  # a damaged file can make torch fail in any way

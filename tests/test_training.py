@@ -605,6 +605,11 @@ def test_a_damaged_resume_file_is_named(tmp_path, content):
     assert file.read_bytes() == content  # not ours to remove
 
 
+def test_a_folder_in_place_of_a_resume_file_is_named(tmp_path):
+    with pytest.raises(ValueError, match="is damaged or does not belong to a training"):
+        quiet_fit(tiny_translator(), batches(), SETTINGS, resume=tmp_path)
+
+
 def test_a_kept_resume_file_only_finishes(tmp_path):
     file, valid = tmp_path / "state", [random_batch(LENGTHS, seed=9)]
     first, recorder = tiny_translator(), Recorder()
