@@ -805,10 +805,6 @@ def test_baselines_and_training_settings_of_variants():
         ("pooling", "bag of words"): {"learning_rate": 0.02},
         ("pooling", "bag of words, converged"): {"learning_rate": 0.02},
         ("extras", "regulariser"): {"regulariser": 0.01},
-    } | {
-        ("babi", f"task {task}{start}"): {"learning_rate": 0.005}
-        for task in (17, 18, 19)
-        for start in ("", ", long linear start")
     }
     assert extras["gate"].model == {"gate": True}
 

@@ -118,7 +118,7 @@ BABI = Recipe(
     title="Question answering, bAbI task 1 (the study babi has all tasks)",
     data=partial(babi_data, 1),
     test=partial(babi_pairs, 1, "test"),
-    settings=settings(3000, 250),
+    settings=replace(settings(3000, 500), learning_rate=0.005),
     task=TASK,
     select="accuracy",
     batch_tokens=128,
@@ -126,7 +126,8 @@ BABI = Recipe(
     model={
         "candidates": each_word,
         "labels": all_words,
-        "embed_dim": 32,
+        "embed_dim": 64,
+        "rectify": True,
         "noise": 0.1,
         "linear_steps": 1500,
     },
