@@ -134,7 +134,7 @@ STUDIES = (
         recipe=DIALOG_BABI,
     ),
     Study(
-        name="hops",
+        name="chains",
         title="Chains of one to three facts, by the number of hops",
         variants=tuple(
             Variant(f"{hops} hop{'s' * (hops > 1)}", {"hops": hops}, 4000) for hops in (1, 2, 3, 4)
