@@ -26,6 +26,7 @@ from course_utils.models.image_encoders import (
     PhotoEncoder,
     VisionTransformer,
 )
+from course_utils.models.pointer import build_summarizer
 from course_utils.models.seq2seq import Seq2Seq, SpeechModel
 from course_utils.models.speech_encoder import SpeechEncoder
 from course_utils.models.text_encoder import TextEncoder, TokenEncoder
@@ -40,6 +41,7 @@ __all__ = [
     "DECODERS",
     "build_captioner",
     "build_recogniser",
+    "build_summarizer",
     "build_text_classifier",
     "build_translator",
     "builder_name",
@@ -269,5 +271,11 @@ def builder_name(build: Callable[..., nn.Module]) -> str:
 # The functions that make a model again from the settings in a checkpoint's card.
 BUILDERS: dict[str, Callable[..., nn.Module]] = {
     builder_name(build): build
-    for build in (build_translator, build_captioner, build_recogniser, build_text_classifier)
+    for build in (
+        build_translator,
+        build_captioner,
+        build_recogniser,
+        build_text_classifier,
+        build_summarizer,
+    )
 }

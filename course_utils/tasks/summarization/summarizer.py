@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.batches import Batch, Example, make_batch
-from course_utils.models.pointer import PointerEncoder, build_summarizer, coverage_loss
+from course_utils.models.pointer import PointerEncoder, coverage_loss
 from course_utils.models.seq2seq import Seq2Seq
 from course_utils.runtime import evaluating
 from course_utils.search import Hypothesis
@@ -104,7 +104,6 @@ class Summarizer(SequencePredictor):
 
     model: Seq2Seq
     encoder_type = PointerEncoder
-    builders = {"summarizer": build_summarizer}
 
     def summarize(
         self, texts: Sequence[str], beam: int = 1, alpha: float = 1.0, batch_size: int = 64

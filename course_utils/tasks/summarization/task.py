@@ -1,7 +1,7 @@
 """Summarisation: a text → its summary, in words of its own or copied. Taught in notebook 07."""
 
 from course_utils.metrics import exact_match
-from course_utils.models.pointer import build_summarizer
+from course_utils.models.builders import build_summarizer
 from course_utils.tasks.base import Task
 from course_utils.tasks.summarization.measures import rouge1, rouge2, rouge_l
 from course_utils.tasks.summarization.summarizer import Summarizer, summary_loss
