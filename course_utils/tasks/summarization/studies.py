@@ -272,7 +272,7 @@ STUDIES = (
             Variant("coverage" + LONGER, COVERAGE, 2 * BUDGET),
             Variant("coverage and loss" + LONGER, WITH_LOSS, 2 * BUDGET),
         ),
-        seeds=(0, 1),
+        seeds=(0, 1, 2),
         recipe=recipes.GENERATED,
         measure=measure_briefings,
     ),
