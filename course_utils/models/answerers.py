@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_utils.attention import AdditiveScore, Attention
+from course_utils.attention import AdditiveScore, Attention, Score
 from course_utils.batches import Padded
 from course_utils.checks import check_tensor, check_texts
 from course_utils.memory import Memory
@@ -29,6 +29,7 @@ __all__ = [
     "KINDS",
     "Answerer",
     "PictureOnly",
+    "PlannedScore",
     "PooledAnswerer",
     "QuestionOnly",
     "StackedAnswerer",
@@ -37,14 +38,44 @@ __all__ = [
 ]
 
 
+class PlannedScore(Score):
+    """e_i = f(u) · W h_i / √D with f(u) = norm(u) + W_2 relu(W_1 norm(u)): think before you ask.
+
+    A hop that looks for what is *left of* the thing found before has to work out a place from a
+    word and another place. The network f does that before the query is compared with the keys;
+    the additive score would have to do it while it compares.
+    """
+
+    def __init__(self, query_dim: int, key_dim: int):
+        super().__init__(query_dim, key_dim)
+        self.norm = nn.LayerNorm(query_dim)
+        self.plan = nn.Sequential(
+            nn.Linear(query_dim, 2 * query_dim),
+            nn.ReLU(),
+            nn.Linear(2 * query_dim, query_dim),
+        )
+        self.W = nn.Linear(key_dim, query_dim, bias=False)
+
+    def prepare(self, keys: Tensor) -> Tensor:
+        return self.W(super().prepare(keys))
+
+    def forward(self, query: Tensor, prepared: Tensor) -> Tensor:
+        self.check(query, prepared)
+        query = self.norm(query)
+        planned = query + self.plan(query)
+        return planned @ prepared.transpose(1, 2) / planned.shape[-1] ** 0.5
+
+
 class StackedAttention(nn.Module):
     """The question asks the picture K times: u ← u + context (Yang et al. 2016, section 3.3).
 
-    The first query is the question's vector u. Each hop attends to the picture and adds what it finds to u, so that the next hop asks with what the last one has found.
-    Each hop has a score of its own; keys and values are the cells of the picture.
+    The first query is the question's vector u. Each hop attends to the picture and adds what it
+    finds to u, so that the next hop asks with what the last one has found. Each hop has a score of
+    its own; keys and values are the cells of the picture.
 
     hops           K, at least 1
-    attention_dim  width of the score's hidden layer, by default ``width``
+    attention_dim  width of the additive score's hidden layer, by default ``width``
+    plan           True replaces the additive score, the paper's, by a `PlannedScore`
     """
 
     def __init__(
@@ -52,12 +83,16 @@ class StackedAttention(nn.Module):
         width: int,
         hops: int = 2,
         attention_dim: int | None = None,
+        plan: bool = False,
     ):
         super().__init__()
         if hops < 1:
             raise ValueError(f"stacked attention has at least one hop, got hops={hops}")
         self.hops = nn.ModuleList(
-            Attention(AdditiveScore(width, width, attention_dim)) for _ in range(hops)
+            Attention(
+                PlannedScore(width, width) if plan else AdditiveScore(width, width, attention_dim)
+            )
+            for _ in range(hops)
         )
 
     def forward(
@@ -156,10 +191,11 @@ class StackedAnswerer(Answerer):
         *args: Any,
         hops: int = 2,
         attention_dim: int | None = None,
+        plan: bool = False,
         **settings: Any,
     ):
         super().__init__(*args, **settings)
-        self.attention = StackedAttention(self.encoder.memory_dim, hops, attention_dim)
+        self.attention = StackedAttention(self.encoder.memory_dim, hops, attention_dim, plan)
 
     def combine(
         self, question: Tensor, memory: Memory, picture_of: Tensor

@@ -10,7 +10,7 @@ means nothing. Questions about scenes:
   what colour is the star?               how many red things are there?
   what shape is the small red thing?     is there a red star?
   what size is the star?                 is the star larger than the red ring?
-  what colour is the thing left of the star?
+  what colour is the thing just left of the star?
 
 Questions about easy-VQA: what color is the shape? is there a red shape? and the like.
 

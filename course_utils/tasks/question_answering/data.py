@@ -4,8 +4,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,6 +14,7 @@ from course_utils.batches import Batch, BucketedBatches, Example, Padded, pad
 from course_utils.datasets import easy_vqa
 from course_utils.datasets.generated.scene_questions import ANSWERS as SCENE_ANSWERS
 from course_utils.datasets.generated.scene_questions import questions
+from course_utils.datasets.generated.scenes import Scene
 from course_utils.images import as_source
 from course_utils.models.answerers import Answerer
 from course_utils.tasks.base import Pair, TaskData
@@ -24,17 +25,20 @@ __all__ = [
     "QuestionBatch",
     "QuestionData",
     "answer_loss",
+    "cells_of",
     "easy_vqa_data",
     "easy_vqa_pairs",
+    "look_loss",
     "make_question_batch",
     "question_vocabulary",
     "scene_data",
     "scene_pairs",
+    "taught_pairs",
     "without_mark",
 ]
 
-SCENES = 40_000  # for training; counts and relations, the rarest questions, need many
-PER_KIND = 18_000
+SCENES = 24_000  # for training; counts and relations, the rarest questions, need many
+PER_KIND = 12_000
 VALIDATION_SCENES = 1500
 
 
@@ -46,9 +50,11 @@ class QuestionBatch(Batch):
     target      (Q,)                numbers of the answers
     others      "question": rows (Q, Tq) and lengths (Q,)
     picture_of  (Q,)                the row of ``source`` that each question is about
+    look        (Q, 2, n) or None   cells that the first and the last hop are taught to look at
     """
 
     picture_of: Tensor = torch.zeros(0, dtype=torch.long)
+    look: Tensor | None = None
 
     @property
     def target_in(self) -> Tensor:
@@ -79,12 +85,14 @@ def make_question_batch(examples: Sequence[Example]) -> QuestionBatch:
     pictures = {rows[id(example.source)]: example.source for example in examples}
     questions = [example.others["question"] for example in examples]
     lengths = torch.tensor([max(1, len(ids)) for ids in questions])
+    taught = all("look" in example.others for example in examples)
     return QuestionBatch(
         source=torch.stack([pictures[row] for row in range(len(rows))]),
         source_lengths=torch.full((len(rows),), 3),
         target=torch.tensor([example.target[0] for example in examples]),
         others={"question": Padded(pad(questions, int(lengths.max())), lengths)},
         picture_of=torch.tensor([rows[id(example.source)] for example in examples]),
+        look=torch.stack([example.others["look"] for example in examples]) if taught else None,
     )
 
 
@@ -94,9 +102,23 @@ def without_mark(question: str) -> str:
 
 
 def answer_loss(model: Answerer, batch: QuestionBatch, label_smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy, in nats per question."""
-    logits = model(batch.source, batch.others["question"], batch.picture_of)
-    return F.cross_entropy(logits, batch.target, label_smoothing=label_smoothing)
+    """Mean cross-entropy in nats per question, plus `look_loss` if the batch says where to look."""
+    logits, weights = model.attend(batch.source, batch.others["question"], batch.picture_of)
+    loss = F.cross_entropy(logits, batch.target, label_smoothing=label_smoothing)
+    return loss if batch.look is None else loss + look_loss(weights, batch.look)
+
+
+def look_loss(weights: Tensor, look: Tensor) -> Tensor:
+    """Mean of −ln of the attention on the cells that a hop is taught to look at.
+
+    weights (Q, K, n); look (Q, 2, n) boolean: the cells for the first and for the last hop. A
+    question without such cells, for instance about a thing that is not there, does not count.
+    """
+    ends = weights[:, [0, -1]] if weights.shape[1] > 1 else weights
+    look = look[:, -ends.shape[1] :]
+    mass = (ends * look).sum(dim=-1).clamp_min(1e-6)  # (Q, 2), or (Q, 1)
+    known = look.any(dim=-1)
+    return -(mass.log() * known).sum() / known.sum().clamp_min(1)
 
 
 class PictureBatches(BucketedBatches):
@@ -121,17 +143,26 @@ class PictureBatches(BucketedBatches):
 class QuestionData(TaskData):
     """Pairs of (picture, question) and the answer.
 
+    An input may have a third part: where to look, (2, n) booleans, see `QuestionBatch`.
+
     labels  the answers that there are, in the order of the logits
     """
 
     labels: tuple[str, ...] = ()
 
-    def encode_inputs(self, inputs: list[tuple[Any, str]]) -> list[tuple[Tensor, list[int]]]:
-        """Pictures as `as_source` returns them, the same tensor for the same picture, and ids."""
-        pictures = {id(picture): picture for picture, _ in inputs}
+    def encode_inputs(self, inputs: list[tuple]) -> list[tuple[Tensor, dict]]:
+        """Pictures as `as_source` returns them, the same tensor for the same picture, and the rest:
+        the ids of the question and, where it is known, where to look."""
+        pictures = {id(picture): picture for picture, *_ in inputs}
         sources = {key: as_source(picture) for key, picture in pictures.items()}
-        encoded = self.vocabulary.encode_all([without_mark(question) for _, question in inputs])
-        return [(sources[id(p)], ids) for (p, _), ids in zip(inputs, encoded, strict=True)]
+        encoded = self.vocabulary.encode_all([without_mark(text) for _, text, *_ in inputs])
+        return [
+            (
+                sources[id(picture)],
+                {"question": ids, **({"look": torch.as_tensor(look[0])} if look else {})},
+            )
+            for (picture, _, *look), ids in zip(inputs, encoded, strict=True)
+        ]
 
     def to_examples(self, pairs: Sequence[Pair]) -> list[Example]:
         """One example for each question; ValueError for an unknown answer."""
@@ -141,8 +172,8 @@ class QuestionData(TaskData):
             raise ValueError(f"unknown answers {unknown[:5]}: expected {', '.join(self.labels)}")
         encoded = self.encode_inputs([given for given, _ in pairs])
         return [
-            Example(picture, [number[answer]], others={"question": ids})
-            for (picture, ids), (_, answer) in zip(encoded, pairs, strict=True)
+            Example(picture, [number[answer]], others=others)
+            for (picture, others), (_, answer) in zip(encoded, pairs, strict=True)
         ]
 
     def batches(self, tokens: int, seed: int = 0) -> PictureBatches:
@@ -164,9 +195,43 @@ def scene_pairs(
     return [((q.scene.image, q.text), q.answer) for q in found]
 
 
-def scene_data(seed: int = 0, count: int = SCENES, per_kind: int = PER_KIND) -> QuestionData:
-    """Questions about generated scenes: ``per_kind`` of each kind, about ``count`` scenes."""
-    train = scene_pairs("train", count, seed, per_kind)
+def taught_pairs(
+    split: str, count: int | None = None, seed: int = 0, per_kind: int | None = None
+) -> list[Pair]:
+    """The pairs of `scene_pairs`; those with a relation say where to look.
+
+    The first hop is to look at the thing that is named, the last one at the thing asked about.
+    Nothing is taught about other questions.
+    """
+    return [
+        (
+            (
+                q.scene.image,
+                q.text,
+                np.stack([cells_of(q.scene, q.reference), cells_of(q.scene, q.asked)])
+                & bool(q.reference),
+            ),
+            q.answer,
+        )
+        for q in questions(split, count, seed, per_kind)
+    ]
+
+
+def cells_of(scene: Scene, things: Sequence[int], side: int = 8) -> np.ndarray:
+    """Which cells of a side × side grid hold at least one pixel of the things, (side²,) bool."""
+    mask = scene.mask(list(things))
+    height, width = mask.shape
+    return mask.reshape(side, height // side, side, width // side).any(axis=(1, 3)).reshape(-1)
+
+
+def scene_data(
+    seed: int = 0, count: int = SCENES, per_kind: int = PER_KIND, taught: bool = False
+) -> QuestionData:
+    """Questions about generated scenes: ``per_kind`` of each kind, about ``count`` scenes.
+
+    ``taught`` adds where to look to the training questions; the validation has none.
+    """
+    train = (taught_pairs if taught else scene_pairs)("train", count, seed, per_kind)
     return QuestionData(
         train,
         scene_pairs("valid", VALIDATION_SCENES, seed, 250),
@@ -195,4 +260,5 @@ def easy_vqa_pairs(split: str) -> list[Pair]:
 
 def question_vocabulary(pairs: Sequence[Pair]) -> Vocabulary:
     """The words of the questions, and each mark of punctuation inside them."""
-    return Vocabulary.words((without_mark(text) for (_, text), _ in pairs), punctuation=True)
+    texts = (without_mark(text) for (_, text, *_), _ in pairs)
+    return Vocabulary.words(texts, punctuation=True)

@@ -8,11 +8,11 @@ import numpy as np
 from course_utils.datasets.generated.scene_questions import Question
 from course_utils.datasets.generated.scenes import Scene
 from course_utils.tasks.question_answering.answerer import Answer, VisualAnswerer
+from course_utils.tasks.question_answering.data import cells_of
 
 __all__ = [
     "ERASURES",
     "Looking",
-    "cells_of",
     "erase",
     "erased_accuracy",
     "looking",
@@ -34,13 +34,6 @@ class Looking:
     chance_asked: float
     chance_reference: float
     chance_others: float
-
-
-def cells_of(scene: Scene, things: Sequence[int], side: int = 8) -> np.ndarray:
-    """Which cells of a side × side grid hold at least one pixel of the things, (side²,) bool."""
-    mask = scene.mask(list(things))
-    height, width = mask.shape
-    return mask.reshape(side, height // side, side, width // side).any(axis=(1, 3)).reshape(-1)
 
 
 def looking(questions: Sequence[Question], answers: Sequence[Answer]) -> list[Looking]:

@@ -1,5 +1,6 @@
 """Recipes for visual question answering: generated scenes with known truth, and easy-VQA."""
 
+import math
 from functools import partial
 
 import torch
@@ -28,24 +29,26 @@ def prepare_encoder(model: Answerer, data: QuestionData) -> None:
 
     Models of visual question answering take their features from a network trained before (Yang et
     al. 2016, section 3.1). Ours are the convolutions of notebook 04; what makes a memory of them
-    still learns. The position vectors start as coordinates, column times one random vector plus row
-    times another: those of notebook 04 are weak beside the features, since captions need them
-    little.
+    still learns. The position vectors of notebook 04 are weak beside the features, since captions
+    need them little. They are replaced by random mixtures of sines and cosines of row and column,
+    of periods of 4, 8 and 16 cells: cells that are near each other have similar vectors.
     """
     model.encoder.convolutions.requires_grad_(False)
     places = model.encoder.places
-    line = torch.linspace(-1, 1, round(len(places) ** 0.5))
+    angles = torch.arange(round(len(places) ** 0.5))[:, None] * math.pi / torch.tensor([2, 4, 8])
+    waves = torch.cat([angles.sin(), angles.cos()], dim=1)  # (rows, 6)
+    rows, columns = waves.repeat_interleave(len(waves), dim=0), waves.repeat(len(waves), 1)
     with torch.no_grad():
-        directions = torch.randn(2, places.shape[1], generator=torch.Generator().manual_seed(0))
-        places.copy_(torch.cartesian_prod(line, line) @ directions)
+        mixture = torch.randn(12, places.shape[1], generator=torch.Generator().manual_seed(0))
+        places.copy_(torch.cat([rows, columns], dim=1) @ mixture / 6**0.5)
 
 
 SCENES = Recipe(
     name="question_answering-scenes",
     title="Questions about generated scenes, asked things known",
-    data=scene_data,
+    data=partial(scene_data, taught=True),
     test=partial(scene_pairs, "test", TEST_SCENES, per_kind=500),
-    settings=FitSettings(steps=4000, learning_rate=3e-3, label_smoothing=0.0, validate_every=400),
+    settings=FitSettings(steps=3600, learning_rate=3e-3, label_smoothing=0.0, validate_every=400),
     task=TASK,
     select="accuracy",
     batch_tokens=256,
@@ -54,8 +57,8 @@ SCENES = Recipe(
     model={
         "labels": SCENE_ANSWERS,
         "hops": 2,
+        "plan": True,
         "width": 192,
-        "attention_dim": 64,
         "channels": (24, 48, 96, 96),
     },
     start="captioning-scenes",

@@ -9,7 +9,11 @@ from course_utils.datasets.generated.scene_questions import KINDS, Question, que
 from course_utils.tasks.base import Pair
 from course_utils.tasks.question_answering import recipes
 from course_utils.tasks.question_answering.answerer import VisualAnswerer
-from course_utils.tasks.question_answering.data import easy_vqa_pairs
+from course_utils.tasks.question_answering.data import (
+    QuestionData,
+    easy_vqa_pairs,
+    scene_data,
+)
 from course_utils.tasks.question_answering.looking import ERASURES, erased_accuracy, looking
 from course_utils.tasks.study import Study, Variant
 
@@ -35,7 +39,7 @@ def measure_scenes(answerer: VisualAnswerer) -> dict:
     if not len(answers[0].attention):
         return measured
     measured["looking"], measured["erased"] = {}, {}
-    for kind in ("colour", "shape", "size", "relation"):
+    for kind in ("colour", "relation"):
         chosen = np.flatnonzero(kinds == kind)
         some, before = [asked[i] for i in chosen], [answers[i] for i in chosen]
         measured["looking"][kind] = [
@@ -74,40 +78,65 @@ def measure_easy_vqa(answerer: VisualAnswerer) -> dict:
     }
 
 
-BUDGET, CONVERGED = 1000, 3000
+BUDGET, LONGER, LONGEST = 400, 1200, 3600
 # No setting of attention is left where there is none.
-NONE = {"hops": None, "attention_dim": None}
+NONE = {"hops": None, "plan": None}
+PUBLISHED = {"plan": None, "attention_dim": 64}
 RIVALS = {
     "question only": NONE | {"kind": "question"},
     "picture only": NONE | {"kind": "picture"},
     "pooled": NONE | {"kind": "pooled"},
-    "one hop": {"hops": 1},
-    "two hops": {"hops": 2},
-    "three hops": {"hops": 3},
+    "one hop": PUBLISHED | {"hops": 1},
+    "two hops": PUBLISHED | {"hops": 2},
+    "three hops": PUBLISHED | {"hops": 3},
 }
+
+
+@cache
+def untaught() -> QuestionData:
+    """The data of the recipe without where to look, made once."""
+    return scene_data()
+
+
+def from_answers(name: str, model: dict, steps: int) -> Variant:
+    """A variant that learns from the answers alone."""
+    return Variant(name, model, steps, data=untaught)
+
+
+EASY_RIVALS = {
+    name: {"hops": None, "attention_dim": None} | {"kind": name.split()[0]}
+    for name in ("question only", "picture only", "pooled")
+} | {"one hop": {}}
 
 STUDIES = (
     Study(
         "hops",
         "How often does the question have to ask the picture?",
         (
-            *(Variant(name, model, BUDGET) for name, model in RIVALS.items()),
-            *(
-                Variant(f"{name}, converged", model, CONVERGED)
-                for name, model in RIVALS.items()
-                if name != "picture only"
-            ),
+            *(from_answers(name, model, BUDGET) for name, model in RIVALS.items()),
+            *(from_answers(f"{name}, longer", model, LONGER) for name, model in RIVALS.items()),
+            from_answers("two hops, planned", {}, LONGER),
+            Variant("two hops, taught", PUBLISHED, LONGER),
+            Variant("one hop, planned and taught", {"hops": 1}, LONGER),
+            Variant("two hops, planned and taught", {}, LONGER),
+            from_answers("one hop, longest", RIVALS["one hop"], LONGEST),
+            from_answers("two hops, longest", RIVALS["two hops"], LONGEST),
         ),
         seeds=(0, 1),
         recipe=recipes.SCENES,
         measure=measure_scenes,
-        seeds_of={"three hops, converged": (0,)},
+        seeds_of={
+            "picture only, longer": (0,),
+            "three hops, longer": (0,),
+            "one hop, longest": (0,),
+            "two hops, longest": (0,),
+        },
     ),
     Study(
         "priors",
         "What the questions of easy-VQA give away",
         tuple(
-            Variant(name, RIVALS[name], 1000)
+            Variant(name, EASY_RIVALS[name], 600)
             for name in ("question only", "picture only", "pooled", "one hop")
         ),
         seeds=(0, 1),
