@@ -260,3 +260,12 @@ def stacked_attention(built, packaged):
         ours(question, memory, picture_of), theirs(question, memory, picture_of), strict=True
     ):
         torch.testing.assert_close(one, other)
+
+
+@compares("course_utils.models.answerers.PlannedScore")
+def planned_score(built, packaged):
+    torch.manual_seed(0)
+    ours, theirs = built(7, 4), packaged(7, 4)
+    ours.load_state_dict(theirs.state_dict())
+    query, keys = torch.randn(2, 3, 7), torch.randn(2, 5, 4)
+    torch.testing.assert_close(ours(query, ours.prepare(keys)), theirs(query, theirs.prepare(keys)))

@@ -17,17 +17,24 @@ from course_utils.checkpoints import CheckpointError, save_checkpoint
 from course_utils.datasets import easy_vqa
 from course_utils.datasets.generated.scene_questions import questions
 from course_utils.memory import Memory
-from course_utils.models.answerers import KINDS, StackedAttention, build_answerer
+from course_utils.models.answerers import (
+    KINDS,
+    PlannedScore,
+    StackedAttention,
+    build_answerer,
+)
 from course_utils.tasks.question_answering.answerer import VisualAnswerer
 from course_utils.tasks.question_answering.data import (
     QuestionData,
     answer_loss,
+    cells_of,
+    look_loss,
     make_question_batch,
+    taught_pairs,
     without_mark,
 )
 from course_utils.tasks.question_answering.looking import (
     ERASURES,
-    cells_of,
     erase,
     erased_accuracy,
     looking,
@@ -61,7 +68,7 @@ def build(kind="stacked", seed=0, **settings):
     if kind == "stacked":
         settings = {"hops": 2, "attention_dim": 9} | settings
     model = build_answerer(
-        len(DATA.vocabulary), labels=list(LABELS), kind=kind, **SIZES, **settings
+        len(DATA.vocabulary), labels=list(LABELS), kind=kind, **(SIZES | settings)
     )
     with torch.no_grad():
         for parameter in model.parameters():
@@ -139,6 +146,34 @@ def test_builders_refuse_what_they_do_not_know():
             build_answerer(9, labels=labels)
 
 
+def test_a_planned_score_works_on_the_query_before_it_compares():
+    torch.manual_seed(0)
+    score, query, keys = PlannedScore(7, 4), torch.randn(2, 3, 7), torch.randn(2, 5, 4)
+    found = score(query, score.prepare(keys))
+    for b in range(2):
+        for q in range(3):
+            u = torch.nn.functional.layer_norm(query[b, q], (7,))
+            hidden = (score.plan[0].weight @ u + score.plan[0].bias).relu()
+            u = u + score.plan[2].weight @ hidden + score.plan[2].bias
+            for i in range(5):
+                expected = u @ (score.W.weight @ keys[b, i]) / 7**0.5
+                torch.testing.assert_close(found[b, q, i], expected)
+    assert [type(hop.score) for hop in StackedAttention(7, 2, plan=True).hops] == [PlannedScore] * 2
+
+
+def test_nearby_places_start_with_similar_vectors():
+    model = build(**{"width": 96})
+    prepare_encoder(model, DATA)
+    places = torch.nn.functional.normalize(model.encoder.places, dim=1)
+    alike = (places @ places.T).reshape(8, 8, 8, 8)
+    for row, column in ((0, 0), (3, 4), (7, 2)):
+        near = alike[row, column].clone()
+        assert near.argmax() == 8 * row + column
+        near[row, column] = -1
+        best = divmod(int(near.argmax()), 8)
+        assert abs(best[0] - row) + abs(best[1] - column) == 1
+
+
 # --- data -------------------------------------------------------------------------------------
 
 
@@ -166,6 +201,32 @@ def test_an_epoch_has_every_question_once_and_pictures_together():
         changes = sum(a != b for a, b in zip(order, order[1:], strict=False))
         assert changes + 1 == len(set(order))
     assert first != second and first == DATA.batches(16, seed=3).epoch(0)
+
+
+def test_relations_are_taught_where_to_look_and_other_questions_are_not():
+    taught = taught_pairs("train", 400, per_kind=60)
+    for q, ((_, text, look), answer) in zip(ASKED, taught, strict=True):
+        assert (q.text, q.answer) == (text, answer) and look.shape == (2, 64)
+        assert look.any() == (q.kind == "relation")
+        if q.kind == "relation":
+            assert np.array_equal(look[0], cells_of(q.scene, q.reference))
+            assert np.array_equal(look[1], cells_of(q.scene, q.asked))
+    batch = make_question_batch(DATA.to_examples(taught[:9]))
+    assert torch.equal(batch.look, torch.tensor(np.stack([x[0][2] for x in taught[:9]])))
+    assert make_question_batch(DATA.to_examples(pairs()[:9])).look is None
+
+
+def test_the_loss_of_looking_counts_first_and_last_hop_where_something_is_taught():
+    weights = torch.tensor([[[0.5, 0.25, 0.25], [0.2, 0.2, 0.6], [0.1, 0.8, 0.1]]] * 2)
+    look = torch.tensor([[[True, False, False], [False, True, True]], [[False] * 3] * 2])
+    expected = -(np.log(0.5) + np.log(0.9)) / 2
+    assert look_loss(weights, look).item() == pytest.approx(expected, abs=1e-5)
+    one_hop = weights[:, 2:]
+    assert look_loss(one_hop, look).item() == pytest.approx(-np.log(0.9), abs=1e-5)
+    assert look_loss(weights, look & False).item() == 0
+    nothing = torch.tensor([[[1.0, 0.0, 0.0]]], requires_grad=True)
+    look_loss(nothing, torch.tensor([[[False] * 3, [False, False, True]]])).backward()
+    assert nothing.grad.isfinite().all()
 
 
 def test_unknown_answers_are_refused():
