@@ -96,7 +96,7 @@ CHAT = Recipe(
         "candidates": encoded_answers,
         "labels": ANSWERS,
         "embed_dim": 64,
-        "hops": 3,
+        "hops": 4,
         "memories": 60,
         "noise": 0.1,
         "linear_steps": 3000,
@@ -111,7 +111,7 @@ SMALL = replace(
     data=partial(chat_data, style="chains"),
     test=partial(chat_pairs, "test", style="chains"),
     settings=settings(1500, 300),
-    model=CHAT.model | {"embed_dim": 48, "linear_steps": 300, "word_dropout": 0.0},
+    model=CHAT.model | {"embed_dim": 48, "hops": 3, "linear_steps": 300, "word_dropout": 0.0},
 )
 BABI = Recipe(
     name="dialogue-babi",
