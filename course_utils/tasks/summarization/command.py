@@ -1,11 +1,12 @@
 """Write a subject line for e-mails, from files or from standard input: one e-mail a
 line in, one subject a line out.
 
-It works for English e-mails of an office, such as those of its training: see the
-README for its scores. Most subjects miss something, and names, dates and amounts are
-copied, but not always the ones that matter. Do not use it on texts of other kinds.
-Only the first 120 words of a line are read. A subject that does not come to an end is
-cut off and marked with " …".
+It works for English e-mails of an office. On the test e-mails of its training data,
+its ROUGE-1 is 27, that of their first sentences 15; of the names, numbers and other
+unknown words that a true subject takes from the e-mail, it writes 43 in 100. Texts of
+other kinds get a subject as well, which then means little. Only the first 120 words
+of a line are read. A subject that does not come to an end is cut off and marked
+with " …".
 
 A line ends only at \\n (a \\r before it is dropped); blank lines stay blank;
 every output line ends in \\n. The text must be UTF-8. A file that cannot be read
