@@ -76,6 +76,8 @@ class StackedAttention(nn.Module):
     hops           K, at least 1
     attention_dim  width of the additive score's hidden layer, by default ``width``
     plan           True replaces the additive score, the paper's, by a `PlannedScore`
+    separate       True gives each hop a matrix for what it reads, u ← u + V_k context, so that what
+                   one hop has read can be told from what another has
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class StackedAttention(nn.Module):
         hops: int = 2,
         attention_dim: int | None = None,
         plan: bool = False,
+        separate: bool = False,
     ):
         super().__init__()
         if hops < 1:
@@ -93,6 +96,9 @@ class StackedAttention(nn.Module):
                 PlannedScore(width, width) if plan else AdditiveScore(width, width, attention_dim)
             )
             for _ in range(hops)
+        )
+        self.reads = nn.ModuleList(
+            nn.Linear(width, width, bias=False) if separate else nn.Identity() for _ in range(hops)
         )
 
     def forward(
@@ -106,10 +112,10 @@ class StackedAttention(nn.Module):
         check_tensor("question", question, len(picture_of), memory.keys.shape[2])
         values, mask = memory.values[picture_of], memory.attend_mask[picture_of]
         u, weights = question, []
-        for attention in self.hops:
+        for attention, read in zip(self.hops, self.reads, strict=True):
             keys = attention.prepare(memory.keys)[picture_of]
             context, found = attention(u[:, None], keys, values, attend_mask=mask, prepared=True)
-            u = u + context.squeeze(1)
+            u = u + read(context.squeeze(1))
             weights.append(found)
         return u, torch.cat(weights, dim=1)
 
@@ -192,10 +198,12 @@ class StackedAnswerer(Answerer):
         hops: int = 2,
         attention_dim: int | None = None,
         plan: bool = False,
+        separate: bool = False,
         **settings: Any,
     ):
         super().__init__(*args, **settings)
-        self.attention = StackedAttention(self.encoder.memory_dim, hops, attention_dim, plan)
+        width = self.encoder.memory_dim
+        self.attention = StackedAttention(width, hops, attention_dim, plan, separate)
 
     def combine(
         self, question: Tensor, memory: Memory, picture_of: Tensor

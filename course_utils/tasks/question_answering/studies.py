@@ -78,10 +78,10 @@ def measure_easy_vqa(answerer: VisualAnswerer) -> dict:
     }
 
 
-BUDGET, LONGER = 600, 1800
+BUDGET, LONGER, TAUGHT = 500, 1500, 900
 # No setting of attention is left where there is none.
-NONE = {"hops": None, "plan": None}
-PUBLISHED = {"plan": None, "attention_dim": 64}
+NONE = {"hops": None, "plan": None, "separate": None}
+PUBLISHED = {"plan": None, "separate": None, "attention_dim": 64}
 RIVALS = {
     "question only": NONE | {"kind": "question"},
     "picture only": NONE | {"kind": "picture"},
@@ -114,10 +114,12 @@ STUDIES = (
         "How often does the question have to ask the picture?",
         (
             *(from_answers(name, model, BUDGET) for name, model in RIVALS.items()),
-            from_answers("two hops, planned", {}, BUDGET),
-            Variant("two hops, taught", PUBLISHED, BUDGET),
-            Variant("one hop, planned and taught", {"hops": 1}, BUDGET),
-            Variant("two hops, planned and taught", {}, BUDGET),
+            from_answers("two hops, longer", RIVALS["two hops"], TAUGHT),
+            from_answers("planned", {"separate": None}, TAUGHT),
+            Variant("taught", PUBLISHED, TAUGHT),
+            Variant("planned, taught", {"separate": None}, TAUGHT),
+            Variant("planned, taught, separate", {}, TAUGHT),
+            Variant("planned, taught, separate, one hop", {"hops": 1}, TAUGHT),
         ),
         seeds=(0, 1),
         recipe=recipes.SCENES,
