@@ -8,7 +8,7 @@ import numpy as np
 from course_utils.datasets.generated.scene_questions import KINDS, Question, questions
 from course_utils.tasks.base import Pair
 from course_utils.tasks.question_answering import recipes
-from course_utils.tasks.question_answering.answerer import VisualAnswerer
+from course_utils.tasks.question_answering.answerer import Answer, VisualAnswerer
 from course_utils.tasks.question_answering.data import (
     QuestionData,
     easy_vqa_pairs,
@@ -17,7 +17,14 @@ from course_utils.tasks.question_answering.data import (
 from course_utils.tasks.question_answering.looking import ERASURES, erased_accuracy, looking
 from course_utils.tasks.study import Study, Variant
 
-__all__ = ["STUDIES", "expected_answers", "measure_easy_vqa", "measure_scenes", "test_questions"]
+__all__ = [
+    "STUDIES",
+    "expected_answers",
+    "measure_easy_vqa",
+    "measure_scenes",
+    "test_questions",
+    "told_of",
+]
 
 
 @cache
@@ -38,6 +45,7 @@ def measure_scenes(answerer: VisualAnswerer) -> dict:
     }
     if not len(answers[0].attention):
         return measured
+    measured["told_of"] = told_of(asked, answers)
     measured["looking"], measured["erased"] = {}, {}
     for kind in ("colour", "relation"):
         chosen = np.flatnonzero(kinds == kind)
@@ -51,6 +59,22 @@ def measure_scenes(answerer: VisualAnswerer) -> dict:
             if kind == "relation" or what != "reference"
         }
     return measured
+
+
+def told_of(asked: list[Question], answers: list[Answer]) -> dict[str, float]:
+    """Of the wrong answers to relations: which share is true of the thing that is only named, and
+    which of a thing that the question does not mean at all?"""
+    named, other = [], []
+    for q, answer in zip(asked, answers, strict=True):
+        if q.kind == "relation" and answer.text != q.answer:
+            rest = set(range(len(q.scene.things))) - set(q.asked) - set(q.reference)
+            named.append(any(_true_of(q, i, answer.text) for i in q.reference))
+            other.append(any(_true_of(q, i, answer.text) for i in rest))
+    return {"named": round(float(np.mean(named)), 4), "another": round(float(np.mean(other)), 4)}
+
+
+def _true_of(question: Question, thing: int, answer: str) -> bool:
+    return answer in question.scene.things[thing].kind
 
 
 def expected_answers(pairs: list[Pair]) -> dict[str, str]:
