@@ -22,20 +22,20 @@ __all__ = [
     "expected_answers",
     "measure_easy_vqa",
     "measure_scenes",
-    "test_questions",
+    "scene_test",
     "told_of",
 ]
 
 
 @cache
-def test_questions() -> list[Question]:
+def scene_test() -> list[Question]:
     """The questions of the test of scenes, made once."""
     return questions("test", recipes.TEST_SCENES, per_kind=500)
 
 
 def measure_scenes(answerer: VisualAnswerer) -> dict:
     """Test accuracy by kind of question; where each hop looks, and what erasing that changes."""
-    asked = test_questions()
+    asked = scene_test()
     answers = answerer.answer([(q.scene.image, q.text) for q in asked])
     right = np.array([a.text == q.answer for a, q in zip(answers, asked, strict=True)])
     kinds = np.array([q.kind for q in asked])
