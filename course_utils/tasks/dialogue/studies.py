@@ -148,6 +148,7 @@ STUDIES = (
             Variant(f"{hops} hop{'s' * (hops > 1)}", {"hops": hops}, 4000) for hops in (1, 2, 3, 4)
         ),
         seeds=(0, 1),
+        seeds_of={"3 hops": (0, 1, 2, 3), "4 hops": (0, 1, 2, 3)},
         recipe=LONG_CHAINS,
         measure=partial(measure_chat, style="chains"),
     ),
