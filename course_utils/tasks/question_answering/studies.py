@@ -164,9 +164,9 @@ STUDIES = (
     Study(
         "priors",
         "What the questions of easy-VQA give away",
-        tuple(
-            Variant(name, EASY_RIVALS[name], 600)
-            for name in ("question only", "picture only", "pooled", "one hop")
+        (
+            *(Variant(name, model, 600) for name, model in EASY_RIVALS.items()),
+            Variant("pooled, longer", EASY_RIVALS["pooled"], recipes.EASY_VQA.settings.steps),
         ),
         seeds=(0, 1),
         recipe=recipes.EASY_VQA,
