@@ -14,10 +14,7 @@ __all__ = ["summary_picture"]
 
 LEGIBLE = 30  # words of the text that fit into a picture
 # Ours, not one of the e-mails of the training.
-EMAIL = (
-    "Hi Petra, the meeting about the gas contract with Norvalta has to move. Could we take Thursday"
-    " at 3:30 in room 4217 instead? Please bring the new draft of the contract. Thanks, Jonas"
-)
+EMAIL = "The conference call with Zandoria has been moved to 2:15. The number is the same."
 
 
 def summary_picture(summary: "Summary", title: str | None = None) -> Axes:
@@ -49,7 +46,7 @@ def summarization_picture(checkpoint: str) -> tuple[Axes, str]:
     summarizer = Summarizer.load(checkpoint)
     search = summarizer.search
     (summary,) = summarizer.summarize([EMAIL], beam=search.beam, alpha=search.alpha)
-    ax = summary_picture(summary, title=_("Summarisation: {text}").format(text=summary.text))
+    ax = summary_picture(summary, title=_("Summarization: {text}").format(text=summary.text))
     text = _("Heat map: the words of the subject '{subject}' and the words of the e-mail.")
     return ax, text.format(subject=summary.text)
 
