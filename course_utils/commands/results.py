@@ -69,5 +69,5 @@ def _scores(card: dict, select: str) -> str:
         if name == f"test_{select}" or name.startswith(f"test_{select}_")
     }
     parts = [f"{score:g}" + (f" {search}" if search else "") for search, score in found.items()]
-    names = {"bleu": "BLEU", "wer": "word errors (%)", "exact": "exact match"}
+    names = {"bleu": "BLEU", "wer": "word errors (%)", "exact": "exact match", "rouge1": "ROUGE-1"}
     return f"{names.get(select, select)} " + ", ".join(parts)
