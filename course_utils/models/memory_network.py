@@ -11,7 +11,7 @@ Built by hand in notebook 08, imported from there on.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -140,13 +140,16 @@ class MemoryNetwork(nn.Module):
     rectify       u ← max(0, u + o) between hops, in half of the dimensions, as in the language
                   models of section 5
 
-    In such a step, the ids in ``names`` are exchanged at random, everywhere alike; there are none by
-    default. A name then means nothing by itself, and must be copied from where it stands.
+    In such a step, the ids in ``names`` are exchanged at random, everywhere alike; by default there
+    are none. A name then means nothing by itself, and must be copied from where it stands.
 
     Raises ValueError for sizes below 1, an unknown ``tying``, and without candidates.
     """
 
     labels: list[str]  # set by `build_memory_network`
+    candidates: Tensor
+    names: Tensor
+    seen: Tensor
 
     def __init__(
         self,
@@ -319,7 +322,7 @@ def build_memory_network(
     *,
     candidates: Sequence[Sequence[int]],
     labels: Sequence[str],
-    **settings: bool | int | float | str,
+    **settings: Any,
 ) -> MemoryNetwork:
     """A `MemoryNetwork` with the texts of its answers in ``model.labels``.
 
