@@ -584,8 +584,21 @@ BUDGETS = {
 }
 
 
+UNTRAINED = "translation-multi30k-transformer"  # the settings are a first guess
+
+
 def test_every_recipe_is_shipped_or_has_a_known_budget():
-    assert set(SHIPPED) | set(BUDGETS) == set(RECIPES)
+    assert set(SHIPPED) | set(BUDGETS) | {UNTRAINED} == set(RECIPES)
+
+
+def test_only_the_model_and_the_budget_of_the_transformer_differ():
+    recipe, recurrent = RECIPES[UNTRAINED], RECIPES["translation-multi30k"]
+    settings = replace(recurrent.settings, steps=20_000, learning_rate=1.5e-3, validate_every=1000)
+    assert recipe.settings == settings and recipe.batch_tokens == 1000
+    for name in ("data", "test", "task", "select", "metrics", "test_metrics", "search", "start"):
+        assert getattr(recipe, name) == getattr(recurrent, name)
+    (average,) = (make() for make in recipe.callbacks)
+    assert (average.count, average.every) == (5, 200)
 
 
 @pytest.mark.parametrize("name", BUDGETS)

@@ -720,7 +720,8 @@ def test_the_models_of_a_study_have_the_parameters_of_its_stored_results(name):
         assert len(found) == 1
         small, more = (sized(study.recipe, variant.model, size) for size in (20, 21))
         sizes.add(20 + (found.pop() - small) / (more - small))
-    assert len(sizes) == 1 and sizes.pop() % 1 == 0
+    if any(variant.baseline is None for variant in study.variants):
+        assert len(sizes) == 1 and sizes.pop() % 1 == 0
 
 
 @pytest.mark.parametrize("name", STUDIES_BY_NAME)
@@ -730,10 +731,7 @@ def test_a_study_reports_what_its_stored_results_hold(name):
     common = set.intersection(*(set(row) for row in rows))
     assert {"variant", "seed", "steps", "parameters", "minutes"} <= common
     for variant in STUDIES_BY_NAME[name].variants:
-        row = next((row for row in rows if row["variant"] == variant.name), None)
-        if row is None:  # its training file is missing in the copy of the data that was used
-            assert name == "babi" and variant.name.startswith("task 3")
-            continue
+        row = next(row for row in rows if row["variant"] == variant.name)
         assert (variant.baseline is None) == ("curve" in row)
 
 

@@ -114,7 +114,7 @@ def test_a_predictor_refuses_other_models_and_encoders():
     pictures = build_captioner(
         len(WORDS), pictures="photos", embedding_dim=6, memory_dim=10, hidden_dim=10
     )
-    with pytest.raises(CheckpointError, match="mine holds a .*, which a Translator .* TokenEncoder"):
+    with pytest.raises(CheckpointError, match="mine holds a .* a Translator .* TokenEncoder"):
         Translator.from_checkpoint(checkpoint(pictures))
     with pytest.raises(CheckpointError, match="which a Captioner .* GridEncoder"):
         Captioner.from_checkpoint(checkpoint(tiny_translator()))

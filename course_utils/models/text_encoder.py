@@ -1,4 +1,4 @@
-"""Text encoders: token ids → `Memory`. The Transformer's is in `course_utils.models.transformer`."""
+"""Text encoders: token ids → `Memory`; the Transformer's is in `models.transformer`."""
 
 import torch
 from torch import Tensor, nn

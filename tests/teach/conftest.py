@@ -1,4 +1,4 @@
-"""What only a teacher needs (the extra `teach`) is tested where it is asked for: `make test-teach`."""
+"""What only a teacher needs (the extra `teach`) is tested when asked for: `make test-teach`."""
 
 from pathlib import Path
 
