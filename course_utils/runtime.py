@@ -56,7 +56,8 @@ def computes_in_bfloat16(device: "torch.device") -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
-        known = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.6 does not say
+        # torch 2.6 does not say
+        known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         return any(found for name, found in known.items() if "bf16" in name)
     return False
 
