@@ -31,7 +31,7 @@ def dialogue_picture(checkpoint: str) -> tuple[Axes, str]:
         title=f"Dialogue: {QUESTION} {reply.text}",
     )
     text = _(
-        "What was said, and how much each of {hops} looks gives to it. The answer is {answer}."
+        "What was said, and how much each of the {hops} looks gives to it. The answer is {answer}."
     )
     return ax, text.format(hops=len(reply.weights), answer=f"'{reply.text}'")
 
