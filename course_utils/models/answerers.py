@@ -13,7 +13,7 @@ Built by hand in notebook 09, imported from there on.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -113,7 +113,7 @@ class StackedAttention(nn.Module):
         values, mask = memory.values[picture_of], memory.attend_mask[picture_of]
         u, weights = question, []
         for attention, read in zip(self.hops, self.reads, strict=True):
-            keys = attention.prepare(memory.keys)[picture_of]
+            keys = cast(Attention, attention).prepare(memory.keys)[picture_of]
             context, found = attention(u[:, None], keys, values, attend_mask=mask, prepared=True)
             u = u + read(context.squeeze(1))
             weights.append(found)
@@ -228,7 +228,9 @@ class QuestionOnly(Answerer):
         self, pictures: Tensor, questions: Padded, picture_of: Tensor
     ) -> tuple[Tensor, Tensor]:
         question = self.norm(self.reader.encode(*questions).summary)
-        return self.head(question), question.new_zeros(len(question), 0, len(self.encoder.places))
+        return self.head(question), question.new_zeros(
+            len(question), 0, (self.encoder.side // 8) ** 2
+        )
 
 
 class PictureOnly(Answerer):
