@@ -132,6 +132,7 @@ class Answerer(nn.Module):
     side             of the pictures, in pixels
     positions        False leaves out the position vectors of the grid's cells
     channels         of the four convolutions
+    frozen           True: the convolutions do not learn
     """
 
     labels: list[str]  # set by `build_answerer`
@@ -148,9 +149,11 @@ class Answerer(nn.Module):
         side: int = 64,
         positions: bool = True,
         channels: Sequence[int] = (16, 32, 64, 64),
+        frozen: bool = False,
     ):
         super().__init__()
         self.encoder = ImageEncoder(width, dropout, positions, side, tuple(channels))
+        self.encoder.convolutions.requires_grad_(not frozen)
         self.reader = TextEncoder(vocabulary_size, embedding_dim, width, dropout)
         self.norm = nn.LayerNorm(width)
         self.head = nn.Sequential(

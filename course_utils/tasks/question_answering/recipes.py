@@ -25,15 +25,14 @@ TEST_SCENES = 4000
 
 
 def prepare_encoder(model: Answerer, data: QuestionData) -> None:
-    """Keep the convolutions as they are, and tell the places apart clearly.
+    """Let the position vectors start as waves, so that the places can be told apart.
 
     Models of visual question answering take their features from a network trained before (Yang et
     al. 2016, section 3.1). Ours are the convolutions of notebook 04; what makes a memory of them
     still learns. The position vectors of notebook 04 are weak beside the features, since captions
     need them little. They are replaced by random mixtures of sines and cosines of row and column,
-    of periods of 4, 8 and 16 cells: cells that are near each other have similar vectors.
+    with periods of 4, 8 and 16 cells: cells that are near each other have similar vectors.
     """
-    model.encoder.convolutions.requires_grad_(False)
     places = model.encoder.places
     angles = torch.arange(round(len(places) ** 0.5))[:, None] * math.pi / torch.tensor([2, 4, 8])
     waves = torch.cat([angles.sin(), angles.cos()], dim=1)  # (rows, 6)
@@ -61,6 +60,7 @@ SCENES = Recipe(
         "separate": True,
         "width": 192,
         "channels": (24, 48, 96, 96),
+        "frozen": True,
     },
     start="captioning-scenes",
     start_encoder_only=True,
