@@ -140,10 +140,25 @@ STUDIES = (
             *(from_answers(name, model, BUDGET) for name, model in RIVALS.items()),
             from_answers("two hops, longer", RIVALS["two hops"], LONGER),
             from_answers("planned", {"separate": None}, LONGER),
+            Variant("taught", PUBLISHED, LONGER),
+            Variant("planned, taught", {"separate": None}, LONGER),
+            Variant("planned, taught, separate", {}, LONGER),
+            Variant("planned, taught, separate, one hop", {"hops": 1}, LONGER),
         ),
-        seeds=(0,),
+        seeds=(0, 1),
         recipe=recipes.SCENES,
         measure=measure_scenes,
+        seeds_of={
+            name: (0,)
+            for name in (
+                "picture only",
+                "three hops",
+                "taught",
+                "planned, taught",
+                "planned, taught, separate",
+                "planned, taught, separate, one hop",
+            )
+        },
     ),
     Study(
         "priors",
