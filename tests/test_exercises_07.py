@@ -224,6 +224,14 @@ WRONG = [
     ("07.3", each_text_first, "one number for the batch"),
     ("07.3", lambda w, c: coverage_by_loop()(w, c) / w.shape[2], "sum over the places"),
     ("07.3", lambda w, c: coverage_by_loop()(w * c[..., None], c), "mask the result"),
+    ("07.1", lambda g, c, p: by_autograd(g, c, torch.full_like(p, 0.5)), "`p_gen` is ignored"),
+    ("07.2", lambda *given: counting(*given)[::-1], "the text first"),
+    ("07.3", lambda w, c: coverage_by_loop()(w, c) * c.sum(), "divide the sum"),
+    ("07.3", lambda w, c: coverage_by_loop()(w.flip(1), c.flip(1)), "not in the later ones"),
+    ("07.4", lambda o, r, n: 1.0 if o == r else crossing_out(o, r, n), "share none"),
+    ("07.4", divided(max), "not the larger"),
+    ("07.4", divided(lambda p, r: 1 / (1 / p + 1 / r - 1)), "doubled"),
+    ("07.4", lambda o, r, n: 100 * crossing_out(o, r, n), "not per cent"),
     ("07.4", membership, "at most as often"),
     (
         "07.4",
@@ -261,7 +269,6 @@ def test_a_wrong_answer_gets_the_hint_that_its_author_needs(number, answer, hint
         ("07.3", lambda weights, counts: torch.tensor(0.0)),
         ("07.3", lambda weights, counts: weights.sum(dim=2)),
         ("07.4", lambda output, reference, n: 1.0),
-        ("07.4", lambda output, reference, n: 100 * crossing_out(output, reference, n)),
     ],
 )
 def test_an_answer_that_fits_no_mistake_is_refused_all_the_same(number, answer):

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -428,11 +427,9 @@ def test_a_translation_without_an_end_is_marked(translate, translator, monkeypat
 
 def test_a_picture_shows_as_many_sentences_as_are_legible(translator):
     drawn = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "write_picture", lambda figure, path: drawn.append(figure))
-        for count in (1, 3, 400):
-            (translation,) = translator.translate(["Ein Hund läuft. " * count])
-            command.draw(translation, Path("x.png"), None)
+    for count in (1, 3, 400):
+        (translation,) = translator.translate(["Ein Hund läuft. " * count])
+        drawn.append(command.picture(translation))
     columns = [len(figure.axes[0].get_xticks()) for figure in drawn]
     alone = columns[0]
     assert columns[1] == 3 * alone and alone < columns[2] <= 100

@@ -24,6 +24,7 @@ __all__ = [
     "answer_files",
     "check_format",
     "is_folder",
+    "numbered",
     "picture_path",
     "write_answer",
     "write_picture",
@@ -98,13 +99,18 @@ def picture_path(place: str | Path, files: Sequence[str], number: int) -> Path:
     """
     place, folder = Path(place), is_folder(place)
     if not folder:
-        suffix = f"-{number}" if len(files) > 1 else ""
-        return place.with_name(place.stem + suffix + (place.suffix or ".png"))
+        return numbered(place, number if len(files) > 1 else None)
     stems = [Path(name).stem for name in files]
     stem = stems[number - 1]
-    numbered = {f"{other}-{n}" for n, other in enumerate(stems, start=1)}
-    own = stems.count(stem) == 1 and stem not in numbered
+    taken = {f"{other}-{n}" for n, other in enumerate(stems, start=1)}
+    own = stems.count(stem) == 1 and stem not in taken
     return place / (f"{stem}.png" if own else f"{stem}-{number}.png")
+
+
+def numbered(path: Path, number: int | None) -> Path:
+    """NAME-1.png for NAME.png and 1; the same name for None. PNG if no format is named."""
+    suffix = "" if number is None else f"-{number}"
+    return path.with_name(path.stem + suffix + (path.suffix or ".png"))
 
 
 def check_format(path: Path) -> None:

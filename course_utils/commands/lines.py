@@ -11,11 +11,25 @@ import codecs
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import BinaryIO, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from course_utils.commands.files import numbered, write_picture
 from course_utils.console import report_error
 
-__all__ = ["CHUNK", "LONGEST", "Chunk", "add_texts", "answer_lines", "lines_of", "write_lines"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "CHUNK",
+    "LONGEST",
+    "Chunk",
+    "add_texts",
+    "answer_lines",
+    "draw_lines",
+    "lines_of",
+    "write_lines",
+]
 
 CHUNK = 256  # lines answered together
 LONGEST = 1_000_000  # bytes of a line: more than that is no sentence and no review
@@ -105,6 +119,19 @@ def lines_of(stream: BinaryIO, name: str = "the input") -> Iterator[str]:
                 f"line {number} of {name} is not valid UTF-8{guess} (byte {error.start + 1} of the "
                 "line): save the text as UTF-8 first"
             ) from error
+
+
+def draw_lines(
+    chunk: Chunk, place: str | Path, drawings: "Sequence[Callable[[], Figure] | None]"
+) -> None:
+    """Write a picture for each line of a chunk that has a drawing, with the number of its line.
+
+    The number is left out if it is the only picture of all inputs.
+    """
+    drawn = {number: draw for number, draw in enumerate(drawings, chunk.first) if draw is not None}
+    single = chunk.complete and len(drawn) == 1
+    for number, draw in drawn.items():
+        write_picture(draw(), numbered(Path(place), None if single else number))
 
 
 def write_lines(lines: list[str]) -> None:

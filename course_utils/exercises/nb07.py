@@ -104,6 +104,11 @@ def added(generated, copied, p_gen):
     return ((generated + copied) / safe).where(probability > 0, torch.zeros_like(safe))
 
 
+@pull.mistake("`p_gen` is ignored: P(w), by which you divide, depends on it")
+def switch_ignored(generated, copied, p_gen):
+    return pull.solution(generated, copied, torch.full_like(p_gen, 0.5))
+
+
 @pull.mistake("where P(w) is 0, this divides by zero: return 0 there")
 def divided_by_zero(generated, copied, p_gen):
     return (generated - copied) / (p_gen * generated + (1 - p_gen) * copied)
@@ -299,6 +304,12 @@ def summary_not_extended(text, summary, vocabulary):
     return ids, [vocabulary.get(w, vocabulary["<unk>"]) for w in summary]
 
 
+@extended_ids.mistake("return the ids of the text first, then those of the summary")
+def other_way_round(text, summary, vocabulary):
+    ids, said = extended_ids.solution(text, summary, vocabulary)
+    return said, ids
+
+
 @extended_ids.mistake("ask the dict for the id of <unk>: it is not 1 in every vocabulary")
 def unknown_is_one(text, summary, vocabulary):
     ids, said = extended_ids.solution(text, summary, vocabulary)
@@ -418,6 +429,19 @@ def unrepaired(weights, counts):
     return (torch.minimum(weights, weights.cumsum(dim=1)).sum(dim=2) * counts).mean()
 
 
+@read_again.mistake("the mean over the steps that count: divide the sum by their number")
+def sum_of_steps(weights, counts):
+    coverage = weights.cumsum(dim=1) - weights
+    return (torch.minimum(weights, coverage).sum(dim=2) * counts).sum()
+
+
+@read_again.mistake("what was read *before* is in the earlier steps, not in the later ones")
+def later_steps(weights, counts):
+    coverage = weights.sum(dim=1, keepdim=True) - weights.cumsum(dim=1)
+    again = torch.minimum(weights, coverage).sum(dim=2)
+    return (again * counts).sum() / counts.sum().clamp_min(1)
+
+
 @read_again.mistake("padded steps must not count: multiply by `counts`")
 def padding_counts(weights, counts):
     coverage = weights.cumsum(dim=1) - weights
@@ -522,6 +546,7 @@ def _():
     yield case(_words("b a"), _words("a b"), 1, expected=1.0, label="another order, single words")
     yield case(_words("b a"), _words("a b"), 2, expected=0.0, label="another order, pairs")
     yield case(_words("a"), _words("a b c"), 2, expected=0.0, label="shorter than n")
+    yield case(_words("a"), _words("a"), 2, expected=0.0, label="equal, but shorter than n")
     yield case([], _words("a b"), 1, expected=0.0, label="an empty output")
     yield case(_words("a b"), [], 1, expected=0.0, label="an empty reference")
     yield case(
@@ -633,6 +658,32 @@ def division_by_zero(output, reference, n):
     matches, found, right = _counts(output, reference, n)
     precision, recall = matches / found, matches / right
     return 2 * precision * recall / (precision + recall)
+
+
+@rouge.mistake("two equal texts without an n-gram share none: that is 0, not 1")
+def equal_is_perfect(output, reference, n):
+    return 1.0 if output == reference else rouge.solution(output, reference, n)
+
+
+@rouge.mistake(
+    "F1 is not the larger of precision and recall: divide by both lengths, not the smaller"
+)
+def larger_of_both_shares(output, reference, n):
+    matches, found, right = _counts(output, reference, n)
+    return matches / min(found, right) if matches else 0.0
+
+
+@rouge.mistake(
+    "F1, not matches / n-grams in either: each match counts in both texts, so it is doubled"
+)
+def jaccard(output, reference, n):
+    matches, found, right = _counts(output, reference, n)
+    return matches / (found + right - matches) if matches else 0.0
+
+
+@rouge.mistake("ROUGE here is a share from 0 to 1, not per cent")
+def per_cent(output, reference, n):
+    return 100 * rouge.solution(output, reference, n)
 
 
 @rouge.mistake("compare words, not letters: do not join the words")

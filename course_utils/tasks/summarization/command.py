@@ -15,14 +15,21 @@ exit status is 1.
 """
 
 import argparse
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
-from course_utils.commands.files import write_picture
-from course_utils.commands.lines import Chunk, add_texts, answer_lines, write_lines
+from course_utils.commands.lines import (
+    Chunk,
+    add_texts,
+    answer_lines,
+    draw_lines,
+    write_lines,
+)
 from course_utils.commands.options import add_beam, add_checkpoint, check_options, search_options
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from course_utils.tasks.summarization.summarizer import Summary
 
 __all__ = ["HELP", "NAME", "add_arguments", "run"]
@@ -56,10 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
         summaries = summarizer.summarize(chunk.lines, **search)
         write_lines([line_for(summary) for summary in summaries])
         if arguments.attention is not None:
-            drawn = {n: s for n, s in enumerate(summaries, chunk.first) if s.output}
-            single = chunk.complete and len(drawn) == 1
-            for number, summary in drawn.items():
-                draw(summary, Path(arguments.attention), None if single else number)
+            drawings = [partial(picture, s) if s.output else None for s in summaries]
+            draw_lines(chunk, arguments.attention, drawings)
 
     return answer_lines(arguments.files, answer)
 
@@ -69,10 +74,8 @@ def line_for(summary: "Summary") -> str:
     return " ".join(summary.text.split()) + ("" if summary.finished else " …")
 
 
-def draw(summary: "Summary", path: Path, number: int | None) -> None:
-    """Write the picture of a summary; the file name gets the ``number`` of the line, if any."""
+def picture(summary: "Summary") -> "Figure":
+    """Where the words of a summary look."""
     from course_utils.tasks.summarization.pictures import summary_picture
 
-    suffix = "" if number is None else f"-{number}"
-    place = path.with_name(path.stem + suffix + (path.suffix or ".png"))
-    write_picture(summary_picture(summary).figure, place)
+    return summary_picture(summary).figure

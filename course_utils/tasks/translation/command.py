@@ -11,14 +11,21 @@ exit status is 1.
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
-from course_utils.commands.files import write_picture
-from course_utils.commands.lines import Chunk, add_texts, answer_lines, write_lines
+from course_utils.commands.lines import (
+    Chunk,
+    add_texts,
+    answer_lines,
+    draw_lines,
+    write_lines,
+)
 from course_utils.commands.options import add_beam, add_checkpoint, check_options, search_options
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from course_utils.tasks.translation.translator import Translation
 
 __all__ = ["HELP", "NAME", "add_arguments", "run"]
@@ -52,10 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
         translations = translator.translate(chunk.lines, **search)
         write_lines([line_for(translation) for translation in translations])
         if arguments.attention is not None:
-            drawn = {n: t for n, t in enumerate(translations, chunk.first) if t.segments}
-            single = chunk.complete and len(drawn) == 1
-            for number, translation in drawn.items():
-                draw(translation, Path(arguments.attention), None if single else number)
+            drawings = [partial(picture, t) if t.segments else None for t in translations]
+            draw_lines(chunk, arguments.attention, drawings)
 
     return answer_lines(arguments.files, answer)
 
@@ -65,11 +70,8 @@ def line_for(translation: "Translation") -> str:
     return " ".join(translation.text.split()) + ("" if translation.finished else " …")
 
 
-def draw(translation: "Translation", path: Path, number: int | None) -> None:
-    """Write the heat map of a translation: its first sentences, as many as are legible.
-
-    The file name gets the ``number`` of the line, unless that is None.
-    """
+def picture(translation: "Translation") -> "Figure":
+    """The heat map of a translation: its first sentences, as many as are legible."""
     from course_utils.plotting import attention_matrix
 
     shown = replace(translation, segments=translation.segments[:1])
@@ -78,6 +80,4 @@ def draw(translation: "Translation", path: Path, number: int | None) -> None:
         if max(longer.attention.shape) > LEGIBLE:
             break
         shown = longer
-    ax = attention_matrix(shown.attention, shown.source_pieces, shown.target_pieces)
-    suffix = "" if number is None else f"-{number}"
-    write_picture(ax.figure, path.with_name(path.stem + suffix + (path.suffix or ".png")))
+    return attention_matrix(shown.attention, shown.source_pieces, shown.target_pieces).figure
