@@ -16,6 +16,8 @@ import torch
 
 from course_utils.attention import length_mask, make_score
 from course_utils.batches import Example, make_batch
+from course_utils.memory import Memory
+from course_utils.models.memory_network import StoryBatch
 from course_utils.vocabulary import BOS, EOS
 from tools.hand_built import compares
 from tools.tiny import random_batch, tiny_translator
@@ -219,3 +221,51 @@ def coverage_loss(built, packaged):
     weights = torch.rand(2, 4, 5, generator=torch.Generator().manual_seed(0)).softmax(dim=-1)
     targets = torch.tensor([[5, 6, EOS, 0], [7, 8, 9, EOS]])
     torch.testing.assert_close(built(weights, targets), packaged(weights, targets))
+
+
+@compares("course_utils.models.memory_network.position_weights")
+def position_weights(built, packaged):
+    lengths = torch.tensor([3, 1, 5])
+    torch.testing.assert_close(built(lengths, 5, 4), packaged(lengths, 5, 4))
+
+
+@compares("course_utils.models.memory_network.MemoryNetwork")
+def memory_network(built, packaged):
+    """The built one has a matrix for each level; the packaged one holds them side by side."""
+    torch.manual_seed(0)
+    settings = {"embed_dim": 6, "hops": 3, "memories": 4}
+    candidates = [[4, 0], [5, 6], [7, 0]]
+    ours = built(11, torch.tensor(candidates), **settings)
+    theirs = packaged(11, [[4], [5, 6], [7]], spread=0.7, **settings).eval()
+    for tables, whole in ((ours.words, theirs.embedding), (ours.times, theirs.ages)):
+        for table, part in zip(tables, whole.weight.split(6, dim=1), strict=True):
+            table.weight.data.copy_(part.data)
+    stories = torch.tensor([[[4, 5, 0], [6, 7, 8], [9, 0, 0]], [[5, 4, 6], [0, 0, 0], [0, 0, 0]]])
+    questions = torch.tensor([[5, 9], [7, 0]])
+    told = [[tuple(i for i in row if i) for row in story if any(row)] for story in stories.tolist()]
+    batch = StoryBatch.of(told, [[5, 9], [7]], [0, 0])
+    for one, other in zip(ours.attend(stories, questions), theirs.attend(batch), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@compares("course_utils.models.answerers.StackedAttention")
+def stacked_attention(built, packaged):
+    torch.manual_seed(0)
+    ours, theirs = built(7, 3, 4), packaged(7, 3, 4)
+    ours.load_state_dict(theirs.state_dict())
+    states, mask = torch.randn(2, 5, 7), length_mask(torch.tensor([5, 3]))
+    memory = Memory(states, torch.randn(2, 5, 7), mask, states.mean(dim=1))
+    question, picture_of = torch.randn(6, 7), torch.tensor([1, 0, 0, 1, 1, 0])
+    for one, other in zip(
+        ours(question, memory, picture_of), theirs(question, memory, picture_of), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+@compares("course_utils.models.answerers.PlannedScore")
+def planned_score(built, packaged):
+    torch.manual_seed(0)
+    ours, theirs = built(7, 4), packaged(7, 4)
+    ours.load_state_dict(theirs.state_dict())
+    query, keys = torch.randn(2, 3, 7), torch.randn(2, 5, 4)
+    torch.testing.assert_close(ours(query, ours.prepare(keys)), theirs(query, theirs.prepare(keys)))

@@ -1,0 +1,215 @@
+"""Notebook 08: wrong answers, written as learners write them, get a hint that fits.
+
+The mistakes of the master are tested in test_exercises.py. These are other programs: each is given
+with a part of the hint that its author needs.
+"""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from course_utils.exercises import check
+
+# ------------------------------------------------------------------------------------- 08.1: ages
+
+
+def by_rows(row):
+    """An answer from a function of one length and the width that returns a list."""
+    return lambda lengths, width: torch.tensor([row(n, width) for n in lengths.tolist()])
+
+
+def counted_down(n, width):
+    return [n - 1 - i if i < n else -1 for i in range(width)]
+
+
+# -------------------------------------------------------------------------------------- 08.2: hop
+
+
+def story_by_story(one):
+    """An answer from a function of one story that returns the weights of its memories."""
+
+    def answer(u, keys, values, attend_mask):
+        weights = torch.stack([one(q, k, m) for q, k, m in zip(u, keys, attend_mask, strict=True)])
+        return u + torch.einsum("bm,bmd->bd", weights, values), weights
+
+    return answer
+
+
+def right_weights(q, k, mask):
+    scores = [float(q @ key) if inside else None for key, inside in zip(k, mask, strict=True)]
+    top = max((s for s in scores if s is not None), default=0.0)
+    powers = [0.0 if s is None else math.exp(s - top) for s in scores]
+    return torch.tensor([p / max(sum(powers), 1e-30) for p in powers])
+
+
+def padding_attended(q, k, mask):
+    return torch.softmax(k @ q, dim=0)
+
+
+def cut_afterwards(q, k, mask):
+    return torch.where(mask, torch.softmax(k @ q, dim=0), 0.0)
+
+
+def multiplied_scores(q, k, mask):
+    return torch.softmax((k @ q) * mask.float(), dim=0)
+
+
+def half_of_it(u, keys, values, attend_mask):
+    new, weights = story_by_story(right_weights)(u, keys, values, attend_mask)
+    return new - u, weights
+
+
+def by_products(u, keys, values, attend_mask):
+    scores = torch.einsum("bd,bmd->bm", u, keys).masked_fill(~attend_mask, -torch.inf)
+    weights = torch.nan_to_num(scores.softmax(dim=1))
+    return u + (weights.unsqueeze(1) @ values).squeeze(1), weights
+
+
+# --------------------------------------------------------------------------------- 08.3: examples
+
+
+def by_index(dialogue):
+    found = []
+    for i, (said, reply) in enumerate(dialogue):
+        history = []
+        for earlier in dialogue[:i]:
+            history.extend(earlier)
+        found.append((history, said, reply))
+    return found
+
+
+def broken_as_printed(dialogue):
+    history, found = [], []
+    for said, reply in dialogue:
+        history.append(said)
+        history.append(reply)
+        found.append((history, said, reply))
+    return found
+
+
+def copied_too_late(dialogue):
+    history, found = [], []
+    for said, reply in dialogue:
+        history.append(said)
+        history.append(reply)
+        found.append((history.copy(), said, reply))
+    return found
+
+
+def said_in_between(dialogue):
+    found = by_index(dialogue)
+    return [(h + [said], said, reply) for h, said, reply in found]
+
+
+# ------------------------------------------------------------------------------------ 08.4: facts
+
+
+def looped(hit, keep=bool):
+    def answer(weights, facts):
+        rows = [(w, f) for w, f in zip(weights.numpy(), facts, strict=True) if keep(f)]
+        return torch.tensor([[float(hit(hop, f)) for hop in w] for w, f in rows]).mean(0)
+
+    return answer
+
+
+def vectorised(weights, facts):
+    kept = [q for q, places in enumerate(facts) if places]
+    marked = torch.zeros(len(facts), weights.shape[2])
+    for q, places in enumerate(facts):
+        marked[q, places] = 1.0
+    heaviest = weights.argmax(dim=2)
+    return marked.gather(1, heaviest)[kept].mean(dim=0)
+
+
+WRONG = [
+    ("08.1", by_rows(lambda n, w: [i if i < n else -1 for i in range(w)]), "from the oldest"),
+    ("08.1", by_rows(lambda n, w: [w - 1 - i if i < n else -1 for i in range(w)]), "of its own"),
+    ("08.1", by_rows(lambda n, w: [n - i if i < n else -1 for i in range(w)]), "not 1"),
+    ("08.1", by_rows(lambda n, w: [n - 1 - i for i in range(w)]), "-2, -3"),
+    ("08.1", by_rows(lambda n, w: [max(n - 1 - i, 0) for i in range(w)]), "padding has age -1"),
+    ("08.1", by_rows(lambda n, w: [-1] * (w - n) + [n - 1 - i for i in range(n)]), "comes last"),
+    ("08.1", by_rows(lambda n, w: [i - n + 1 if i < n else -1 for i in range(w)]), "positive"),
+    ("08.1", lambda n, w: by_rows(counted_down)(n, int(n.max())), "`width` columns"),
+    ("08.1", lambda n, w: by_rows(counted_down)(n[:1].repeat(len(n)), w), "`lengths[0]`"),
+    ("08.2", story_by_story(padding_attended), "before it"),
+    ("08.2", story_by_story(cut_afterwards), "no longer sum to 1"),
+    ("08.2", story_by_story(multiplied_scores), "score of 0"),
+    ("08.2", half_of_it, "u + o"),
+    ("08.2", lambda u, k, v, m: by_products(u, k, k, m), "read the values"),
+    ("08.2", lambda u, k, v, m: by_products(u, v, v, m), "with the keys"),
+    ("08.2", lambda u, k, v, m: by_products(u, k, v, ~m), "wrong way round"),
+    ("08.2", story_by_story(lambda q, k, m: right_weights(q / len(q) ** 0.5, k, m)), "√D"),
+    ("08.2", story_by_story(lambda q, k, m: (k @ q) * m), "without a softmax"),
+    (
+        "08.2",
+        story_by_story(lambda q, k, m: torch.softmax((k @ q).masked_fill(~m, -torch.inf), 0)),
+        "NaN",
+    ),
+    ("08.3", broken_as_printed, "`list(history)`"),
+    ("08.3", copied_too_late, "its own history"),
+    ("08.3", said_in_between, "not part of the history yet"),
+    ("08.3", lambda d: [([x for x, _ in d[:i]], *p) for i, p in enumerate(d)], "bot replied"),
+    ("08.3", lambda d: [([y for _, y in d[:i]], *p) for i, p in enumerate(d)], "user said"),
+    ("08.3", lambda d: [(h[-2:], s, r) for h, s, r in by_index(d)], "first turn"),
+    ("08.3", lambda d: [(h[::-1], s, r) for h, s, r in by_index(d)], "oldest turn"),
+    ("08.3", lambda d: [x for x in by_index(d) if x[0]], "empty history"),
+    ("08.3", lambda d: [(" ".join(h), s, r) for h, s, r in by_index(d)], "not one text"),
+    ("08.3", lambda d: [(d[:i], *p) for i, p in enumerate(d)], "pairs"),
+    ("08.4", looped(lambda w, f: w.argmax() in f, keep=lambda f: True), "does not count"),
+    ("08.4", looped(lambda w, f: w[sorted(set(f))].sum()), "weight on the facts"),
+    ("08.4", looped(lambda w, f: w.argmax() == f[0]), "first one"),
+    ("08.4", looped(lambda w, f: w.argmax() == f[-1]), "last one"),
+    ("08.4", looped(lambda w, f: w.argmin() in f), "not the smallest"),
+    ("08.4", looped(lambda w, f: w.argmax() + 1 in f), "count from 0"),
+    ("08.4", looped(lambda w, f: 100 * (w.argmax() in f)), "not per cent"),
+    ("08.4", looped(lambda w, f: any(w[i] > 1 / len(w) for i in f)), "equal share"),
+    (
+        "08.4",
+        looped(lambda w, f: bool(set(np.argsort(-w)[: len(set(f))]) & set(f))),
+        "as many as",
+    ),
+    ("08.4", lambda w, f: vectorised(w, f).mean().repeat(w.shape[1]), "over the hops"),
+]
+
+
+@pytest.mark.parametrize("number, answer, hint", WRONG)
+def test_a_wrong_answer_gets_the_hint_that_its_author_needs(number, answer, hint):
+    verdict = check(number, answer)
+    assert verdict.state == "wrong"
+    assert hint in (verdict.hint or ""), verdict.text
+
+
+@pytest.mark.parametrize(
+    "number, answer",
+    [
+        ("08.1", lambda lengths, width: torch.zeros(len(lengths), width, dtype=torch.long)),
+        ("08.1", lambda lengths, width: [counted_down(n, width) for n in lengths.tolist()]),
+        ("08.1", lambda lengths, width: by_rows(counted_down)(lengths, width).float()),
+        ("08.2", lambda u, keys, values, attend_mask: u),
+        ("08.2", lambda u, k, v, m: (u, torch.zeros(m.shape))),
+        ("08.2", lambda u, k, v, m: by_products(u, k, v, m)[::-1]),
+        ("08.3", lambda dialogue: None),
+        ("08.3", lambda dialogue: [(h, r, s) for h, s, r in by_index(dialogue)]),
+        ("08.4", lambda weights, facts: torch.ones(weights.shape[1])),
+        ("08.4", lambda weights, facts: 1.0),
+    ],
+)
+def test_an_answer_that_fits_no_mistake_is_refused_all_the_same(number, answer):
+    assert check(number, answer).state == "wrong"
+
+
+@pytest.mark.parametrize(
+    "number, answer",
+    [
+        ("08.1", by_rows(counted_down)),
+        ("08.2", story_by_story(right_weights)),
+        ("08.2", by_products),
+        ("08.3", by_index),
+        ("08.4", looped(lambda w, f: w.argmax() in f)),
+        ("08.4", vectorised),
+    ],
+)
+def test_a_right_answer_written_another_way_is_right(number, answer):
+    assert check(number, answer)
