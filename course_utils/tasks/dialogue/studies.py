@@ -71,9 +71,8 @@ def measure_chat(answerer: Answerer, style: str = "all") -> dict:
     return measured
 
 
-# Path finding and positions take longer than the rest; a few tasks fail all the same.
-LONGER = (17, 18, 19)
-FAILED = (7, 17, 18, 19, 20)
+LONGER = (17, 18, 19)  # positions, sizes and path finding take longer than the rest
+BELOW = (6, 7, 8, 10, 17, 18, 19)  # neither start reaches 0.99 on validation
 
 
 def babi_variant(task: int, long_start: bool) -> Variant:
@@ -85,7 +84,7 @@ def babi_variant(task: int, long_start: bool) -> Variant:
 
 
 def longer_variant(task: int) -> Variant:
-    """A third try for a task that neither start brings above 0.95 on validation."""
+    """A third try for a task that neither start brings to 0.99 on validation."""
     model = {"linear_steps": 1000, "noise": 0.0}
     return Variant(f"task {task}, longer, no noise", model, 9000, **babi_parts(task))
 
@@ -120,8 +119,9 @@ STUDIES = (
             for long_start in (False, True)
             for task in babi_set.TASKS
         )
-        + tuple(map(longer_variant, FAILED)),
+        + tuple(map(longer_variant, BELOW)),
         seeds=(0,),
+        seeds_of={longer_variant(task).name: (0, 1) for task in BELOW},
         recipe=BABI,
     ),
     Study(
@@ -146,7 +146,8 @@ STUDIES = (
         title="Chains of one to three facts, by the number of hops",
         variants=tuple(
             Variant(f"{hops} hop{'s' * (hops > 1)}", {"hops": hops}, 4000) for hops in (1, 2, 3, 4)
-        ),
+        )
+        + (Variant("1 hop, as wide as four", {"hops": 1, "embed_dim": 160}, 4000),),
         seeds=(0, 1),
         seeds_of={"3 hops": (0, 1, 2, 3), "4 hops": (0, 1, 2, 3)},
         recipe=LONG_CHAINS,
