@@ -131,14 +131,14 @@ STUDIES = (
             Variant(
                 f"task {task}",
                 {},
-                steps={3: 3000, 5: 8000}.get(task, 1500),  # until validation no longer improves
+                steps={1: 3000, 3: 3000, 5: 8000}.get(task, 1500),  # until validation no longer improves
                 data=partial(dialog_babi_data, task),
                 measure=partial(measure_dialogues, task=task),
             )
             for task in dialog_babi_set.TASKS
         ),
         seeds=(0,),
-        seeds_of={"task 2": (0, 1)},
+        seeds_of={"task 1": (0, 1, 2), "task 2": (0, 1)},
         recipe=DIALOG_BABI,
     ),
     Study(
