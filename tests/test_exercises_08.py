@@ -56,6 +56,17 @@ def multiplied_scores(q, k, mask):
     return torch.softmax((k @ q) * mask.float(), dim=0)
 
 
+def barred(scores, mask, score):
+    return torch.where(mask, scores, score).softmax(dim=0) * mask
+
+
+def one_top_for_all(u, keys, values, attend_mask):
+    scores = torch.where(attend_mask, torch.einsum("bmd,bd->bm", keys, u), -torch.inf)
+    powers = torch.exp(scores - scores.max()).nan_to_num()
+    weights = powers / powers.sum(1, keepdim=True).clamp_min(1e-20)
+    return u + torch.einsum("bm,bmd->bd", weights, values), weights
+
+
 def half_of_it(u, keys, values, attend_mask):
     new, weights = story_by_story(right_weights)(u, keys, values, attend_mask)
     return new - u, weights
@@ -147,7 +158,11 @@ WRONG = [
         story_by_story(lambda q, k, m: torch.softmax((k @ q).masked_fill(~m, -torch.inf), 0)),
         "NaN",
     ),
+    ("08.2", story_by_story(lambda q, k, m: barred(k @ q, m, -100.0)), "such as -100"),
+    ("08.2", story_by_story(lambda q, k, m: barred(k @ q, m, -50.0)), "minus infinity"),
+    ("08.2", one_top_for_all, "whole batch"),
     ("08.3", broken_as_printed, "`list(history)`"),
+    ("08.3", lambda d: [(h[-4:], s, r) for h, s, r in by_index(d)], "however long ago"),
     ("08.3", copied_too_late, "its own history"),
     ("08.3", said_in_between, "not part of the history yet"),
     ("08.3", lambda d: [([x for x, _ in d[:i]], *p) for i, p in enumerate(d)], "bot replied"),

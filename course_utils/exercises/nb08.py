@@ -177,6 +177,25 @@ def _():
         expected=(torch.tensor([[91.0, 0.0]]), torch.tensor([[1.0, 0.0]])),
         label="scores of 180 and 90",
     )
+    yield case(
+        torch.tensor([[20.0, 0.0], [1.0, 5.0]]),
+        torch.tensor([[[20.0, 1.0], [15.0, 0.0]], [[2.0, 0.0], [2.0, 0.0]]]),
+        torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[3.0, 4.0], [1.0, 2.0]]]),
+        torch.tensor([[True, True], [True, True]]),
+        expected=(
+            torch.tensor([[21.0, 0.0], [3.0, 8.0]]),
+            torch.tensor([[1.0, 0.0], [0.5, 0.5]]),
+        ),
+        label="scores of 400 and 300 in one story, of 2 and 2 in the other",
+    )
+    yield case(
+        torch.tensor([[-20.0, 5.0]]),
+        torch.tensor([[[20.0, 8.0], [1.0, 1.0]]]),
+        torch.tensor([[[3.0, 4.0], [7.0, 7.0]]]),
+        torch.tensor([[True, False]]),
+        expected=(torch.tensor([[-17.0, 9.0]]), torch.tensor([[1.0, 0.0]])),
+        label="a memory with a score of -360, and padding",
+    )
     for B, M, D in ((2, 5, 3), (4, 3, 6), (3, 7, 2)):
         mask = torch.rand(B, M) < 0.7
         mask[0] = True
@@ -250,6 +269,22 @@ def linear(u, keys, values, attend_mask):
     return _read(u, values, _scores(u, keys) * attend_mask)
 
 
+@hop.mistake(
+    "a number such as -100 is a score like others, and a memory can have a lower one: use minus"
+    " infinity"
+)
+def a_finite_exclusion(u, keys, values, attend_mask):
+    weights = _scores(u, keys).masked_fill(~attend_mask, -100.0).softmax(dim=1)
+    return _read(u, values, weights * attend_mask)
+
+
+@hop.mistake("each story has a largest score of its own: do not subtract that of the whole batch")
+def one_maximum(u, keys, values, attend_mask):
+    scores = _scores(u, keys).masked_fill(~attend_mask, float("-inf"))
+    powers = (scores - scores.max()).exp().nan_to_num(0.0)
+    return _read(u, values, powers / powers.sum(dim=1, keepdim=True).clamp_min(1e-30))
+
+
 @hop.mistake("a story without memories gives NaN: give it weights of 0")
 def nan_when_empty(u, keys, values, attend_mask):
     scores = _scores(u, keys).masked_fill(~attend_mask, float("-inf"))
@@ -281,8 +316,8 @@ def best_only(u, keys, values, attend_mask):
         return found
     ```
 
-    Write `examples(dialogue)` so that `history` holds what was said **before** `said`: all earlier turns, oldest
-    first, user and bot in turn. Return a list of `(history, said, reply)`.
+    Write `examples(dialogue)` so that `history` holds what was said **before** `said`: all earlier
+    turns, oldest first, user and bot in turn. Return a list of `(history, said, reply)`.
 
     **Predict first:** a model is trained with the broken version, and its test set is made with it
     as well. How good will it look?
@@ -310,6 +345,16 @@ def _():
             (["hello", "hi", "we are two", "noted"], "how many are we", "two people"),
         ],
         label="three turns",
+    )
+    yield case(
+        [("a", "b"), ("c", "d"), ("e", "f"), ("g", "h")],
+        expected=[
+            ([], "a", "b"),
+            (["a", "b"], "c", "d"),
+            (["a", "b", "c", "d"], "e", "f"),
+            (["a", "b", "c", "d", "e", "f"], "g", "h"),
+        ],
+        label="four turns",
     )
     yield case([("hello", "hi")], expected=[([], "hello", "hi")], label="one turn")
     yield case([], expected=[], label="no turn")
@@ -373,6 +418,11 @@ def bots_only(dialogue):
 @examples.mistake("the history goes back to the first turn, not only to the last one")
 def last_turn_only(dialogue):
     return [(list(dialogue[i - 1]) if i else [], *pair) for i, pair in enumerate(dialogue)]
+
+
+@examples.mistake("the history goes back to the first turn, however long ago that is")
+def four_texts_only(dialogue):
+    return [(h[-4:], said, reply) for h, said, reply in examples.solution(dialogue)]
 
 
 @examples.mistake("the oldest turn comes first")
