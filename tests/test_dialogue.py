@@ -417,7 +417,9 @@ def test_the_turns_of_people_are_complete():
         assert len(turns) == 20 and isinstance(people["knows_grammar"], bool)
         answers = {word for answer in ANSWERS for word in answer.split()}
         for turn in turns:
-            assert spoken(turn["said"]) and set(turn["right"].split()) <= answers, turn
+            assert spoken(turn["said"]) and turn["right"] == spoken(turn["right"]), turn
+            if people["knows_grammar"]:  # others may ask for what no candidate says
+                assert set(turn["right"].split()) <= answers, turn
 
 
 @pytest.mark.skipif("dialogue-chat" not in checkpoint_names(), reason="no checkpoint")

@@ -5,9 +5,10 @@ It takes notes and answers questions about them: how many people, which food, da
 time; where a trip starts and ends; where somebody is, which hotel a city has, what it
 costs, and what follows from these. Twelve cities, twelve names, twelve hotels, ten
 kitchens; what it does not know is named on standard error. It was trained on generated
-dialogues, whose wording is simple, and is right about 93 of 100 such turns; what follows
-from three turns (what Anna pays, by her city and its hotel) it mostly guesses. Notebook 08
-shows how it does on turns that people wrote. It books nothing.
+dialogues, whose wording is simple, and is right about 97 of 100 questions in such words,
+93 of 100 if the answer follows from three turns (what Anna pays, by her city and its
+hotel). Of questions in other words it answers fewer than half; notebook 08 shows some. It
+books nothing.
 
 A line "---" starts a new conversation and is answered by "---". Blank lines stay
 blank; every output line ends in \\n. The text must be UTF-8. A file that cannot be read

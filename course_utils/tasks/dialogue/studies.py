@@ -131,7 +131,9 @@ STUDIES = (
             Variant(
                 f"task {task}",
                 {},
-                steps={1: 3000, 3: 3000, 5: 8000}.get(task, 1500),  # until validation no longer improves
+                steps={1: 3000, 3: 3000, 5: 16_000}.get(
+                    task, 1500
+                ),  # until validation no longer improves
                 data=partial(dialog_babi_data, task),
                 measure=partial(measure_dialogues, task=task),
             )
