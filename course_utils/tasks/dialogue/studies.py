@@ -94,11 +94,9 @@ def babi_parts(task: int) -> dict:
     return {"data": partial(babi_data, task), "measure": partial(measure_babi, task=task)}
 
 
-# The chat with a smaller network and fewer steps: what each part is good for.
-PARTS = replace(
-    CHAT, name="dialogue-parts", model=CHAT.model | {"embed_dim": 48, "linear_steps": 500}
-)
-SHORT = 2500
+# The chat with fewer steps: what each part is good for.
+PARTS = replace(CHAT, name="dialogue-parts", model=CHAT.model | {"linear_steps": 2000})
+SHORT = 8000
 # Chains alone, with as many dialogues as the chat has: how many hops a chain needs.
 LONG_CHAINS = replace(
     SMALL,
@@ -165,7 +163,10 @@ STUDIES = (
             Variant("no linear start", {"linear_steps": 0}, SHORT),
             Variant("layerwise", {"tying": "layerwise"}, SHORT),
         ),
-        seeds=(0, 1),
+        seeds=(0,),
+        seeds_of=dict.fromkeys(
+            ("everything", "no position encoding", "no temporal encoding"), (0, 1)
+        ),
         recipe=PARTS,
         measure=measure_chat,
     ),
