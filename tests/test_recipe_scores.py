@@ -527,7 +527,9 @@ def test_a_recipe_is_what_its_checkpoint_was_trained_with(name):
     fit = asdict(recipe.settings) | {"batch_tokens": recipe.batch_tokens} | extras(recipe)
     fit["bfloat16"] = card["fit"].get("bfloat16", False)  # chosen by whoever trains
     assert {key: fit[key] for key in card["fit"]} == card["fit"]
-    settings = json.loads(json.dumps(recipe.model))
+    vocabulary = Vocabulary.load(CHECKPOINTS / name / "vocabulary.json")
+    given = {k: v(vocabulary) if callable(v) else v for k, v in recipe.model.items()}
+    settings = json.loads(json.dumps(given))
     size = card["settings"][recipe.task.size]
     assert card["settings"] == settings | {recipe.task.size: size}
     assert card.get("start", {}).get("name") == recipe.start
@@ -581,18 +583,37 @@ BUDGETS = {
         1000,
         "Briefings → summaries, generated, with attention alone",
     ),
+    # Weight decay would shrink the vectors of words that training never meets.
+    "dialogue-small": (
+        1500,
+        0.01,
+        300,
+        128,
+        "Generated dialogues about people, hotels and prices, a small network",
+    ),
+    "dialogue-babi": (
+        3000,
+        5e-3,
+        500,
+        128,
+        "Question answering, bAbI task 1 (the study babi has all tasks)",
+    ),
+    "dialogue-dialog_babi": (
+        1500,
+        0.01,
+        250,
+        128,
+        "Booking a restaurant, dialog bAbI task 1 (the study dialog_babi has all tasks)",
+    ),
 }
 
 
-UNTRAINED = "translation-multi30k-transformer"  # the settings are a first guess
-
-
 def test_every_recipe_is_shipped_or_has_a_known_budget():
-    assert set(SHIPPED) | set(BUDGETS) | {UNTRAINED} == set(RECIPES)
+    assert set(SHIPPED) | set(BUDGETS) == set(RECIPES)
 
 
 def test_only_the_model_and_the_budget_of_the_transformer_differ():
-    recipe, recurrent = RECIPES[UNTRAINED], RECIPES["translation-multi30k"]
+    recipe, recurrent = (RECIPES[f"translation-multi30k{end}"] for end in ("-transformer", ""))
     settings = replace(recurrent.settings, steps=20_000, learning_rate=1.5e-3, validate_every=1000)
     assert recipe.settings == settings and recipe.batch_tokens == 1000
     for name in ("data", "test", "task", "select", "metrics", "test_metrics", "search", "start"):
@@ -608,6 +629,8 @@ def test_budgets_of_the_other_recipes(name):
     expected = FitSettings(
         steps=steps, learning_rate=rate, validate_every=validate_every, label_smoothing=0.0
     )
+    if recipe.task.name == "dialogue":
+        expected = replace(expected, weight_decay=0.0)
     assert recipe.settings == expected
     assert (recipe.batch_tokens, recipe.title) == (tokens, title)
     assert recipe.start is None and not recipe.start_encoder_only
@@ -665,6 +688,12 @@ def test_what_selects_and_what_is_searched():
         "speech-digits": ("wer", usual),
         "speech-digits-long": ("wer", usual),
         "speech-commands": ("wer", usual),
+        "dialogue-chat": ("accuracy", None),
+        "dialogue-small": ("accuracy", None),
+        "dialogue-babi": ("accuracy", None),
+        "dialogue-dialog_babi": ("accuracy", None),
+        "question_answering-scenes": ("accuracy", None),
+        "question_answering-easy-vqa": ("accuracy", None),
         "summarization-aeslc": ("rouge1", usual),
         "summarization-attention": ("rouge2", usual),
         "summarization-generated": ("rouge2", usual),
@@ -682,7 +711,13 @@ def test_what_selects_and_what_is_searched():
     assert not RECIPES["speech-digits-long"].start_encoder_only
     assert "wer" in RECIPES["speech-digits"].task.lower_is_better
     prepared = {name for name, recipe in RECIPES.items() if recipe.prepare is not None}
-    assert prepared == {"classification-imdb", "classification-eraser", "summarization-aeslc"}
+    assert prepared == {
+        "classification-imdb",
+        "classification-eraser",
+        "dialogue-dialog_babi",
+        "question_answering-scenes",
+        "summarization-aeslc",
+    }
 
 
 SPLITS = {

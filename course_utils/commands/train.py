@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bfloat16",
         action="store_true",
         help="compute matrix products in bfloat16: faster on a processor or GPU that has it. The "
-        "course's own results are computed without",
+        "card of a checkpoint says whether it was used",
     )
     parser.add_argument(
         "--tensorboard",

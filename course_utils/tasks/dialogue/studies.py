@@ -164,9 +164,6 @@ STUDIES = (
             Variant("layerwise", {"tying": "layerwise"}, SHORT),
         ),
         seeds=(0,),
-        seeds_of=dict.fromkeys(
-            ("everything", "no position encoding", "no temporal encoding"), (0, 1)
-        ),
         recipe=PARTS,
         measure=measure_chat,
     ),
