@@ -137,7 +137,7 @@ STUDIES = (
             for task in dialog_babi_set.TASKS
         ),
         seeds=(0,),
-        seeds_of={"task 1": (0, 1, 2), "task 2": (0, 1)},
+        seeds_of={"task 1": (0, 1), "task 2": (0, 1)},
         recipe=DIALOG_BABI,
     ),
     Study(
