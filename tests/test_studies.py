@@ -692,10 +692,18 @@ def sized(recipe, model, size):
         def encode(self, text):
             return [5]
 
-    settings = {k: v(Words()) if callable(v) else v for k, v in (recipe.model | model).items()}
+    given = recipe.model | model
+    if "candidates" in given:  # answers to choose from have no parameters of their own
+        given |= {"candidates": [[5]], "labels": ["yes"]}
+    settings = {k: v(Words()) if callable(v) else v for k, v in given.items()}
     settings = {k: v for k, v in settings.items() if v is not None}  # None takes one away
     with torch.device("meta"):
         return count_parameters(recipe.task.build(**{recipe.task.size: size, **settings}))
+
+
+def lacks_its_file(name, variant):
+    """The training file of one task of bAbI is missing in the copy of the data that was used."""
+    return name == "babi" and variant.split(",")[0] == "task 3"
 
 
 @pytest.mark.parametrize("name", STUDIES_BY_NAME)
@@ -704,24 +712,29 @@ def test_a_study_is_what_its_stored_results_are_of(name):
     assert stored["title"] == study.title and stored["recipe"] == study.recipe.name
     assert stored["batch_tokens"] == study.recipe.batch_tokens
     assert stored["seeds"] == sorted({seed for _, seed in study.runs()})
+    found = {(r["variant"], r["seed"], r["steps"]) for r in stored["runs"]}
     expected = {(variant.name, seed, variant.steps) for variant, seed in study.runs()}
-    assert {(r["variant"], r["seed"], r["steps"]) for r in stored["runs"]} == expected
+    assert found == {run for run in expected if not lacks_its_file(name, run[0])}
     assert set(study.seeds_of) <= {variant.name for variant in study.variants}
 
 
 @pytest.mark.parametrize("name", STUDIES_BY_NAME)
 def test_the_models_of_a_study_have_the_parameters_of_its_stored_results(name):
-    """The size of the vocabulary follows from one model, and has to fit all others."""
+    """The size of the vocabulary follows from one model, and has to fit all others.
+
+    Where variants have data of their own, each of them has a vocabulary.
+    """
     study, sizes = STUDIES_BY_NAME[name], set()
     for variant in study.variants:
-        if variant.baseline is not None:
+        if variant.baseline is not None or lacks_its_file(name, variant.name):
             continue
         found = {r["parameters"] for r in load_study(name)["runs"] if r["variant"] == variant.name}
         assert len(found) == 1
         small, more = (sized(study.recipe, variant.model, size) for size in (20, 21))
         sizes.add(20 + (found.pop() - small) / (more - small))
     if any(variant.baseline is None for variant in study.variants):
-        assert len(sizes) == 1 and sizes.pop() % 1 == 0
+        assert len(sizes) == 1 or all(variant.data is not None for variant in study.variants)
+        assert all(size % 1 == 0 for size in sizes)
 
 
 @pytest.mark.parametrize("name", STUDIES_BY_NAME)
@@ -731,10 +744,9 @@ def test_a_study_reports_what_its_stored_results_hold(name):
     common = set.intersection(*(set(row) for row in rows))
     assert {"variant", "seed", "steps", "parameters", "minutes"} <= common
     for variant in STUDIES_BY_NAME[name].variants:
-        row = next((row for row in rows if row["variant"] == variant.name), None)
-        if row is None:  # its training file is missing in the copy of the data that was used
-            assert name == "babi" and variant.name.startswith("task 3")
+        if lacks_its_file(name, variant.name):
             continue
+        row = next(row for row in rows if row["variant"] == variant.name)
         assert (variant.baseline is None) == ("curve" in row)
 
 
