@@ -517,7 +517,7 @@ def test_subjects_are_measured_beside_rivals(monkeypatch):
     monkeypatch.setattr(studies, "aeslc", parts.get)
     found = measure_subjects(summarizer())["test"]
     assert found["new words"] == 2  # Zoe and Adam
-    assert found["writes"]["lead"] == {"words": 6.67, "new words written": 1.0}
+    assert found["writes"]["lead"] == {"words": 6.33, "new words written": 1.0}
     assert found["writes"]["first words"]["words"] <= found["writes"]["ours"]["words"]
     assert found["from the e-mail"]["true"] == round(8 / 10, 4)
     assert found["known e-mails"] == 2 and found["fresh"]["e-mails"] == 1
