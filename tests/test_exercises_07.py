@@ -37,6 +37,20 @@ def mixed(g, c, p):
     return p * g + (1 - p) * c
 
 
+def safe(change, zero=True):
+    """The quotient with the denominator made safe; with ``zero``, set to 0 where P is 0."""
+
+    def answer(g, c, p):
+        found = (g - c) / change(mixed(g, c, p))
+        return found.where(mixed(g, c, p) > 0, torch.zeros_like(found)) if zero else found
+
+    return answer
+
+
+def one_check_for_all(g, c, p):
+    return by_autograd(g, c, p) if (mixed(g, c, p) > 0).all() else torch.zeros_like(g)
+
+
 # --- 07.2: the extended vocabulary ---
 
 
@@ -99,24 +113,81 @@ def shorter(text, summary, vocabulary):
     return ids, [i for w, i in zip(summary, said, strict=True) if w in {*text, *vocabulary}]
 
 
+def with_memory():
+    """Ids that are kept from text to text."""
+    new = {}
+
+    def answer(text, summary, vocabulary):
+        for word in text:
+            if word not in vocabulary:
+                new.setdefault(word, len(vocabulary) + len(new))
+        ids = {**vocabulary, **new}
+        return [ids[w] for w in text], [ids.get(w, vocabulary["<unk>"]) for w in summary]
+
+    return answer
+
+
+def zero_for_unknown(text, summary, vocabulary):
+    ids, _ = counting(text, summary, vocabulary)
+    extended = {**vocabulary, **dict(zip(text, ids, strict=True))}
+    return ids, [extended.get(w, 0) for w in summary]
+
+
+def lowered(answer):
+    def lower(first, second, *rest):
+        return answer([w.lower() for w in first], [w.lower() for w in second], *rest)
+
+    return lower
+
+
 # --- 07.3: coverage loss ---
 
 
-def coverage_by_loop(before=True, smaller=min, over="steps"):
+def coverage_by_loop(before=True, smaller=torch.minimum, over="steps"):
     def answer(weights, counts):
-        total, steps = 0.0, 0
-        for row, valid in zip(weights.tolist(), counts.tolist(), strict=True):
-            coverage = [0.0] * len(row[0])
+        total, steps = weights.sum() * 0, 0
+        for row, valid in zip(weights, counts.tolist(), strict=True):
+            coverage = torch.zeros_like(row[0])
             for step, counted in zip(row, valid, strict=True):
-                added = [c + w for c, w in zip(coverage, step, strict=True)]
-                seen = coverage if before else added
+                added = coverage + step
                 if counted:
-                    total += sum(smaller(w, c) for w, c in zip(step, seen, strict=True))
+                    total = total + smaller(step, coverage if before else added).sum()
                     steps += 1
                 coverage = step if over == "last" else added
-        return torch.tensor(total / max(steps, 1))
+        return total / max(steps, 1)
 
     return answer
+
+
+def with_coverage(coverage):
+    """An answer from another coverage."""
+
+    def answer(weights, counts):
+        again = torch.minimum(weights, coverage(weights)).sum(-1)
+        return (again * counts).sum() / max(counts.sum(), 1)
+
+    return answer
+
+
+def shifted(weights):
+    return torch.cat([torch.zeros_like(weights[:, :1]), weights[:, :-1]], dim=1)
+
+
+def by_number_of_step(first):
+    def coverage(weights):
+        return shifted(weights.cumsum(1)) / (torch.arange(weights.shape[1])[:, None] + first)
+
+    return coverage
+
+
+def without_the_first(weights, counts):
+    found = torch.minimum(weights, shifted(weights.cumsum(1))).sum(-1)[:, 1:][counts[:, 1:]]
+    return found.mean() if len(found) else torch.tensor(0.0)
+
+
+def largest_only(weights, counts):
+    found = torch.minimum(weights, shifted(weights.cumsum(1))).max(dim=-1).values[counts]
+    return found.mean() if len(found) else torch.tensor(0.0)
 
 
 def halved(weights, counts):
@@ -205,6 +276,58 @@ WRONG = [
     ("07.1", loop(lambda g, c, p: np.log(mixed(g, c, p)) if mixed(g, c, p) else 0), "log P(w)"),
     ("07.1", lambda g, c, p: p * (1 - p) * by_autograd(g, c, p), "leave out p_gen"),
     ("07.1", lambda g, c, p: torch.full_like(g, by_autograd(g, c, p).mean()), "of its own"),
+    ("07.1", one_check_for_all, "does not make the others 0"),
+    (
+        "07.1",
+        lambda g, c, p: torch.where(mixed(g, c, p) < 1e-3, 0.0, (g - c) / mixed(g, c, p)),
+        "a small P(w) is not 0",
+    ),
+    ("07.1", lambda g, c, p: safe(lambda x: x, zero=False)(g, c, p).nan_to_num(), "is infinite"),
+    ("07.1", safe(lambda x: x.clamp_min(1e-12), zero=False), "with a clamp"),
+    ("07.1", safe(lambda x: x.clamp_min(1e-6), zero=False), "with a clamp"),
+    ("07.1", safe(lambda x: x + 1e-8, zero=False), "a small number added"),
+    ("07.1", safe(lambda x: x + 1e-6), "nothing may be added"),
+    ("07.1", lambda g, c, p: torch.sign(g - c), "which way is better"),
+    ("07.1", lambda g, c, p: torch.sign(by_autograd(g, c, p)), "the sign alone"),
+    ("07.2", lowered(counting), "are two words"),
+    ("07.2", lambda t, s, v: (plain(t, s, v)[0], counting(t, s, v)[1]), "of the *text*"),
+    ("07.2", lambda t, s, v: ([v["<unk>"]] * len(t), counting(t, s, v)[1]), "keep their ids"),
+    ("07.2", with_memory(), "of one text alone"),
+    ("07.2", zero_for_unknown, "not 0 in every"),
+    ("07.2", lambda *given: sum(counting(*given), []), "two lists, not one"),
+    ("07.2", lambda *given: tuple(" ".join(map(str, x)) for x in counting(*given)), "joined by"),
+    ("07.2", lambda *given: " ".join(map(str, sum(counting(*given), []))), "not one string"),
+    ("07.2", lambda *given: tuple(list(map(str, x)) for x in counting(*given)), "leave out `str`"),
+    (
+        "07.3",
+        lambda w, c: coverage_by_loop()(w, c) if c.any(1).all() else torch.tensor(0.0),
+        "one text may have none",
+    ),
+    ("07.3", lambda w, c: coverage_by_loop()(w, c).detach(), "cut the loss off"),
+    ("07.3", lambda w, c: float(coverage_by_loop()(w, c)), "cut the loss off"),
+    ("07.3", lambda w, c: coverage_by_loop()(w, c).item(), "cut the loss off"),
+    ("07.3", with_coverage(lambda w: shifted(w.cumsum(1)).detach()), "`detach` on the coverage"),
+    (
+        "07.3",
+        lambda w, c: coverage_by_loop()(w, c) if w.shape[1] > 1 else torch.tensor(1.0),
+        "a single step reads nothing",
+    ),
+    ("07.3", with_coverage(lambda w: w.cumsum(1).roll(1, 1)), "`roll` brings"),
+    ("07.3", with_coverage(lambda w: w.roll(1, 1).cumsum(1)), "`roll` brings"),
+    ("07.3", without_the_first, "the first step counts"),
+    (
+        "07.3",
+        lambda w, c: coverage_by_loop()(w, c) * c.sum() / (c.sum() - 1).clamp_min(1),
+        "not by one less",
+    ),
+    ("07.3", largest_only, "sum over the places"),
+    ("07.3", with_coverage(lambda w: shifted(w).cummax(1).values), "`cummax`"),
+    ("07.3", with_coverage(by_number_of_step(1)), "by the number of the step"),
+    (
+        "07.3",
+        with_coverage(lambda w: by_number_of_step(0)(w).nan_to_num()),
+        "not their mean",
+    ),
     ("07.2", fresh_every_time, "always gets the same id"),
     ("07.2", lambda t, s, v: counting(t, s, v, grow_in_summary=True), "only the words of the text"),
     ("07.2", lambda t, s, v: counting(t, s, v, start=-len(v)), "count from V on"),
@@ -219,7 +342,7 @@ WRONG = [
     ("07.3", nan_without_steps, "divide by zero"),
     ("07.3", of_all_steps, "must not count"),
     ("07.3", coverage_by_loop(over="last"), "not only of the last"),
-    ("07.3", coverage_by_loop(smaller=max), "not the larger"),
+    ("07.3", coverage_by_loop(smaller=torch.maximum), "not the larger"),
     ("07.3", coverage_by_loop(smaller=lambda w, c: w * c), "not the product"),
     ("07.3", each_text_first, "one number for the batch"),
     ("07.3", lambda w, c: coverage_by_loop()(w, c) / w.shape[2], "sum over the places"),
@@ -249,6 +372,27 @@ WRONG = [
     ("07.4", one_too_few, "n-gram is missing"),
     ("07.4", jumping, "overlap"),
     ("07.4", lambda o, r, n: crossing_out([*"".join(o)], [*"".join(r)], n), "not letters"),
+    (
+        "07.4",
+        lambda o, r, n: crossing_out(*(["".join(g) for g in grams(x, n)] for x in (o, r)), 1),
+        "not joined strings",
+    ),
+    ("07.4", lambda o, r, n: crossing_out(o, r, n if n < 4 else 3), "larger than 3"),
+    ("07.4", lambda o, r, n: crossing_out(o, r, 1 if n == 1 else 2), "larger than 2"),
+    ("07.4", lambda o, r, n: crossing_out(o, r, n) if o or r else 1.0, "two empty texts"),
+    ("07.4", lowered(crossing_out), "same capitals"),
+    (
+        "07.4",
+        lambda o, r, n: crossing_out(*([w[i : i + n] for i, _ in enumerate(w)] for w in (o, r)), 1),
+        "shorter than n",
+    ),
+    (
+        "07.4",
+        lambda o, r, n: f1(matched(o, r, n)[0], len(o), len(r)),
+        "not by that of the words",
+    ),
+    ("07.4", lambda o, r, n: crossing_out(o.split(), r.split(), n), "nothing to split"),
+    ("07.4", lambda o, r, n: crossing_out(" ".join(o), " ".join(r), n), "make one string"),
 ]
 
 

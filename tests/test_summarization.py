@@ -37,7 +37,7 @@ from course_utils.models.pointer import (
     pointer_distribution,
 )
 from course_utils.search import beam_search, greedy_search
-from course_utils.tasks.summarization import baselines, measures
+from course_utils.tasks.summarization import baselines, measures, studies
 from course_utils.tasks.summarization.data import (
     SummarizationData,
     aeslc_data,
@@ -45,7 +45,11 @@ from course_utils.tasks.summarization.data import (
     proper_nouns,
 )
 from course_utils.tasks.summarization.extended import extend, to_example, words_of, written
-from course_utils.tasks.summarization.studies import copied, measure_briefings
+from course_utils.tasks.summarization.studies import (
+    copied,
+    measure_briefings,
+    measure_subjects,
+)
 from course_utils.tasks.summarization.summarizer import Summarizer, summary_loss
 from course_utils.training import train_step
 from course_utils.vocabulary import EOS, PAD, UNK, Vocabulary
@@ -487,6 +491,37 @@ def test_summaries_without_a_network():
         ["<unk>", "pays", "<unk>"], [[0.1, 0.9], [1.0, 0.0], [0.6, 0.4]], ["7", "zoe"]
     )
     assert replaced == ["zoe", "pays", "7"]
+
+
+def test_typical_words_are_those_of_summaries_rather_than_of_texts():
+    typical = baselines.TypicalWords(
+        [
+            ("the gas contract and the gas price", "Gas contract"),
+            ("the lunch at noon and the contract", "lunch at noon"),
+        ]
+    )
+    text = "Gas, gas: the contract at NOON, says Petra"  # gas 0.85, contract 0.5, at and noon 1
+    found = ["", "at", "at noon", "gas at noon", "gas contract at noon", "gas contract at noon"]
+    assert [typical(text, count) for count in range(6)] == found
+    assert typical("Petra says the", 3) == typical("", 3) == ""
+
+
+def test_subjects_are_measured_beside_rivals(monkeypatch):
+    """What each way writes, and what of it is in the e-mail; the split decides nothing else."""
+    emails = [
+        ("Zoe moves the gas contract to monday. Bye.", "zoe moves the gas contract"),
+        ("now says Adam the contract moves .", "adam says now"),
+        ("now says Adam the contract moves .", "something else"),
+    ]
+    parts = {"train": emails[1:], "valid": emails[:2], "test": emails}
+    monkeypatch.setattr(studies, "aeslc", parts.get)
+    found = measure_subjects(summarizer())["test"]
+    assert found["new words"] == 2  # Zoe and Adam
+    assert found["writes"]["lead"] == {"words": 6.33, "new words written": 1.0}
+    assert found["writes"]["first words"]["words"] <= found["writes"]["ours"]["words"]
+    assert found["from the e-mail"]["true"] == round(8 / 10, 4)
+    assert found["known e-mails"] == 2 and found["fresh"]["e-mails"] == 1
+    assert set(found["ahead"]) == set(found["writes"]) - {"ours"}
 
 
 # --- the summariser and its command -----------------------------------------------------------

@@ -67,6 +67,24 @@ def _():
         torch.tensor([0.3, 0.0, 1.0]),
         expected=torch.zeros(3),
         label="words that have the probability 0",
+        hint="ask whether P(w) is 0, and return 0 there: 0.5 / 0 is infinite, not NaN, and with a "
+        "clamp or a small number added it is huge",
+    )
+    yield case(
+        torch.tensor([0.0, 0.0]),
+        torch.tensor([0.0, 0.8]),
+        torch.tensor([0.3, 0.5]),
+        expected=torch.tensor([0.0, -2.0]),
+        label="one word with the probability 0, one with another",
+    )
+    yield case(
+        torch.tensor([0.0, 3e-7]),
+        torch.tensor([1e-6, 1e-7]),
+        torch.tensor([0.5, 0.25]),
+        expected=torch.tensor([-2.0, 4 / 3]),
+        label="small probabilities",
+        hint="a probability may be small: only where P(w) is exactly 0 is the result 0, and "
+        "nothing may be added to P(w)",
     )
     yield case(
         torch.tensor([0.5, 0.25]),
@@ -148,6 +166,29 @@ def mean_of_all(generated, copied, p_gen):
     return pull.solution(generated, copied, p_gen).mean().expand(generated.shape)
 
 
+@pull.mistake("each word has a P(w) of its own: one that is 0 does not make the others 0")
+def any_zero_makes_all_zero(generated, copied, p_gen):
+    probability = p_gen * generated + (1 - p_gen) * copied
+    return pull.solution(generated, copied, p_gen) * (probability > 0).all()
+
+
+@pull.mistake("a small P(w) is not 0: only where P(w) is exactly 0 is the result 0")
+def small_is_zero(generated, copied, p_gen):
+    probability = p_gen * generated + (1 - p_gen) * copied
+    found = pull.solution(generated, copied, p_gen)
+    return found.where(probability >= 1e-3, torch.zeros_like(found))
+
+
+@pull.mistake("that is the sign alone: how strong the pull is depends on P(w)")
+def sign_only(generated, copied, p_gen):
+    return pull.solution(generated, copied, p_gen).sign()
+
+
+@pull.mistake("that says only which way is better: how strong the pull is depends on P(w)")
+def sign_of_the_difference(generated, copied, p_gen):
+    return (generated - copied).sign()
+
+
 @pull.check
 def _(answer):
     generator = torch.Generator().manual_seed(3)
@@ -205,6 +246,15 @@ def _():
         label="one new word",
     )
     yield case(
+        ["adam", "pays", "on"],
+        ["adam"],
+        VOCABULARY,
+        expected=([5, 4, 2], [5]),
+        label="another text, with another new word",
+        hint="the ids of new words are those of one text alone: begin with V again in each call, "
+        "and change neither the vocabulary nor a global or default argument",
+    )
+    yield case(
         ["zoe", "pays", "adam", "zoe"],
         ["adam", "pays", "zoe"],
         VOCABULARY,
@@ -233,6 +283,13 @@ def _():
         {"<unk>": 0, "x": 1},
         expected=([2, 3, 4, 3, 2, 0], [4, 0, 3, 0]),
         label="another vocabulary, and <unk> in the text",
+    )
+    yield case(
+        ["May", "on", "may", "Monday"],
+        ["monday", "Monday", "May"],
+        VOCABULARY,
+        expected=([5, 2, 6, 7], [3, 7, 5]),
+        label="capitals",
     )
 
 
@@ -331,6 +388,56 @@ def summary_first(text, summary, vocabulary):
     return [extended[w] for w in text], [extended.get(w, vocabulary["<unk>"]) for w in summary]
 
 
+@extended_ids.mistake("take the words as they are: `May` and `may` are two words")
+def lower_cased(text, summary, vocabulary):
+    return extended_ids.solution(
+        [w.lower() for w in text], [w.lower() for w in summary], vocabulary
+    )
+
+
+@extended_ids.mistake("the new words of the *text* need ids of their own as well, not <unk>")
+def unknown_in_the_text(text, summary, vocabulary):
+    unknown = vocabulary["<unk>"]
+    said = extended_ids.solution(text, summary, vocabulary)[1]
+    return [vocabulary.get(w, unknown) for w in text], said
+
+
+@extended_ids.mistake("known words of the text keep their ids: only unknown ones are extended")
+def nothing_but_unknown(text, summary, vocabulary):
+    said = extended_ids.solution(text, summary, vocabulary)[1]
+    return [vocabulary["<unk>"]] * len(text), said
+
+
+@extended_ids.mistake("ask the dict for the id of <unk>: it is not 0 in every vocabulary")
+def unknown_is_zero(text, summary, vocabulary):
+    ids, said = extended_ids.solution(text, summary, vocabulary)
+    known = {*vocabulary, *text}
+    return ids, [i if w in known else 0 for w, i in zip(summary, said, strict=True)]
+
+
+@extended_ids.mistake("return two lists, not one: the ids of the text, and those of the summary")
+def one_list(text, summary, vocabulary):
+    ids, said = extended_ids.solution(text, summary, vocabulary)
+    return ids + said
+
+
+@extended_ids.mistake("ids are whole numbers: return lists, not strings joined by spaces")
+def joined_strings(text, summary, vocabulary):
+    found = extended_ids.solution(text, summary, vocabulary)
+    return tuple(" ".join(map(str, ids)) for ids in found)
+
+
+@extended_ids.mistake("return lists of ids, not one string")
+def one_string(text, summary, vocabulary):
+    return " ".join(str(i) for ids in extended_ids.solution(text, summary, vocabulary) for i in ids)
+
+
+@extended_ids.mistake("ids are whole numbers, not strings: leave out `str`")
+def strings(text, summary, vocabulary):
+    found = extended_ids.solution(text, summary, vocabulary)
+    return tuple([str(i) for i in ids] for ids in found)
+
+
 @exercise(
     "07.3",
     "A coverage loss that cannot be zero",
@@ -351,7 +458,8 @@ def summary_first(text, summary, vocabulary):
 
     - `weights` (B, Tt, Tk). `counts` (B, Tt), boolean: whether a step counts; padding does not.
 
-    Return one number. If no step counts, return 0.
+    Return one number, a tensor: this is a loss, so its gradient has to reach the weights. If no
+    step counts, return 0.
 
     **Predict first:** what is the loss of two steps that both look at one place only, the same one?
     """,
@@ -408,8 +516,42 @@ def _():
         expected=torch.tensor(0.5),
         label="a step that does not count has still been read",
     )
+    yield case(
+        torch.tensor([[[1.0, 0.0], [1.0, 0.0]], [[0.0, 1.0], [1.0, 0.0]]]),
+        torch.tensor([[True, True], [False, False]]),
+        expected=torch.tensor(0.5),
+        label="a text without any step that counts, beside another",
+    )
+    yield case(
+        torch.tensor([[[0.2, 0.5, 0.3]], [[1.0, 0.0, 0.0]]]),
+        _ones(2, 1),
+        expected=torch.tensor(0.0),
+        label="a single step",
+    )
     for shape in ((2, 5, 3), (3, 4, 7), (1, 6, 2)):
         yield case(torch.rand(shape).softmax(dim=2), torch.rand(shape[:2]) < 0.7)
+
+
+@read_again.check
+def _(answer):
+    weights = torch.rand((2, 4, 3), generator=torch.Generator().manual_seed(4)).softmax(dim=2)
+    counts = torch.tensor([[True, True, True, True], [True, True, True, False]])
+    gradients = []
+    for function in (read_again.solution, answer):
+        given = weights.clone().requires_grad_()
+        found = function(given, counts)
+        if not (torch.is_tensor(found) and found.requires_grad):
+            raise CheckFailed(
+                "the loss is right, but no gradient reaches the weights",
+                hint="return a tensor, and leave out `detach`, `item`, `float`, `tolist` and "
+                "`no_grad`: they cut the loss off from the weights",
+            )
+        gradients.append(torch.autograd.grad(found, given)[0])
+    if difference(*gradients):
+        raise CheckFailed(
+            "the loss is right, but its gradient is not",
+            hint="a part of it is cut off from the weights: is there a `detach` on the coverage?",
+        )
 
 
 @read_again.mistake("coverage is what was read *before*: take this step's weights out of the sum")
@@ -503,13 +645,79 @@ def masked_first(weights, counts):
     return again.sum() / counts.sum().clamp_min(1)
 
 
+def _mean(again, counts):
+    return (again * counts).sum() / counts.sum().clamp_min(1)
+
+
+def _smaller(weights, coverage, counts):
+    return _mean(torch.minimum(weights, coverage).sum(dim=2), counts)
+
+
+@read_again.mistake("it is 0 only if *no* step of the whole batch counts: one text may have none")
+def zero_if_one_text_is_empty(weights, counts):
+    return read_again.solution(weights, counts) * counts.any(dim=1).all()
+
+
+@read_again.mistake("a single step reads nothing again, and neither does the first one: that is 0")
+def one_for_a_single_step(weights, counts):
+    found = read_again.solution(weights, counts)
+    return torch.ones_like(found) if weights.shape[1] == 1 else found
+
+
+@read_again.mistake("`roll` brings the last step to the front: before the first step, c is 0")
+def rolled(weights, counts):
+    return _smaller(weights, weights.cumsum(dim=1).roll(1, dims=1), counts)
+
+
+@read_again.mistake("`roll` brings the last step to the front; put zeros before the first step")
+def rolled_first(weights, counts):
+    return _smaller(weights, weights.roll(1, dims=1).cumsum(dim=1), counts)
+
+
+@read_again.mistake("the first step counts as well, although nothing has been read before it")
+def first_step_left_out(weights, counts):
+    coverage = (weights.cumsum(dim=1) - weights)[:, 1:]
+    return _smaller(weights[:, 1:], coverage, counts[:, 1:])
+
+
+@read_again.mistake("divide by the number of steps that count, the first included: not by one less")
+def one_step_less(weights, counts):
+    again = torch.minimum(weights, weights.cumsum(dim=1) - weights).sum(dim=2)
+    return (again * counts).sum() / (counts.sum() - 1).clamp_min(1)
+
+
+@read_again.mistake("sum over the places: the largest of them alone is not enough")
+def largest_place(weights, counts):
+    coverage = weights.cumsum(dim=1) - weights
+    return _mean(torch.minimum(weights, coverage).amax(dim=2), counts)
+
+
+@read_again.mistake("coverage adds up the weights of the steps before: `cummax` keeps the largest")
+def largest_before(weights, counts):
+    before = torch.cat([torch.zeros_like(weights[:, :1]), weights[:, :-1]], dim=1)
+    return _smaller(weights, before.cummax(dim=1).values, counts)
+
+
+@read_again.mistake("coverage is the sum of the steps before, not their mean")
+def mean_before(weights, counts):
+    steps = torch.arange(weights.shape[1]).clamp_min(1)[:, None]
+    return _smaller(weights, (weights.cumsum(dim=1) - weights) / steps, counts)
+
+
+@read_again.mistake("coverage is a sum: do not divide it by the number of the step")
+def coverage_by_step(weights, counts):
+    steps = torch.arange(1, weights.shape[1] + 1)[:, None]
+    return _smaller(weights, (weights.cumsum(dim=1) - weights) / steps, counts)
+
+
 @exercise(
     "07.4",
     "ROUGE, once by hand",
     r"""
     About fifteen minutes. Write `rouge(output, reference, n)` for two lists of words.
 
-    An n-gram is n words in a row. Count those of the output and those of the reference. An n-gram
+    An n-gram is n words in a row; n may be any number from 1 on, and words are equal only with the
+    same capitals. Count those of the output and those of the reference. An n-gram
     matches as often as it occurs in *both*: `min` of its two counts, summed over all n-grams.
     Precision is matches / n-grams of the output, recall is matches / n-grams of the reference.
     ROUGE-n is their F1,
@@ -554,6 +762,17 @@ def _():
     )
     yield case(_words("a b c d"), _words("b c d"), 3, expected=2 / 3, label="three in a row")
     yield case(_words("ab c"), _words("a bc"), 1, expected=0.0, label="other words, same letters")
+
+
+@rouge.cases
+def _():
+    yield case(
+        ["a", "bc"], ["ab", "c"], 2, expected=0.0, label="other pairs, the same letters in a row"
+    )
+    yield case(_words("a b c d"), _words("a b c e"), 4, expected=0.0, label="four in a row")
+    yield case(_words("a b c d e f"), _words("a b c d e g"), 5, expected=0.5, label="five in a row")
+    yield case([], [], 1, expected=0.0, label="two empty lists")
+    yield case(_words("May pays"), _words("may pays"), 1, expected=0.5, label="a capital")
 
 
 @rouge.hidden
@@ -697,3 +916,55 @@ def at_the_same_place(output, reference, n):
     right = [tuple(reference[i : i + n]) for i in range(len(reference) - n + 1)]
     matches = sum(a == b for a, b in zip(found, right, strict=False))
     return 2 * matches / (len(found) + len(right)) if matches else 0.0
+
+
+@rouge.mistake("where one word ends, another begins: compare tuples of words, not joined strings")
+def joined_without_space(output, reference, n):
+    def grams(words):
+        return ["".join(words[i : i + n]) for i in range(len(words) - n + 1)]
+
+    return rouge.solution(grams(output), grams(reference), 1)
+
+
+@rouge.mistake("`n` may be larger than 2: these are at most pairs of words")
+def at_most_pairs(output, reference, n):
+    return rouge.solution(output, reference, min(n, 2))
+
+
+@rouge.mistake("`n` may be larger than 3: these are at most three words in a row")
+def at_most_three(output, reference, n):
+    return rouge.solution(output, reference, min(n, 3))
+
+
+@rouge.mistake("two empty texts have no n-gram in common: that is 0, not 1")
+def empty_is_perfect(output, reference, n):
+    return rouge.solution(output, reference, n) if output or reference else 1.0
+
+
+@rouge.mistake("words are equal only with the same capitals: leave out `lower`")
+def lower_case(output, reference, n):
+    return rouge.solution([w.lower() for w in output], [w.lower() for w in reference], n)
+
+
+@rouge.mistake("the last slices are shorter than n words: a text has len(words) − n + 1 n-grams")
+def with_short_slices(output, reference, n):
+    def grams(words):
+        return [tuple(words[i : i + n]) for i in range(len(words))]
+
+    return rouge.solution(grams(output), grams(reference), 1)
+
+
+@rouge.mistake("divide by the number of n-grams, not by that of the words")
+def shares_of_the_words(output, reference, n):
+    matches, _, _ = _counts(output, reference, n)
+    return 2 * matches / (len(output) + len(reference)) if matches else 0.0
+
+
+@rouge.mistake("both arguments are lists of words already: there is nothing to split")
+def split_again(output, reference, n):
+    return rouge.solution(output.split(), reference.split(), n)
+
+
+@rouge.mistake("the elements of the lists are the words: do not make one string of them")
+def of_characters(output, reference, n):
+    return rouge.solution(list(" ".join(output)), list(" ".join(reference)), n)

@@ -2,11 +2,12 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from course_utils.text import sentences
 
-__all__ = ["first_words", "lead", "nearest", "replace_unknown", "textrank"]
+__all__ = ["TypicalWords", "first_words", "lead", "nearest", "replace_unknown", "textrank"]
 
 
 def lead(text: str) -> str:
@@ -61,6 +62,30 @@ def nearest(texts: Sequence[str], known: Sequence[tuple[str, str]]) -> list[str]
         closest = (asked[start : start + 256] @ table.T).toarray().argmax(axis=1)
         found += [known[i][1] for i in closest]
     return found
+
+
+class TypicalWords:
+    """The words of a text that are typical of summaries; ``known`` are (text, summary).
+
+    Typical is a word with a large (count in known summaries / count in known texts) times
+    (1 + log of its count in the text). Words that no known summary has do not count.
+    """
+
+    def __init__(self, known: Sequence[tuple[str, str]]):
+        texts, summaries = (
+            Counter(w for t in side for w in _words(t)) for side in zip(*known, strict=True)
+        )
+        self.typical = {word: n / max(1, texts[word]) for word, n in summaries.items()}
+
+    def __call__(self, text: str, count: int) -> str:
+        """At most ``count`` words, in the order of the text."""
+        found = Counter(w for w in _words(text) if w in self.typical)
+        best = sorted(found, key=lambda w: -self.typical[w] * (1 + math.log(found[w])))[:count]
+        return " ".join(word for word in found if word in best)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
 
 
 def replace_unknown(

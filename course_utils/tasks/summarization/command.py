@@ -2,11 +2,13 @@
 line in, one subject a line out.
 
 It works for English e-mails of an office. On the test e-mails of its training data,
-its ROUGE-1 is 27, that of their first sentences 15; of the names, numbers and other
-unknown words that a true subject takes from the e-mail, it writes 43 in 100. Texts of
-other kinds get a subject as well, which then means little. Only the first 120 words
-of a line are read. A subject that does not come to an end is cut off and marked
-with " …".
+its ROUGE-1 is 27, that of their first sentences 15, and that of their five words most
+typical of subjects 21. Of the names, numbers and other unknown words that a true
+subject takes from the e-mail, it writes 43 in 100; the first sentences contain 77, in
+nine times as many words. A subject may repeat words, and it may put together a date
+that is not in the e-mail: compare the two. Texts of other kinds get a subject as well,
+which then means little. Only the first 120 words of a line are read. A subject that
+does not come to an end is cut off and marked with " …".
 
 A line ends only at \\n (a \\r before it is dropped); blank lines stay blank;
 every output line ends in \\n. The text must be UTF-8. A file that cannot be read
