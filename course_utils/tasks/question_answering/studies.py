@@ -22,20 +22,24 @@ __all__ = [
     "expected_answers",
     "measure_easy_vqa",
     "measure_scenes",
-    "scene_test",
+    "scenes_to_compare",
     "told_of",
 ]
 
 
 @cache
-def scene_test() -> list[Question]:
-    """The questions of the test of scenes, made once."""
+def scenes_to_compare() -> list[Question]:
+    """The questions that compare the models of studies, made once.
+
+    They are a second validation set: choices were made after reading them. The test of the recipe
+    has other scenes.
+    """
     return questions("test", recipes.TEST_SCENES, per_kind=500)
 
 
 def measure_scenes(answerer: VisualAnswerer) -> dict:
-    """Test accuracy by kind of question; where each hop looks, and what erasing that changes."""
-    asked = scene_test()
+    """Accuracy by kind of question; where each hop looks, and what erasing that changes."""
+    asked = scenes_to_compare()
     answers = answerer.answer([(q.scene.image, q.text) for q in asked])
     right = np.array([a.text == q.answer for a, q in zip(answers, asked, strict=True)])
     kinds = np.array([q.kind for q in asked])
@@ -102,7 +106,7 @@ def measure_easy_vqa(answerer: VisualAnswerer) -> dict:
     }
 
 
-BUDGET, LONGER = 500, 900
+BUDGET, LONGER, LONGEST = 500, 900, 1800
 # No setting of attention is left where there is none.
 NONE = {"hops": None, "plan": None, "separate": None}
 PUBLISHED = {"plan": None, "separate": None, "attention_dim": 64}
@@ -122,9 +126,13 @@ def untaught() -> QuestionData:
     return scene_data()
 
 
-def from_answers(name: str, model: dict, steps: int) -> Variant:
+def from_answers(name: str, model: dict, steps: int, fit: dict | None = None) -> Variant:
     """A variant that learns from the answers alone."""
-    return Variant(name, model, steps, data=untaught)
+    return Variant(name, model, steps, fit or {}, data=untaught)
+
+
+# These learn what there is to learn soon; they stop when the validation no longer improves.
+SOON = {"validate_every": 100, "patience": 5}
 
 
 EASY_RIVALS = {
@@ -144,6 +152,19 @@ STUDIES = (
             Variant("planned, taught", {"separate": None}, LONGER),
             Variant("planned, taught, separate", {}, LONGER),
             Variant("planned, taught, separate, one hop", {"hops": 1}, LONGER),
+            *(
+                from_answers(
+                    f"{name}, longest",
+                    RIVALS[name],
+                    LONGEST,
+                    SOON if name in ("question only", "picture only") else None,
+                )
+                for name in ("two hops", "one hop", "pooled", "question only", "picture only")
+            ),
+            Variant("planned, taught, separate, longest", {}, LONGEST),
+            from_answers("planned, separate, longest", {}, LONGEST),
+            Variant("planned, taught, separate, one hop, longest", {"hops": 1}, LONGEST),
+            Variant("planned, taught, longest", {"separate": None}, LONGEST),
         ),
         seeds=(0, 1),
         recipe=recipes.SCENES,
@@ -151,7 +172,6 @@ STUDIES = (
         seeds_of={
             name: (0,)
             for name in (
-                "picture only",
                 "three hops",
                 "taught",
                 "planned, taught",
