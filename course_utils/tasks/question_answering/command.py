@@ -19,6 +19,7 @@ the others are answered all the same, and the exit status is 1.
 """
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from course_utils.commands.files import picture_path, write_picture
@@ -64,7 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     except PhotoError as error:
         return report_error(reason(error))
     status = 0
-    answers = answerer.answer([(picture, question) for question in arguments.questions])
+    # A word of the command line that is not UTF-8 becomes one that no model knows.
+    asked = [os.fsencode(question).decode(errors="replace") for question in arguments.questions]
+    answers = answerer.answer([(picture, question) for question in asked])
     for number, answer in enumerate(answers, start=1):
         if problem := problem_of(answer):
             status = report_error(problem)
