@@ -364,8 +364,8 @@ def only_the_context(question, places, matrices, attend_mask):
     "09.3",
     "Repair: did it look there?",
     r"""
-    (Fifteen minutes.) This is to say how much of each hop's attention is on a thing. A cell counts
-    if at least one pixel of the thing lies in it. It runs, and its numbers are wrong:
+    (Fifteen minutes.) This function should say how much of each hop's attention is on a thing. A
+    cell counts if at least one pixel of the thing lies in it. It runs, and its numbers are wrong:
 
     ```python
     def mass_on_thing(weights, mask):
