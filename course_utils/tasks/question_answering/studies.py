@@ -161,10 +161,6 @@ STUDIES = (
                 )
                 for name in ("two hops", "one hop", "pooled", "question only", "picture only")
             ),
-            Variant("planned, taught, separate, longest", {}, LONGEST),
-            from_answers("planned, separate, longest", {}, LONGEST),
-            Variant("planned, taught, separate, one hop, longest", {"hops": 1}, LONGEST),
-            Variant("planned, taught, longest", {"separate": None}, LONGEST),
         ),
         seeds=(0, 1),
         recipe=recipes.SCENES,
@@ -179,6 +175,19 @@ STUDIES = (
                 "planned, taught, separate, one hop",
             )
         },
+    ),
+    Study(
+        "remedies",
+        "What lets a second hop follow a relation?",
+        (
+            Variant("all three", {}, LONGEST),
+            from_answers("without teaching", {}, LONGEST),
+            Variant("without the second hop", {"hops": 1}, LONGEST),
+            Variant("without separate readings", {"separate": None}, LONGEST),
+        ),
+        seeds=(0, 1),
+        recipe=recipes.SCENES,
+        measure=measure_scenes,
     ),
     Study(
         "priors",
