@@ -106,7 +106,7 @@ def measure_easy_vqa(answerer: VisualAnswerer) -> dict:
     }
 
 
-BUDGET, LONGER, LONGEST = 500, 900, 1800
+BUDGET, LONGER = 500, 900
 # No setting of attention is left where there is none.
 NONE = {"hops": None, "plan": None, "separate": None}
 PUBLISHED = {"plan": None, "separate": None, "attention_dim": 64}
@@ -148,10 +148,6 @@ STUDIES = (
             Variant("planned, taught", {"separate": None}, LONGER),
             Variant("planned, taught, separate", {}, LONGER),
             Variant("planned, taught, separate, one hop", {"hops": 1}, LONGER),
-            *(
-                from_answers(f"{name}, longest", RIVALS[name], LONGEST)
-                for name in ("two hops", "one hop", "pooled")  # the others are best at step 166
-            ),
         ),
         seeds=(0, 1),
         recipe=recipes.SCENES,
@@ -159,6 +155,7 @@ STUDIES = (
         seeds_of={
             name: (0,)
             for name in (
+                "picture only",
                 "three hops",
                 "taught",
                 "planned, taught",
@@ -166,19 +163,6 @@ STUDIES = (
                 "planned, taught, separate, one hop",
             )
         },
-    ),
-    Study(
-        "remedies",
-        "What lets a second hop follow a relation?",
-        (
-            Variant("all three", {}, LONGEST),
-            from_answers("without teaching", {}, LONGEST),
-            Variant("without the second hop", {"hops": 1}, LONGEST),
-            Variant("without separate readings", {"separate": None}, LONGEST),
-        ),
-        seeds=(0, 1),
-        recipe=recipes.SCENES,
-        measure=measure_scenes,
     ),
     Study(
         "priors",
