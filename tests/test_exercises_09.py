@@ -43,6 +43,15 @@ def dictionary_that_forgets(questions, answers):
     return sum(table[q] == a for q, a in zip(questions, answers, strict=True)) / len(answers)
 
 
+def without_itself(questions, answers):
+    pairs = list(zip(questions, answers, strict=True))
+    right = 0
+    for i, (question, answer) in enumerate(pairs):
+        rest = [a for q, a in pairs[:i] + pairs[i + 1 :] if q == question]
+        right += bool(rest) and max(rest, key=rest.count) == answer
+    return right / len(pairs)
+
+
 # ------------------------------------------------------------------------------------ 09.2: hops
 
 
@@ -104,6 +113,21 @@ def transposed_cells(weights, mask):
     n = round(weights.shape[1] ** 0.5)
     turned = weights.reshape(len(weights), n, n).transpose(1, 2).reshape(len(weights), -1)
     return cell_by_cell(torch.any)(turned, mask)
+
+
+def every_nth(weights, mask):
+    n = round(weights.shape[1] ** 0.5)
+    return sum(
+        weights[:, row * n + column] * float(mask[row::n, column::n].any())
+        for row in range(n)
+        for column in range(n)
+    )
+
+
+def relative(weights, mask):
+    even = torch.full_like(weights, 1 / weights.shape[1])
+    inside = cell_by_cell(torch.any)
+    return inside(weights, mask) / inside(even, mask).clamp_min(1e-9)
 
 
 def centre_pixel(block):
@@ -182,6 +206,7 @@ WRONG = [
         ),
         "guesses at random",
     ),
+    ("09.1", without_itself, "the pair itself"),
     ("09.2", with_fault(ask=lambda u, W, h, q: h @ (W.T @ q)), "u of the hop before"),
     ("09.2", with_fault(add=lambda u, r, q: r), "do not replace"),
     ("09.2", with_fault(add=lambda u, r, q: q + r), "not to the first question"),
@@ -192,6 +217,8 @@ WRONG = [
     ("09.2", with_fault(ask=lambda u, W, h, q: h @ u), "plain dot product"),
     ("09.2", one_matrix, "matrix of its own"),
     ("09.2", last_hop_only, "weights of all hops"),
+    ("09.2", with_fault(add=lambda u, r, q: (u + r) / 2), "not their mean"),
+    ("09.2", lambda q, h, M, m: hops(q, h, M[:1], m), "stops after the first"),
     ("09.2", with_fault(ask=lambda u, W, h, q: h @ (W.T @ u) / len(u) ** 0.5), "√D"),
     ("09.3", cell_by_cell(lambda b: b.float().mean()), "by the share"),
     ("09.3", cell_by_cell(lambda b: b.float().mean() > 0.5), "covered by half"),
@@ -203,6 +230,8 @@ WRONG = [
     ("09.3", lambda w, m: cell_by_cell(torch.any)(w, m).mean(), "leaves one number"),
     ("09.3", lambda w, m: cell_by_cell(torch.any)(w, m) / w.shape[1], "all cells"),
     ("09.3", transposed_cells, "row by row"),
+    ("09.3", every_nth, "are neighbours"),
+    ("09.3", relative, "equal weights"),
     ("09.4", globally, "over all questions together"),
     ("09.4", keep(rarest_even_alone), "gives it away"),
     ("09.4", keep(latest), "earliest pairs stay"),
@@ -211,6 +240,17 @@ WRONG = [
         "09.4",
         keep(lambda p: [i for s in p.values() for i in s] if len(p) > 1 else []),
         "most frequent",
+    ),
+    (
+        "09.4",
+        keep(
+            lambda p: (
+                [i for s in p.values() for i in s[: sorted(map(len, p.values()))[-2]]]
+                if len(p) > 1
+                else []
+            )
+        ),
+        "before the most frequent",
     ),
     ("09.4", keep(lambda p: [s[0] for s in p.values()] if len(p) > 1 else []), "not once"),
     ("09.4", lambda q, a: [i + 1 for i in keep(rarest)(q, a)], "count from 0"),

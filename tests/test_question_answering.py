@@ -1,5 +1,6 @@
 """Answerers, their data and predictor, where they look, and the command ``answer``."""
 
+import os
 import subprocess
 import sys
 
@@ -415,13 +416,14 @@ def test_a_bad_question_does_not_lose_the_good_ones(checkpoint, picture, capsysb
         "?",
         "x" * 100_000,
         "\0\t\n",
+        os.fsdecode(b"\xff\xfe"),  # not UTF-8
         "is there a ring?",
     ]
     assert main(["answer", str(picture), *asked, "--checkpoint", str(checkpoint)]) == 1
     found = capsysbinary.readouterr()
     assert len(found.out.decode().splitlines()) == 2
     problems = found.err.decode().splitlines()
-    assert len(problems) == 5 and "does not know: dragon" in problems[0]
+    assert len(problems) == 6 and "does not know: dragon" in problems[0]
     assert problems[1] == "a question is empty" and max(map(len, problems)) < 250
 
 

@@ -156,6 +156,17 @@ def grouped_by_answer(questions, answers):
     return blind_accuracy(answers, questions)
 
 
+@blind_accuracy.mistake(
+    "the guess for a pair may come from all answers to its question, its own too"
+)
+def leaving_one_out(questions, answers):
+    right = 0
+    for i, question in enumerate(questions):
+        rest = [a for j, a in enumerate(answers) if j != i and questions[j] == question]
+        right += bool(rest) and Counter(rest).most_common(1)[0][0] == answers[i]
+    return right / len(questions)
+
+
 @exercise(
     "09.2",
     "Ask again",
@@ -360,12 +371,31 @@ def only_the_context(question, places, matrices, attend_mask):
     return found[-1] - before, stack(question, places, matrices, attend_mask)[1]
 
 
+@stack.mistake("return the weights, after softmax, not the scores")
+def scores_instead(question, places, matrices, attend_mask):
+    u, found = question, []
+    for W in matrices:
+        found.append(torch.einsum("bd,de,bne->bn", u, W, places))
+        u = _hops(u, places, W[None], attend_mask)[0]
+    return u, torch.stack(found, dim=1)
+
+
+@stack.mistake("u is the sum of what it had and what was read, not their mean")
+def averaged(question, places, matrices, attend_mask):
+    return _hops(question, places, matrices, attend_mask, update=lambda u, r, q: (u + r) / 2)
+
+
+@stack.mistake("all hops: this stops after the first")
+def one_hop_only(question, places, matrices, attend_mask):
+    return stack(question, places, matrices[:1], attend_mask)
+
+
 @exercise(
     "09.3",
     "Repair: did it look there?",
     r"""
-    (Fifteen minutes.) This is to say how much of each hop's attention is on a thing. A cell counts
-    if at least one pixel of the thing lies in it. It runs, and its numbers are wrong:
+    (Fifteen minutes.) This function should say how much of each hop's attention is on a thing. A
+    cell counts if at least one pixel of the thing lies in it. It runs, and its numbers are wrong:
 
     ```python
     def mass_on_thing(weights, mask):
@@ -535,6 +565,24 @@ def mean_over_hops(weights, mask):
     return mass_on_thing(weights, mask).mean()
 
 
+@mass_on_thing.mistake(
+    "the pixels of a cell are neighbours: the sizes of the grid come before those of a cell, "
+    "`reshape(n, height // n, n, width // n)`"
+)
+def every_nth_pixel(weights, mask):
+    n = round(weights.shape[1] ** 0.5)
+    height, width = mask.shape
+    cells = mask.reshape(height // n, n, width // n, n).any(dim=2).any(dim=0)
+    return weights @ cells.reshape(-1).to(weights.dtype)
+
+
+@mass_on_thing.mistake("this divides by the mass of equal weights; return the mass itself")
+def times_chance(weights, mask):
+    n = round(weights.shape[1] ** 0.5)
+    share = _cells(mask, n).any(3).any(1).to(weights.dtype).mean()
+    return mass_on_thing(weights, mask) / share.clamp_min(1e-9)
+
+
 @exercise(
     "09.4",
     "Take the prior away",
@@ -597,6 +645,11 @@ def _():
     yield case(
         *_pairs("a yes, a yes, a no, b no, b no, b no, b yes, b yes, c no, c yes, c no, c no"),
         label="mixed answers",
+    )
+    yield case(
+        *_pairs("a red, a red, a blue, a red, a red, a blue, a blue, a one, b no, a one, b yes"),
+        expected=[0, 1, 2, 5, 7, 8, 9, 10],
+        label="three answers, each of them differently often",
     )
 
 
@@ -672,6 +725,24 @@ def those_that_go(questions, answers):
 @balanced.mistake("return indices, not the questions themselves")
 def the_questions(questions, answers):
     return [questions[i] for i in balanced(questions, answers)]
+
+
+@balanced.mistake("down to the rarest answer, not to the one before the most frequent")
+def second_most(questions, answers):
+    return _chosen(
+        questions,
+        answers,
+        lambda f: [i for x in f for i in x[: sorted(map(len, f))[-2]]] if len(f) > 1 else [],
+    )
+
+
+@balanced.mistake("down to the rarest answer, not to the mean")
+def mean_number(questions, answers):
+    return _chosen(
+        questions,
+        answers,
+        lambda f: [i for x in f for i in x[: sum(map(len, f)) // len(f)]] if len(f) > 1 else [],
+    )
 
 
 @balanced.mistake("return a list of indices, not True and False for each pair")

@@ -12,13 +12,16 @@ means nothing. Questions about scenes:
   what size is the star?                 is the star larger than the red ring?
   what colour is the thing just left of the star?
 
-Questions about easy-VQA: what color is the shape? is there a red shape? and the like.
+Of such questions about new scenes it answers nine out of ten rightly, but of counts
+and comparisons only three out of four. Questions about easy-VQA (what color is the
+shape? is there a red shape? and the like): more than 99 out of 100.
 
 A question with words that the model does not know gets one line on standard error;
 the others are answered all the same, and the exit status is 1.
 """
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from course_utils.commands.files import picture_path, write_picture
@@ -64,7 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
     except PhotoError as error:
         return report_error(reason(error))
     status = 0
-    answers = answerer.answer([(picture, question) for question in arguments.questions])
+    # A word of the command line that is not UTF-8 becomes one that no model knows.
+    asked = [os.fsencode(question).decode(errors="replace") for question in arguments.questions]
+    answers = answerer.answer([(picture, question) for question in asked])
     for number, answer in enumerate(answers, start=1):
         if problem := problem_of(answer):
             status = report_error(problem)

@@ -22,20 +22,24 @@ __all__ = [
     "expected_answers",
     "measure_easy_vqa",
     "measure_scenes",
-    "scene_test",
+    "scenes_to_compare",
     "told_of",
 ]
 
 
 @cache
-def scene_test() -> list[Question]:
-    """The questions of the test of scenes, made once."""
+def scenes_to_compare() -> list[Question]:
+    """The questions that compare the models of studies, made once.
+
+    They are a second validation set: choices were made after reading them. The test of the recipe
+    has other scenes.
+    """
     return questions("test", recipes.TEST_SCENES, per_kind=500)
 
 
 def measure_scenes(answerer: VisualAnswerer) -> dict:
-    """Test accuracy by kind of question; where each hop looks, and what erasing that changes."""
-    asked = scene_test()
+    """Accuracy by kind of question; where each hop looks, and what erasing that changes."""
+    asked = scenes_to_compare()
     answers = answerer.answer([(q.scene.image, q.text) for q in asked])
     right = np.array([a.text == q.answer for a, q in zip(answers, asked, strict=True)])
     kinds = np.array([q.kind for q in asked])
