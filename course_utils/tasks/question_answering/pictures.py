@@ -19,7 +19,7 @@ def question_answering_picture(checkpoint: str) -> tuple[Axes, str]:
     hops = [f"hop {number}" for number in range(1, len(answer.attention) + 1)]
     figure = picture_attention(asked.scene.image, answer.attention, hops, masks=masks, width=9.0)
     ax = figure.axes[0]
-    ax.set_title(f"Question answering: {asked.text} {answer.text}", loc="left", fontsize=11)
+    ax.set_title(f"Question answering: {asked.text} {answer.text}", loc="left", fontsize=11, pad=24)
     text = _(
         "A scene, and where two hops look for “{question}”: the first at the thing that is named,"
         " the second at the thing that is asked about. The answer is {answer}."
