@@ -129,6 +129,7 @@ def texts(source: str) -> list[str | tuple[str, str]]:
         ('claim("{way:.2f} a", x, at_least=3, way=way)', ["{way:.2f} a"]),
         ('show(fig, alt="a {b}", b=1)\nshow(fig, "c")', ["a {b}", "c"]),
         ("show(*application_picture('speech'))", []),
+        ("case(*pairs, label='one question')", ["one question"]),
         ('progress_bar(10, "step")', ["step"]),
         ('@exercise("01.1", "T", """\n    a\n      b\n    """)\ndef f(): pass', ["T", "a\n  b"]),
         ('@f.mistake("a\\n   b")\ndef g(): pass', ["a b"]),

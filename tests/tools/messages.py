@@ -155,7 +155,8 @@ def extract(source: str, file: str, first_line: int = 1) -> tuple[list[Message],
         if (callee := CALLEES.get(called(node))) is None:
             continue
         line = first_line + node.lineno - 1
-        if any(isinstance(argument, ast.Starred) for argument in node.args):
+        by_place = any(argument.position is not None for argument in callee.arguments)
+        if by_place and any(isinstance(argument, ast.Starred) for argument in node.args):
             continue  # show(*application_picture(…)): the function has looked its text up
         found = []
         for argument, given in _given(node, callee):

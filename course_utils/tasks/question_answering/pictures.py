@@ -21,7 +21,7 @@ def question_answering_picture(checkpoint: str) -> tuple[Axes, str]:
     ax = figure.axes[0]
     ax.set_title(f"Question answering: {asked.text} {answer.text}", loc="left", fontsize=11, pad=24)
     text = _(
-        "A scene, and where two hops look for “{question}”: the first at the thing that is named,"
+        "A scene, and where two hops look for '{question}': the first at the thing that is named,"
         " the second at the thing that is asked about. The answer is {answer}."
     )
     return ax, text.format(question=asked.text, answer=answer.text)
