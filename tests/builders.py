@@ -318,3 +318,16 @@ def tiled_attention(built, packaged):
                 found.append([context, *torch.autograd.grad(context.square().sum(), inputs)])
             for one, other in zip(*found, strict=True):
                 torch.testing.assert_close(one, other)
+
+
+@compares("course_utils.sampling.narrowed")
+def narrowed(built, packaged):
+    logits = 3 * torch.randn(4, 9, generator=torch.Generator().manual_seed(0))
+    for settings in (
+        {},
+        {"temperature": 0.5},
+        {"top_k": 3},
+        {"top_p": 0.6},
+        {"temperature": 2.0, "top_k": 5, "top_p": 0.7},
+    ):
+        torch.testing.assert_close(built(logits, **settings), packaged(logits, **settings))
