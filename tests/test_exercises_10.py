@@ -171,6 +171,7 @@ WRONG = [
     ("10.4", lambda L, w, h, kv, T, b: 2 * L * kv * (w // h) * T, "`number_bytes` bytes"),
     ("10.4", lambda L, w, h, kv, T, b: 16 * L * kv * (w // h) * T * b, "not in bits"),
     ("10.4", lambda L, w, h, kv, T, b: 2 * L * kv * (w // h) * (T - 1) * b, "the last one"),
+    ("10.4", lambda L, w, h, kv, T, b: 2 * L * (w // h) * T * b, "not one"),
     ("10.5", layer_by_layer(half, order=lambda x: x[::-1]), "on the right"),
     ("10.5", layer_by_layer(lambda w, i: w.mean(0)), "add the identity"),
     ("10.5", layer_by_layer(lambda w, i: w.mean(0) + i), "halve the sum"),

@@ -269,8 +269,9 @@ def exchanged(queries, keys, values):
     ```
 
     It should give what causal scaled dot-product attention gives for all positions at once, and it
-    does not. There is more than one fault. Write it anew: queries and keys are (T, D), values are
-    (T, Dv); return (T, Dv). For $T = 0$, return an empty tensor (0, Dv).
+    does not. There is more than one fault. Write `attend_step_by_step(queries, keys, values)` anew:
+    queries and keys are (T, D), values are (T, Dv); return (T, Dv). For $T = 0$, return an empty
+    tensor (0, Dv).
 
     **Predict first:** for which position is the result of the broken version right, whatever the
     numbers are?
@@ -481,9 +482,9 @@ def one_fewer(layers, width, heads, kv_heads, length, number_bytes):
     return cache_bytes.solution(layers, width, heads, kv_heads, length - 1, number_bytes)
 
 
-@cache_bytes.mistake("multiply by the heads that are kept: this divides them among the queries'")
-def shared_out(layers, width, heads, kv_heads, length, number_bytes):
-    return 2 * layers * (heads // kv_heads) * (width // heads) * length * number_bytes
+@cache_bytes.mistake("there are `kv_heads` heads of keys and values in each layer, not one")
+def one_head(layers, width, heads, kv_heads, length, number_bytes):
+    return 2 * layers * (width // heads) * length * number_bytes
 
 
 @exercise(
