@@ -109,7 +109,7 @@ def heads_of(translator: Translator, pairs: list[Pair], batch_size: int = 100) -
 
 
 def head_alignment_errors(translator: Translator, split: str = "test") -> list[list[float]]:
-    """The alignment error rate of each head, (layers, heads), on a split of the generated corpus."""
+    """The alignment error rate of each head, (layers, heads), on a generated split."""
     weights = heads_of(translator, generated_pairs(split))
     gold = [pair.alignment for pair in english_french(split)]
     layers, heads = weights[0].shape[:2]
