@@ -269,3 +269,65 @@ def planned_score(built, packaged):
     ours.load_state_dict(theirs.state_dict())
     query, keys = torch.randn(2, 3, 7), torch.randn(2, 5, 4)
     torch.testing.assert_close(ours(query, ours.prepare(keys)), theirs(query, theirs.prepare(keys)))
+
+
+@compares("course_utils.models.positions.sinusoidal")
+def sinusoidal(built, packaged):
+    for length, width in ((1, 2), (7, 10), (40, 6)):
+        torch.testing.assert_close(built(length, width), packaged(length, width))
+
+
+@compares("course_utils.models.positions.rotate")
+def rotate(built, packaged):
+    x = torch.randn(2, 3, 5, 8, generator=torch.Generator().manual_seed(0))
+    for first in (0, 9):
+        torch.testing.assert_close(built(x, first), packaged(x, first))
+
+
+@compares("course_utils.models.transformer.TransformerLayer")
+def transformer_layer(built, packaged):
+    torch.manual_seed(0)
+    x, memory = torch.randn(2, 4, 12), torch.randn(2, 5, 10)
+    masks = length_mask(torch.tensor([4, 2])), length_mask(torch.tensor([3, 5]))
+    for norm in ("pre", "post"):
+        for memory_dim in (None, 10):
+            ours = built(12, 3, 7, memory_dim, norm=norm)
+            theirs = packaged(12, 3, 7, memory_dim, norm=norm)
+            ours.load_state_dict(theirs.state_dict())
+            if memory_dim is None:
+                result, read = ours(x, attend_mask=masks[0]), None
+            else:
+                result = ours(x, attend_mask=masks[0], memory=memory, memory_mask=masks[1])
+                read = theirs.memory_attention.project(memory, memory)
+            expected = theirs(x, attend_mask=masks[0], source=read, source_mask=masks[1])[0]
+            torch.testing.assert_close(result, expected)
+
+
+@compares("course_utils.efficient_attention.tiled_attention")
+def tiled_attention(built, packaged):
+    generator = torch.Generator().manual_seed(0)
+    inputs = [torch.randn(2, n, d, generator=generator) for n, d in ((7, 4), (9, 4), (9, 3))]
+    inputs = [tensor.requires_grad_() for tensor in inputs]
+    per_query = torch.rand(2, 7, 9, generator=generator) < 0.5
+    per_query[1, 3] = False  # a row without any key
+    for mask in (None, length_mask(torch.tensor([9, 0])), per_query, per_query[:1]):
+        for tile in (1, 4, 64):
+            found = []
+            for attend in (built, packaged):
+                context = attend(*inputs, attend_mask=mask, tile=tile)
+                found.append([context, *torch.autograd.grad(context.square().sum(), inputs)])
+            for one, other in zip(*found, strict=True):
+                torch.testing.assert_close(one, other)
+
+
+@compares("course_utils.sampling.narrowed")
+def narrowed(built, packaged):
+    logits = 3 * torch.randn(4, 9, generator=torch.Generator().manual_seed(0))
+    for settings in (
+        {},
+        {"temperature": 0.5},
+        {"top_k": 3},
+        {"top_p": 0.6},
+        {"temperature": 2.0, "top_k": 5, "top_p": 0.7},
+    ):
+        torch.testing.assert_close(built(logits, **settings), packaged(logits, **settings))

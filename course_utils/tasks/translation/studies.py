@@ -3,9 +3,12 @@
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from course_utils.attention import Attention, GeneralScore
+from course_utils.batches import Example, make_batch
 from course_utils.datasets.generated.english_french import english_french
 from course_utils.metrics import (
     alignment_error_rate,
@@ -16,13 +19,24 @@ from course_utils.metrics import (
     exact_match,
     score_by_bucket,
 )
-from course_utils.tasks.base import TaskData
+from course_utils.models.transformer import TransformerDecoder
+from course_utils.runtime import evaluating
+from course_utils.tasks.base import Pair, TaskData
+from course_utils.tasks.inference import in_batches
 from course_utils.tasks.study import Study, Variant
 from course_utils.tasks.translation import recipes
 from course_utils.tasks.translation.data import generated_pairs
 from course_utils.tasks.translation.translator import Translator
 
-__all__ = ["BUCKETS", "STUDIES", "ScaledGeneralScore", "measure_generated"]
+__all__ = [
+    "BUCKETS",
+    "STUDIES",
+    "ScaledGeneralScore",
+    "head_alignment_errors",
+    "heads_of",
+    "measure_generated",
+    "measure_transformer",
+]
 
 BUCKETS = [(3, 5), (6, 8), (9, 11), (12, 14), (15, 18), (19, 22), (25, 28), (29, 32), (33, 40)]
 
@@ -65,6 +79,59 @@ def measure_generated(translator: Translator) -> dict:
         chance_alignment_error(gold, [len(pair.source) for pair in test]), 4
     )
     return measured
+
+
+def heads_of(translator: Translator, pairs: list[Pair], batch_size: int = 100) -> list[np.ndarray]:
+    """What each head of a Transformer's decoder looks at, (layers, heads, Tt, Ts) for each pair.
+
+    The pairs are of words, one id each, as in the generated corpus. The decoder reads the given
+    translation. Raises TypeError if the translator has another decoder.
+    """
+    model, decoder = translator.model, translator.model.decoder
+    if not isinstance(decoder, TransformerDecoder):
+        raise TypeError(f"a {type(decoder).__name__} has no heads in layers")
+    encode = translator.vocabulary.encode_all
+    sources, targets = encode([source for source, _ in pairs]), encode([y for _, y in pairs])
+
+    @torch.no_grad()
+    def run(examples: list[Example]) -> list[np.ndarray]:
+        batch = make_batch(examples).to(model.device)
+        weights = decoder.weights(model.remember(batch), batch.target_in).memory
+        every = torch.stack(weights, dim=1).cpu().numpy()  # (B, layers, heads, Tt, Ts)
+        return [
+            rows[:, :, : len(example.target), : len(example.source)]
+            for rows, example in zip(every, examples, strict=True)
+        ]
+
+    with evaluating(model):
+        examples = [Example(s, t) for s, t in zip(sources, targets, strict=True)]
+        return in_batches(examples, batch_size, run, length=lambda example: len(example.source))
+
+
+def head_alignment_errors(translator: Translator, split: str = "test") -> list[list[float]]:
+    """The alignment error rate of each head, (layers, heads), on a generated split."""
+    weights = heads_of(translator, generated_pairs(split))
+    gold = [pair.alignment for pair in english_french(split)]
+    layers, heads = weights[0].shape[:2]
+    return [
+        [
+            alignment_error_rate(
+                [alignment_from_attention(every[layer, head]) for every in weights], gold
+            ).error_rate
+            for head in range(heads)
+        ]
+        for layer in range(layers)
+    ]
+
+
+def measure_transformer(translator: Translator) -> dict:
+    """`measure_generated`, and the alignment errors of each layer and head, on both splits."""
+    found = {
+        f"{split}_head_errors": [[round(e, 4) for e in row] for row in errors]
+        for split in ("valid", "test")
+        for errors in [head_alignment_errors(translator, split)]
+    }
+    return measure_generated(translator) | found
 
 
 class ScaledGeneralScore(GeneralScore):
@@ -133,5 +200,26 @@ STUDIES = (
             Variant("Bahdanau's order", {"decoder": "bahdanau", "hidden_dim": 152}, BUDGET),
         ),
         seeds=(0, 1),
+    ),
+    Study(
+        "transformer-positions",
+        "Positions and place of the norm in a Transformer, beyond the lengths of the training",
+        (
+            *(
+                Variant(name, {"positions": name}, BUDGET)
+                for name in ("sinusoidal", "learnt", "rotary", "none")
+            ),
+            Variant("sinusoidal, post-norm", {"norm": "post"}, BUDGET),
+            # The rate of the others may be too high for it.
+            Variant(
+                "sinusoidal, post-norm, lower rate",
+                {"norm": "post"},
+                BUDGET,
+                fit={"learning_rate": 1e-3},
+            ),
+        ),
+        seeds=(0, 1),
+        recipe=recipes.GENERATED_TRANSFORMER,
+        measure=measure_transformer,
     ),
 )
