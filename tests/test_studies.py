@@ -818,6 +818,7 @@ def test_baselines_and_training_settings_of_variants():
         ("pooling", "bag of words"): {"learning_rate": 0.02},
         ("pooling", "bag of words, converged"): {"learning_rate": 0.02},
         ("extras", "regulariser"): {"regulariser": 0.01},
+        ("transformer-positions", "sinusoidal, post-norm, lower rate"): {"learning_rate": 0.001},
     }
     assert extras["gate"].model == {"gate": True}
 
