@@ -196,6 +196,14 @@ def _():
         expected=(torch.tensor([[-17.0, 9.0]]), torch.tensor([[1.0, 0.0]])),
         label="a memory with a score of -360, and padding",
     )
+    yield case(
+        torch.tensor([[-2e5, 0.0]]),
+        torch.tensor([[[1e5, 8.0], [1.0, 1.0]]]),
+        torch.tensor([[[3.0, 4.0], [7.0, 7.0]]]),
+        torch.tensor([[True, False]]),
+        expected=(torch.tensor([[-199_997.0, 4.0]]), torch.tensor([[1.0, 0.0]])),
+        label="a memory with a score of -2e10, and padding",
+    )
     for B, M, D in ((2, 5, 3), (4, 3, 6), (3, 7, 2)):
         mask = torch.rand(B, M) < 0.7
         mask[0] = True
@@ -270,8 +278,8 @@ def linear(u, keys, values, attend_mask):
 
 
 @hop.mistake(
-    "a number such as -100 is a score like others, and a memory can have a lower one: use minus"
-    " infinity"
+    "a number such as -100 or -1e9 is a score like others, and a memory can have a lower one: use"
+    " minus infinity"
 )
 def a_finite_exclusion(u, keys, values, attend_mask):
     weights = _scores(u, keys).masked_fill(~attend_mask, -100.0).softmax(dim=1)
