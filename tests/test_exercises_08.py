@@ -159,7 +159,7 @@ WRONG = [
         "NaN",
     ),
     ("08.2", story_by_story(lambda q, k, m: barred(k @ q, m, -100.0)), "such as -100"),
-    ("08.2", story_by_story(lambda q, k, m: barred(k @ q, m, -1e9)), "or -1e9"),
+    ("08.2", story_by_story(lambda q, k, m: barred(k @ q, m, -1e9)), "even -1e9"),
     ("08.2", one_top_for_all, "whole batch"),
     ("08.3", broken_as_printed, "`list(history)`"),
     ("08.3", lambda d: [(h[-4:], s, r) for h, s, r in by_index(d)], "however long ago"),

@@ -278,11 +278,17 @@ def linear(u, keys, values, attend_mask):
 
 
 @hop.mistake(
-    "a number such as -100 or -1e9 is a score like others, and a memory can have a lower one: use"
-    " minus infinity"
+    "a number such as -100 is a score like others, and a memory can have a lower one: use minus"
+    " infinity"
 )
 def a_finite_exclusion(u, keys, values, attend_mask):
     weights = _scores(u, keys).masked_fill(~attend_mask, -100.0).softmax(dim=1)
+    return _read(u, values, weights * attend_mask)
+
+
+@hop.mistake("even -1e9 is a score, and a memory can have a lower one: use minus infinity")
+def a_very_low_exclusion(u, keys, values, attend_mask):
+    weights = _scores(u, keys).masked_fill(~attend_mask, -1e9).softmax(dim=1)
     return _read(u, values, weights * attend_mask)
 
 

@@ -106,7 +106,7 @@ def measure_easy_vqa(answerer: VisualAnswerer) -> dict:
     }
 
 
-BUDGET, LONGER = 500, 900
+BUDGET, LONGER, LONGEST = 500, 900, 1800
 # No setting of attention is left where there is none.
 NONE = {"hops": None, "plan": None, "separate": None}
 PUBLISHED = {"plan": None, "separate": None, "attention_dim": 64}
@@ -148,6 +148,10 @@ STUDIES = (
             Variant("planned, taught", {"separate": None}, LONGER),
             Variant("planned, taught, separate", {}, LONGER),
             Variant("planned, taught, separate, one hop", {"hops": 1}, LONGER),
+            *(
+                from_answers(f"{name}, longest", RIVALS[name], LONGEST)
+                for name in ("two hops", "one hop", "pooled")  # the others are best at step 166
+            ),
         ),
         seeds=(0, 1),
         recipe=recipes.SCENES,
@@ -155,7 +159,6 @@ STUDIES = (
         seeds_of={
             name: (0,)
             for name in (
-                "picture only",
                 "three hops",
                 "taught",
                 "planned, taught",
