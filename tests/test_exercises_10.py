@@ -129,6 +129,31 @@ def normalised(layer, identity):
     return both / both.sum(-1, keepdim=True)
 
 
+def above(scores):
+    """True for the later positions."""
+    rows = torch.arange(scores.shape[-1])
+    return rows > rows[:, None]
+
+
+def softmax_of(before, after=lambda w: w):
+    """Attention of heads that share keys, with its scores and weights changed."""
+
+    def answer(q, k, v):
+        times = len(q) // len(k)
+        scores = torch.einsum("htd,hsd->hts", q, k.repeat_interleave(times, 0)) / q.shape[2] ** 0.5
+        return after(torch.softmax(before(scores), -1)) @ v.repeat_interleave(times, 0)
+
+    return answer
+
+
+def with_one_top(q, k, v):
+    times = len(q) // len(k)
+    scores = torch.einsum("htd,hsd->hts", q, k.repeat_interleave(times, 0)) / q.shape[2] ** 0.5
+    top = scores.max() if scores.numel() else 0.0
+    powers = torch.exp(scores - top).masked_fill(above(scores), 0.0)
+    return powers / powers.sum(-1, keepdim=True) @ v.repeat_interleave(times, 0)
+
+
 WRONG = [
     ("10.1", by_pairs(lambda i, j, w, *_: j <= i), "end on the left"),
     ("10.1", by_pairs(lambda i, j, w: abs(i - j) < w), "both sides"),
@@ -151,6 +176,18 @@ WRONG = [
     ("10.2", lambda q, k, v: by_view(q, k, k), "read the values"),
     ("10.2", lambda q, k, v: by_view(q, v, k), "exchanged"),
     ("10.2", lambda q, k, v: by_view(q, k.mean(0)[None], v.mean(0)[None]), "mean of the groups"),
+    ("10.2", softmax_of(lambda s: s.masked_fill(above(s), -100.0)), "such as -100"),
+    ("10.2", softmax_of(lambda s: s.masked_fill(above(s), 0.0)), "score of 0"),
+    ("10.2", softmax_of(lambda s: s, after=lambda w: w.masked_fill(above(w), 0.0)), "after it"),
+    ("10.2", with_one_top, "one for all"),
+    (
+        "10.3",
+        lambda q, k, v: softmax_of(lambda s: s.masked_fill(above(s), -100.0))(
+            q[None], k[None], v[None]
+        )[0],
+        "such as -100",
+    ),
+    ("10.3", lambda q, k, v: with_one_top(q[None], k[None], v[None])[0], "do not subtract"),
     ("10.3", loop(plain, order=lambda p: p[::-1]), "still the broken version"),
     ("10.3", loop(scaled, order=lambda p: p[::-1]), "another order"),
     ("10.3", loop(plain), "divided by √D"),

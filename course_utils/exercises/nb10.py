@@ -160,6 +160,20 @@ def _():
         expected=torch.tensor([[[1.0]], [[1.0]], [[5.0]], [[5.0]]]),
         label="four heads in two groups, one position",
     )
+    yield case(
+        torch.tensor([[[0.0], [200.0]]]),
+        torch.tensor([[[0.0], [1.0]]]),
+        torch.tensor([[[1.0], [2.0]]]),
+        expected=torch.tensor([[[1.0], [2.0]]]),
+        label="scores of 0 in one row, of 200 in the next",
+    )
+    yield case(
+        torch.tensor([[[1.0], [1.0]]]),
+        torch.tensor([[[-200.0], [0.0]]]),
+        torch.tensor([[[1.0], [2.0]]]),
+        expected=torch.tensor([[[1.0], [2.0]]]),
+        label="a score of -200 that is the only one allowed",
+    )
     for H, G, T, D in ((4, 2, 3, 5), (6, 3, 5, 4), (3, 3, 4, 6), (6, 1, 7, 2)):
         yield case(2 * torch.randn(H, T, D), 2 * torch.randn(G, T, D), torch.randn(G, T, D))
 
@@ -207,6 +221,42 @@ def mask_transposed(queries, keys, values):
     T, H = queries.shape[1], len(queries)
     past = torch.ones(T, T, dtype=torch.bool).tril(-1)
     return _attend(queries, _spread(keys, H), _spread(values, H), later=past)
+
+
+@grouped_attention.mistake("a number such as -100 is a score like others: use minus infinity")
+def finite_exclusion(queries, keys, values):
+    k, v = _spread(keys, len(queries)), _spread(values, len(queries))
+    T, D = queries.shape[1:]
+    later = torch.ones(T, T, dtype=torch.bool).triu(1)
+    scores = (queries @ k.transpose(1, 2) / D**0.5).masked_fill(later, -100.0)
+    return scores.softmax(dim=-1) @ v
+
+
+@grouped_attention.mistake("a score of 0 is not an exclusion: use minus infinity")
+def zero_exclusion(queries, keys, values):
+    k, v = _spread(keys, len(queries)), _spread(values, len(queries))
+    T, D = queries.shape[1:]
+    scores = (queries @ k.transpose(1, 2) / D**0.5).tril()
+    return scores.softmax(dim=-1) @ v
+
+
+@grouped_attention.mistake(
+    "mask the scores, before the softmax: after it, the weights that are left do not sum to 1"
+)
+def masked_too_late(queries, keys, values):
+    k, v = _spread(keys, len(queries)), _spread(values, len(queries))
+    weights = (queries @ k.transpose(1, 2) / queries.shape[2] ** 0.5).softmax(dim=-1)
+    return weights.tril() @ v
+
+
+@grouped_attention.mistake(
+    "each row has a largest score of its own: subtract that, not one for all"
+)
+def one_maximum(queries, keys, values):
+    k, v = _spread(keys, len(queries)), _spread(values, len(queries))
+    scores = queries @ k.transpose(1, 2) / queries.shape[2] ** 0.5
+    powers = (scores - scores.max()).exp().tril()
+    return powers / powers.sum(dim=-1, keepdim=True) @ v
 
 
 @grouped_attention.mistake("position t may see itself as well")
@@ -304,6 +354,20 @@ def _():
         expected=torch.tensor([[7.0], [7.0]]),
         label="the second query looks back at the first key",
     )
+    yield case(
+        torch.tensor([[0.0], [200.0]]),
+        torch.tensor([[0.0], [1.0]]),
+        torch.tensor([[1.0], [2.0]]),
+        expected=torch.tensor([[1.0], [2.0]]),
+        label="scores of 0 in one row, of 200 in the next",
+    )
+    yield case(
+        torch.tensor([[1.0], [1.0]]),
+        torch.tensor([[-200.0], [0.0]]),
+        torch.tensor([[1.0], [2.0]]),
+        expected=torch.tensor([[1.0], [2.0]]),
+        label="a score of -200 that is the only one allowed",
+    )
     for T, D, Dv in ((4, 6, 3), (5, 3, 2), (7, 4, 5)):
         yield case(2 * torch.randn(T, D), 2 * torch.randn(T, D), torch.randn(T, Dv))
     yield case(
@@ -366,6 +430,23 @@ def by_the_length(queries, keys, values):
     return torch.cat(found)
 
 
+@attend_step_by_step.mistake(
+    "a later position needs the score minus infinity: a number such as -100 is a score like others"
+)
+def finite_exclusion_of_later(queries, keys, values):
+    scores = queries @ keys.T / queries.shape[1] ** 0.5
+    later = torch.ones(len(keys), len(keys), dtype=torch.bool).triu(1)
+    return scores.masked_fill(later, -100.0).softmax(dim=-1) @ values
+
+
+@attend_step_by_step.mistake("each row has a largest score of its own: do not subtract one for all")
+def one_maximum_for_all(queries, keys, values):
+    scores = queries @ keys.T / queries.shape[1] ** 0.5
+    top = scores.max() if scores.numel() else 0.0
+    powers = (scores - top).exp().tril()
+    return powers / powers.sum(dim=-1, keepdim=True) @ values
+
+
 @attend_step_by_step.mistake("position t reads itself as well: append before you attend")
 def appended_too_late(queries, keys, values):
     return _by_steps(
@@ -403,7 +484,7 @@ def best_alone(queries, keys, values):
     "10.4",
     "What a cache holds",
     r"""
-    *(About ten minutes: reckon.)* A decoder of `layers` layers writes a text of `length` tokens.
+    *(About ten minutes: calculate.)* A decoder of `layers` layers writes a text of `length` tokens.
     Each layer has `heads` heads, which divide the width between them, and `kv_heads` heads of keys
     and values. How many bytes does the cache of self-attention hold after the last token, if each
     number takes `number_bytes` bytes?
@@ -503,8 +584,8 @@ def one_head(layers, width, heads, kv_heads, length, number_bytes):
     Write `rollout(weights)`: return $R$, (T, T). Row $i$ says how the last layer's position $i$ is
     made up of the words. Each row sums to 1.
 
-    **Predict first:** in which layer does the first matrix that acts on the words stand: on the
-    left or on the right of the product?
+    **Predict first:** does the first layer's matrix stand on the left or on the right of the
+    product?
     """,
 )
 def rollout(weights):
