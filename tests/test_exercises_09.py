@@ -206,7 +206,7 @@ WRONG = [
         ),
         "guesses at random",
     ),
-    ("09.1", without_itself, "the pair itself"),
+    ("09.1", without_itself, "its own too"),
     ("09.2", with_fault(ask=lambda u, W, h, q: h @ (W.T @ q)), "u of the hop before"),
     ("09.2", with_fault(add=lambda u, r, q: r), "do not replace"),
     ("09.2", with_fault(add=lambda u, r, q: q + r), "not to the first question"),

@@ -105,9 +105,7 @@ LONG_CHAINS = replace(
     model=SMALL.model | {"embed_dim": 64, "linear_steps": 1000},
 )
 LONG_ENOUGH = {1: 3000, 3: 3000, 5: 16_000}  # dialog bAbI: until validation stops improving
-# Without exchanging names, and task 16 of bAbI: what two decisions are good for.
-NAMES_KEPT = replace(DIALOG_BABI, prepare=None)
-INDUCTION = replace(BABI, data=partial(babi_data, 16))
+NAMES_KEPT = replace(DIALOG_BABI, prepare=None)  # without exchanging them
 
 STUDIES = (
     Study(
@@ -179,11 +177,10 @@ STUDIES = (
         name="linear_start",
         title="bAbI, task 16, with and without a linear start",
         variants=(
-            Variant("linear start", {}, 3000),
-            Variant("softmax from the start", {"linear_steps": 0}, 3000),
+            Variant("linear start", {}, 3000, **babi_parts(16)),
+            Variant("softmax from the start", {"linear_steps": 0}, 3000, **babi_parts(16)),
         ),
         seeds=tuple(range(8)),
-        recipe=INDUCTION,
-        measure=partial(measure_babi, task=16),
+        recipe=BABI,
     ),
 )
