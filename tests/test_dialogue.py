@@ -435,3 +435,12 @@ def test_the_chat_follows_a_chain():
     reply = bot.say("Where is Clara?")
     assert reply.text == "oslo"
     assert reply.weights.shape == (bot.answerer.model.hops, 8)
+
+
+def test_the_benchmark_measures_only_a_checkpoint_that_is_there():
+    from course_utils.tasks.dialogue.benchmarks import dialogue_rows
+
+    (row,) = dialogue_rows("missing-chat")
+    assert (row.value, row.beside) == ("not measured", "no checkpoint missing-chat")
+    (row,) = dialogue_rows(count=2)
+    assert row.value.endswith(" replies/s") and "turns before each" in row.beside

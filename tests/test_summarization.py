@@ -666,3 +666,12 @@ def test_the_command_draws_where_it_looked(folder, monkeypatch, capsysbinary, tm
         monkeypatch, capsysbinary, "--attention", tmp_path / "no" / "x.png", given=b"gas\n"
     )
     assert status == 1 and not out and len(err.strip().split("\n")) == 1
+
+
+def test_the_benchmark_measures_only_a_checkpoint_that_is_there():
+    from course_utils.tasks.summarization.benchmarks import summarization_rows
+
+    (row,) = summarization_rows("missing-subjects")
+    assert (row.value, row.beside) == ("not measured", "no checkpoint missing-subjects")
+    (row,) = summarization_rows(count=2)
+    assert row.value.endswith(" texts/s") and "words in each" in row.beside
