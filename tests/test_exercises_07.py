@@ -304,7 +304,7 @@ WRONG = [
         "one text may have none",
     ),
     ("07.3", lambda w, c: coverage_by_loop()(w, c).detach(), "cut the loss off"),
-    ("07.3", lambda w, c: float(coverage_by_loop()(w, c)), "cut the loss off"),
+    ("07.3", lambda w, c: float(coverage_by_loop()(w, c).detach()), "cut the loss off"),
     ("07.3", lambda w, c: coverage_by_loop()(w, c).item(), "cut the loss off"),
     ("07.3", with_coverage(lambda w: shifted(w.cumsum(1)).detach()), "`detach` on the coverage"),
     (
