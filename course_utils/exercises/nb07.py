@@ -367,11 +367,15 @@ def other_way_round(text, summary, vocabulary):
     return said, ids
 
 
-@extended_ids.mistake("ask the dict for the id of <unk>: it is not 1 in every vocabulary")
-def unknown_is_one(text, summary, vocabulary):
+def _unknown_as(number, text, summary, vocabulary):
     ids, said = extended_ids.solution(text, summary, vocabulary)
     known = {*vocabulary, *text}
-    return ids, [i if w in known else 1 for w, i in zip(summary, said, strict=True)]
+    return ids, [i if w in known else number for w, i in zip(summary, said, strict=True)]
+
+
+@extended_ids.mistake("ask the dict for the id of <unk>: it is not 1 in every vocabulary")
+def unknown_is_one(text, summary, vocabulary):
+    return _unknown_as(1, text, summary, vocabulary)
 
 
 @extended_ids.mistake("every word of the summary has a place in the result, even an unknown one")
@@ -410,9 +414,7 @@ def nothing_but_unknown(text, summary, vocabulary):
 
 @extended_ids.mistake("ask the dict for the id of <unk>: it is not 0 in every vocabulary")
 def unknown_is_zero(text, summary, vocabulary):
-    ids, said = extended_ids.solution(text, summary, vocabulary)
-    known = {*vocabulary, *text}
-    return ids, [i if w in known else 0 for w, i in zip(summary, said, strict=True)]
+    return _unknown_as(0, text, summary, vocabulary)
 
 
 @extended_ids.mistake("return two lists, not one: the ids of the text, and those of the summary")
