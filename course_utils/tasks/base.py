@@ -136,6 +136,10 @@ class Predictor:
         """
         return {}
 
+    def measure(self, pairs: Sequence[Pair]) -> dict[str, TextScore]:
+        """Scores that need the model instead of its outputs, by name; most tasks have none."""
+        return {}
+
     def predict(self, inputs: Sequence) -> list[str]:
         """The text of each input, in order."""
         raise NotImplementedError("a task defines in predict() how its inputs become texts")
