@@ -1,44 +1,44 @@
-"""Generated texts in which a stretch of random words occurs twice: what follows can be copied.
+"""Generated texts in which a stretch of random words occurs three times: it can be copied.
 
-    ga ro tu mi la so ga ro tu mi pe
-    └─────────┘       └─────────┘
+    ti ba ka me du  ga  ba ka me du  fo ne  ba ka me du
+       └─────────┘      └─────────┘         └─────────┘
 
-Apart from the second copy, no word of a text occurs twice, and all words are equally probable. So
-nothing predicts a word, except the text itself: inside the second copy, the next word is the one
-that came after the present word before. How long the stretch is and where it stands is random, so
-that a position says nothing either.
+Apart from the copies, no word of a text occurs twice, and all words are equally probable. So
+nothing predicts a word, except the text itself: inside a later copy, the next word is the one that
+came after the present word before. How long the stretch is and where it stands is random, so that
+a position says nothing either.
 """
 
 import random
 from dataclasses import dataclass
 from itertools import product
 
-__all__ = ["LENGTHS", "SPLITS", "WORDS", "Repeat", "repeats"]
+__all__ = ["COPIES", "LENGTHS", "SPLITS", "WORDS", "Repeat", "repeats"]
 
-WORDS = tuple(c + v for c, v in product("bdfgklmnprstvz", "aeiou"))[:64]
+WORDS = tuple(c + v for c, v in product("bdfgkm", "aeiou"))[:24]
 SPLITS = {"train": 20_000, "valid": 200, "test": 500}
-LENGTHS = (6, 16)  # of the stretch, in words
-OTHERS = 8  # the most words before, between and after the copies, each
+COPIES = 3
+LENGTHS = (5, 10)  # of the stretch, in words
+OTHERS = 2  # the most words before, between and after the copies, each
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A text, and where its two copies begin.
+    """A text, and where its copies begin.
 
-    words          of the whole text
-    first, second  the index at which each copy begins
-    length         of the stretch, in words
+    words   of the whole text
+    starts  the index at which each copy begins
+    length  of the stretch, in words
     """
 
     words: tuple[str, ...]
-    first: int
-    second: int
+    starts: tuple[int, ...]
     length: int
 
     @property
-    def foreseeable(self) -> range:
-        """The indices of the words that can be copied: those of the second copy but its first."""
-        return range(self.second + 1, self.second + self.length)
+    def foreseeable(self) -> list[int]:
+        """The indices of the words that can be copied: later copies, without their first words."""
+        return [start + i for start in self.starts[1:] for i in range(1, self.length)]
 
 
 def repeats(split: str, size: int | None = None, seed: int = 0) -> list[Repeat]:
@@ -57,8 +57,12 @@ def repeats(split: str, size: int | None = None, seed: int = 0) -> list[Repeat]:
 
 def _repeat(chance: random.Random) -> Repeat:
     length = chance.randint(*LENGTHS)
-    before, between, after = (chance.randint(0, OTHERS) for _ in range(3))
-    words = chance.sample(WORDS, before + length + between + after)
-    second = before + length + between
-    copy = words[before : before + length]
-    return Repeat((*words[:second], *copy, *words[second:]), before, second, length)
+    others = [chance.randint(0, OTHERS) for _ in range(COPIES + 1)]
+    drawn = iter(chance.sample(WORDS, length + sum(others)))
+    stretch = [next(drawn) for _ in range(length)]
+    words, starts = [], []
+    for count in others[:-1]:
+        words += [next(drawn) for _ in range(count)]
+        starts.append(len(words))
+        words += stretch
+    return Repeat((*words, *drawn), tuple(starts), length)

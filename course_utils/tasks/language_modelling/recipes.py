@@ -11,6 +11,7 @@ from course_utils.tasks.language_modelling.data import (
     sentences_data,
     sentences_pairs,
 )
+from course_utils.tasks.language_modelling.heads import WatchHeads
 from course_utils.tasks.language_modelling.task import TASK
 from course_utils.tasks.recipe import Recipe
 from course_utils.training import FitSettings
@@ -44,17 +45,25 @@ SENTENCES = replace(
     test=partial(sentences_pairs, "test"),
     settings=replace(CAPTIONS.settings, steps=1500, learning_rate=3e-3, validate_every=250),
     batch_tokens=1000,
-    model={"embedding_dim": 96, "hidden_dim": 192, "layers": 2, "heads": 4, "dropout": 0.1},
+    model={"embedding_dim": 96, "hidden_dim": 192, "layers": 2, "heads": 8, "dropout": 0.1},
 )
 REPEATS = replace(
     CAPTIONS,
     name="language_modelling-repeats",
-    title="Random words with a stretch that occurs twice",
+    title="Random words with a stretch that occurs three times",
     data=repeats_data,
     test=partial(repeats_pairs, "test"),
-    settings=replace(CAPTIONS.settings, steps=1500, learning_rate=3e-3, validate_every=100),
-    batch_tokens=2000,
-    model={"embedding_dim": 64, "hidden_dim": 128, "layers": 2, "heads": 4, "dropout": 0.0},
+    settings=replace(CAPTIONS.settings, steps=2000, learning_rate=3e-3, validate_every=50),
+    batch_tokens=800,
+    model={
+        "embedding_dim": 64,
+        "hidden_dim": 128,
+        "layers": 2,
+        "heads": 4,
+        "positions": "rotary",
+        "dropout": 0.0,
+    },
+    callbacks=(WatchHeads,),
 )
 
 RECIPES = (CAPTIONS, SENTENCES, REPEATS)
