@@ -299,3 +299,10 @@ def test_heads_are_watched_at_each_validation():
         "previous": float(heads.previous_position(Run.model, tokens).max()),
         "loss_again": heads.loss_again(Run.model, tokens)[1],
     }
+
+
+def test_the_benchmark_measures_only_a_checkpoint_that_is_there():
+    from course_utils.tasks.language_modelling.benchmarks import writing_rows
+
+    (row,) = writing_rows("nothing-of-this-name")
+    assert row.value == "not measured" and "nothing-of-this-name" in row.note

@@ -759,6 +759,10 @@ def test_models_that_a_study_calls_equal_are_within_one_per_cent():
         parameters("listening"),
         parameters("hierarchy"),
         parameters("order"),
+        parameters("induction", "two layers", "one layer, as many parameters"),
+        parameters(
+            "shared-keys", "8 of 8", "4 of 8, as many parameters", "1 of 8, as many parameters"
+        ),
         parameters(
             "imdb",
             "mean of words",
@@ -819,6 +823,7 @@ def test_baselines_and_training_settings_of_variants():
         ("pooling", "bag of words, converged"): {"learning_rate": 0.02},
         ("extras", "regulariser"): {"regulariser": 0.01},
         ("transformer-positions", "sinusoidal, post-norm, lower rate"): {"learning_rate": 0.001},
+        **{("induction", name): {"validate_every": 50} for name in variants("induction")},
     }
     assert extras["gate"].model == {"gate": True}
 

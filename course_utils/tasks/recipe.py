@@ -26,8 +26,7 @@ class Recipe:
     data, test       load the data with its vocabulary, and the test pairs (used once, at the end)
     settings         budget, learning rate and the like
     task             builds the model, predicts, and has the metrics
-    select           the metric on the validation set, found greedily, that chooses the weights;
-                     "loss" is the loss on it
+    select           the metric on the validation set, found greedily, that chooses the weights
     metrics          names of the metrics computed at each validation, by default all of the task's
     test_metrics     names of further metrics, computed only after the training; if a metric's
                      optional package is missing, it is left out, with a line that says so

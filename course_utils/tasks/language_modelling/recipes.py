@@ -25,7 +25,7 @@ CAPTIONS = Recipe(
     test=partial(captions, "test"),
     settings=FitSettings(steps=4000, learning_rate=2e-3, label_smoothing=0.0, validate_every=500),
     task=TASK,
-    select="loss",
+    select="perplexity",
     batch_tokens=2000,
     model={
         "embedding_dim": 192,

@@ -13,5 +13,7 @@ TASK = Task(
     size="size",
     predictor=Writer,
     metrics={},
+    measured=("perplexity", "perplexity-word"),
+    lower_is_better=("perplexity", "perplexity-word"),
     loss=language_model_loss,
 )
