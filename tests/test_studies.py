@@ -760,9 +760,7 @@ def test_models_that_a_study_calls_equal_are_within_one_per_cent():
         parameters("hierarchy"),
         parameters("order"),
         parameters("induction", "two layers", "one layer, as many parameters"),
-        parameters(
-            "shared-keys", "8 of 8", "4 of 8, as many parameters", "1 of 8, as many parameters"
-        ),
+        parameters("shared-keys", "8 of 8", "1 of 8, as many parameters"),
         parameters(
             "imdb",
             "mean of words",
