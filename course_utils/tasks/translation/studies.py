@@ -170,8 +170,8 @@ FIXED = {"decoder": "fixed_vector"}
 
 OnGenerated = partial(Study, recipe=recipes.GENERATED, measure=measure_generated)
 
-# The recipes' models on real captions, with matrix products in bfloat16. At one budget, the steps of
-# each are three minutes of one processor by its seconds a step, without validations.
+# The recipes' models on real captions, with matrix products in bfloat16. At one budget, the steps
+# of each are three minutes of one processor by its seconds a step, without validations.
 MULTI30K_BUDGET = replace(
     recipes.MULTI30K_TRANSFORMER,
     settings=replace(recipes.MULTI30K_TRANSFORMER.settings, bfloat16=True),
