@@ -18,6 +18,8 @@ How to write an exercise::
         """
         The task in Markdown, formulas allowed. It names the function: write `middle(x)`.
         """,
+        minutes=5,                        # for somebody who has just read the notebook
+        kind="implement",                 # a key of `course_utils.exercises.judging.KINDS`
     )
     def middle(x):                        # the decorated function is the solution
         """Mean of x (T,), a number."""   # the stub in the notebook shows this docstring
@@ -60,6 +62,12 @@ report any two that they do not.
 **Free checks** run after all cases and raise `CheckFailed`. Use them for gradients, invariances and
 the like. If the solution is a class, each of its methods becomes a stub; use free checks instead of
 cases.
+
+**Minutes and kind** stand in a line below the heading, and nowhere else in the statement. Points of
+an assignment follow from the minutes. The kinds: *predict* (two to five minutes: the statement asks
+for a number, worked out by hand, and then for the line of code that gives it), *derive*,
+*implement*, *repair* (the statement has code with a fault), *measure*, and *extend* (half an hour:
+what the notebook built learns to do more, and the result says what it is worth).
 
 **Texts** are marked for translation by where they are: the title and statement of `exercise(…)`,
 the hint of `.mistake(…)`, label and hint of `case(…)`, problem and hint of `CheckFailed(…)`. Write
