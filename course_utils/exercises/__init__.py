@@ -85,6 +85,7 @@ import pkgutil
 from typing import Any
 
 from course_utils.exercises.judging import REGISTRY, Exercise, Verdict
+from course_utils.exercises.progress import record
 from course_utils.messages import _
 
 __all__ = ["Verdict", "check", "get", "numbers", "solution", "statement", "stub_source"]
@@ -97,12 +98,15 @@ def check(number: str, answer: Any, secret: int | None = None) -> Verdict:
     arguments and seeded random numbers; afterwards all generators are in their old state. Nothing
     that the answer does raises an exception here, so a notebook with unsolved exercises runs.
     secret: a seed that the learner does not know, see `Exercise.judge`; assignments have one.
+    Without it, what was solved or tried is kept, see `course_utils.exercises.progress`.
 
     Returns a `Verdict`, which is true if the answer is right. Raises ValueError if there is no
     exercise with this number.
     """
     verdict = get(number).judge(answer, secret)
     print(verdict.text)
+    if secret is None:
+        record(number, verdict.state)
     return verdict
 
 

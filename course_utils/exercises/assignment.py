@@ -41,7 +41,11 @@ __all__ = [
 
 CONFIGURATION = """\
 # The configuration of nbgrader for the assignments of the course on attention.
+import os
+
 c = get_config()  # noqa: F821
+
+os.environ["COURSE_PROGRESS"] = "off"  # what a submission solves is not the teacher's progress
 
 c.CourseDirectory.course_id = "attention"
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}  # as in the notebooks
