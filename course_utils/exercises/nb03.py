@@ -41,6 +41,8 @@ def _plain_numbers(result: Any) -> None:
     Return the share of the counted target words whose proposal is wrong: 0.0 is perfect, 1.0 is
     all wrong, a Python float. If no target word counts, return 0.0.
     """,
+    minutes=15,
+    kind="measure",
 )
 def link_error_rate(weights, gold):
     """Share of aligned target words whose largest weight lies on a wrong source word.
@@ -218,6 +220,8 @@ def no_links_forgotten(weights, gold):
     `(matches, total)`: BLEU adds them up over all sentences before it divides. A candidate of fewer
     than `n` words has no n-grams: `(0, 0)`.
     """,
+    minutes=15,
+    kind="implement",
 )
 def modified_precision(candidate_words, reference_words, n):
     """Clipped matches and number of n-grams of a candidate translation.
@@ -411,6 +415,8 @@ def already_divided(candidate_words, reference_words, n):
     One good way: `torch.topk` on the flattened candidates. Then an index has to be split into beam
     and token.
     """,
+    minutes=15,
+    kind="implement",
 )
 def beam_step(log_probs, scores):
     """The K best continuations of K beginnings.
@@ -605,6 +611,8 @@ def _(answer):
     **Predict first:** one sentence has two words, another twenty. Is the loss of the batch the mean
     of the two sentences' losses?
     """,
+    minutes=15,
+    kind="implement",
 )
 def batch_loss(logits, target):
     """Mean of −ln p over the words and EOS of a batch, under teacher forcing.

@@ -26,6 +26,8 @@ from course_utils.exercises.judging import exercise
     **Predict first:** a grid of 8 × 8 over 64 × 64 pixels. What is the brightest that a pixel can
     get?
     """,
+    minutes=10,
+    kind="implement",
 )
 def to_pixels(weights, rows, columns, height, width):
     """Weights of places as a map of pixels that has the same sum.
@@ -164,6 +166,8 @@ def nested_lists(weights, rows, columns, height, width):
     that a dart thrown at a place at random would hit on average over the same words. Without any
     counted word both are 0.0.
     """,
+    minutes=15,
+    kind="measure",
 )
 def pointing_game(weights, holds):
     """Share of words whose largest weight lies on what they name, and the same for chance.
@@ -312,6 +316,8 @@ def no_words_forgotten(weights, holds):
     **Predict first:** which is higher, the score against five references or the mean of the five
     scores against one each?
     """,
+    minutes=15,
+    kind="measure",
 )
 def precision(candidate, references, n):
     """Clipped n-gram matches against several references, and the number of n-grams.
@@ -514,6 +520,8 @@ def shorter_ones_too(candidate, references, n):
 
     **Predict first:** β is small, the heat map is bright. What did the picture contribute?
     """,
+    minutes=15,
+    kind="implement",
 )
 def gated_read(states, weights, values, w, b):
     """What is read from the picture, scaled by a gate for each step.

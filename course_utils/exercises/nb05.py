@@ -24,6 +24,8 @@ from course_utils.exercises.judging import exercise
     The distance: let `row[j]` be the distance between the first `i` words of the output and the
     first `j` words of the reference. It follows from the row before and from its left neighbour.
     """,
+    minutes=20,
+    kind="measure",
 )
 def word_error_rate(outputs, references):
     """Edit distance of all outputs together, divided by the words of all references.
@@ -272,6 +274,8 @@ def texts_joined(outputs, references):
 
     **Predict first:** how does CTC write *five five*?
     """,
+    minutes=10,
+    kind="implement",
 )
 def collapse(log_probs):
     """Best path, collapsed. log_probs: (Tk, V), blank in column 0. Returns a list of ints."""
@@ -411,6 +415,8 @@ def normalised_over_positions(log_probs):
     Write `location_features(previous, filters)`: `previous` has shape (Tk,), `filters` (C, W), the
     result (Tk, C).
     """,
+    minutes=15,
+    kind="implement",
 )
 def location_features(previous, filters):
     """What each filter finds around each position.
@@ -535,6 +541,8 @@ def softmax_again(previous, filters):
 
     **Predict first:** how many positions has a sound of five frames? And one of one frame?
     """,
+    minutes=10,
+    kind="derive",
 )
 def memory_mask(lengths, T):
     """The attend_mask after two halvings, rounded up: True at the positions of the sound.

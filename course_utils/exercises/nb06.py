@@ -25,6 +25,8 @@ from course_utils.exercises.judging import exercise
     **Predict first:** the states of the padding are not zero. By how much is the plain mean of a
     short text in a long batch off?
     """,
+    minutes=10,
+    kind="implement",
 )
 def mean_of_words(states, ids):
     """Mean of the states at the positions whose id is not 0.
@@ -175,6 +177,8 @@ def weighted_by_id(states, ids):
     Position $i$ of a text of length $n$ takes what stood at $n - 1 - i$. `torch.gather` or a loop
     over the rows: both are fine.
     """,
+    minutes=15,
+    kind="implement",
 )
 def turn_round(ids, lengths):
     """Each row turned round within its length, the padding behind it kept.
@@ -358,6 +362,8 @@ def _(answer):
 
     **Predict first:** one marked word, and it has the second largest weight. What comes out?
     """,
+    minutes=15,
+    kind="measure",
 )
 def average_precision(weights, marked):
     """Mean, over the marked words, of the precision at their place in the ranking.
@@ -521,6 +527,8 @@ def mean_by_weight(weights, marked):
     **Predict first:** a classifier says .5 every time, and every second verdict is right. What is
     its ECE? Would you want to use it?
     """,
+    minutes=15,
+    kind="measure",
 )
 def calibration_error(confidence, right, bins):
     """Expected calibration error with equally wide bins from 0 to 1.

@@ -13,7 +13,7 @@ from course_utils.exercises.judging import exercise
     "07.1",
     "Which way is p_gen pulled?",
     r"""
-    About ten minutes. The right word $w$ has the probability
+    The right word $w$ has the probability
 
     $$P(w) = p_\text{gen} P_\text{vocab}(w) + (1 - p_\text{gen})\, a(w)$$
 
@@ -30,6 +30,8 @@ from course_utils.exercises.judging import exercise
     **Predict first:** what is its sign for a name that the vocabulary does not contain? And for
     which words is it zero?
     """,
+    minutes=10,
+    kind="derive",
 )
 def pull(generated, copied, p_gen):
     """Derivative of log P(w) by p_gen; 0 where P(w) is 0. All tensors have the same shape."""
@@ -208,7 +210,7 @@ def _(answer):
     "07.2",
     "Ids for words that nobody knows",
     r"""
-    About ten minutes. Write `extended_ids(text, summary, vocabulary)`.
+    Write `extended_ids(text, summary, vocabulary)`.
 
     - `text`, `summary`: lists of words. `vocabulary`: a dict from words to ids, 0 to V − 1, with
       V = `len(vocabulary)`; the id of `"<unk>"` is `vocabulary["<unk>"]`.
@@ -222,6 +224,8 @@ def _(answer):
 
     **Predict first:** can two texts of a batch use the same id for different words?
     """,
+    minutes=10,
+    kind="implement",
 )
 def extended_ids(text, summary, vocabulary):
     """Ids of the words of a text and of its summary in the extended vocabulary: two lists."""
@@ -444,7 +448,7 @@ def strings(text, summary, vocabulary):
     "07.3",
     "A coverage loss that cannot be zero",
     r"""
-    About ten minutes. This function should say how much attention goes to places that were read
+    This function should say how much attention goes to places that were read
     before: $\sum_i \min(\alpha_{ti}, c_{ti})$ with $c_t = \sum_{t' < t} \alpha_{t'}$, the mean over
     all steps that count.
 
@@ -465,6 +469,8 @@ def strings(text, summary, vocabulary):
 
     **Predict first:** what is the loss of two steps that both look at one place only, the same one?
     """,
+    minutes=10,
+    kind="repair",
 )
 def read_again(weights, counts):
     """Mean over the steps that count of Σ_i min(α_ti, c_ti); one number, 0 without any step.
@@ -716,7 +722,7 @@ def coverage_by_step(weights, counts):
     "07.4",
     "ROUGE, once by hand",
     r"""
-    About fifteen minutes. Write `rouge(output, reference, n)` for two lists of words.
+    Write `rouge(output, reference, n)` for two lists of words.
 
     An n-gram is n words in a row; n may be any number from 1 on, and words are equal only with the
     same capitals. Count those of the output and those of the reference. An n-gram
@@ -730,6 +736,8 @@ def coverage_by_step(weights, counts):
 
     **Predict first:** a summary exchanges the names of two people. What does ROUGE-1 say?
     """,
+    minutes=15,
+    kind="measure",
 )
 def rouge(output, reference, n):
     """F1 of the n-grams of two lists of words, 0 to 1."""

@@ -13,7 +13,7 @@ from course_utils.exercises.judging import exercise
     "08.1",
     "How long ago was it said?",
     r"""
-    *(About ten minutes.)* A memory network gets a vector for the **age** of each memory. The age
+    A memory network gets a vector for the **age** of each memory. The age
     counts from the latest memory of a story, which has age 0, back to the oldest. Stories in a
     batch have different lengths, and the padding comes last.
 
@@ -23,6 +23,8 @@ from course_utils.exercises.judging import exercise
     **Predict first:** two memories, width 4. Which row comes out? And which of the two numbers
     changes when one more sentence is said?
     """,
+    minutes=10,
+    kind="implement",
 )
 def ages(lengths, width):
     """How long ago each memory was said: 0 for the latest, -1 for padding.
@@ -117,7 +119,7 @@ def negative_ages(lengths, width):
     "08.2",
     "One hop",
     r"""
-    *(About fifteen minutes.)* One look into the memory, for a batch:
+    One look into the memory, for a batch:
 
     $$p_i = \operatorname{softmax}_i(u \cdot m_i) \qquad o = \sum_i p_i\, c_i \qquad
     u' = u + o$$
@@ -131,6 +133,8 @@ def negative_ages(lengths, width):
 
     **Predict first:** all keys of a story are equal. What is $o$?
     """,
+    minutes=15,
+    kind="implement",
 )
 def hop(u, keys, values, attend_mask):
     """One look into the memory: the new u (B, D) and the weights (B, M).
@@ -316,7 +320,7 @@ def best_only(u, keys, values, attend_mask):
     "08.3",
     "What the bot could know",
     r"""
-    *(About fifteen minutes: repair.)* A dialogue is a list of pairs (what the user said, what the
+    A dialogue is a list of pairs (what the user said, what the
     bot replied). For training, each reply becomes one example: the turns before it, what was said
     last, and the reply. This code does not do that:
 
@@ -336,6 +340,8 @@ def best_only(u, keys, values, attend_mask):
     **Predict first:** a model is trained with the broken version, and its test set is made with it
     as well. How good will it look?
     """,
+    minutes=15,
+    kind="repair",
 )
 def examples(dialogue):
     """One (history, said, reply) for each reply; history is a list of the turns before ``said``.
@@ -473,7 +479,7 @@ def one_text(dialogue):
     "08.4",
     "Did it look at a fact?",
     r"""
-    *(About fifteen minutes: measure.)* For each question the data set names the **facts**: the
+    For each question the data set names the **facts**: the
     sentences that the answer follows from. For each hop, how often is the sentence with the largest
     weight one of them?
 
@@ -484,6 +490,8 @@ def one_text(dialogue):
     **Predict first:** a question has three facts, and the network three hops. Does a share of 1 in
     every hop mean that all three were looked at?
     """,
+    minutes=15,
+    kind="measure",
 )
 def facts_by_hop(weights, facts):
     """Share of the questions whose heaviest sentence is a fact, for each hop.

@@ -13,7 +13,7 @@ from course_utils.exercises.judging import exercise
     "09.1",
     "What does the question give away?",
     r"""
-    (Ten minutes.) Somebody who may not look at the picture does best by giving each question its
+    Somebody who may not look at the picture does best by giving each question its
     most frequent answer. How often is that right?
 
     Write `blind_accuracy(questions, answers)`: two lists of texts of the same length. Return the
@@ -23,6 +23,8 @@ from course_utils.exercises.judging import exercise
     **Predict first:** "is there a star?" is answered *no, no, yes*, and "what colour is the ring?"
     once, *red*. What is the share?
     """,
+    minutes=10,
+    kind="measure",
 )
 def blind_accuracy(questions, answers):
     """Best share of right answers without the picture, a number from 0 to 1.
@@ -171,7 +173,7 @@ def leaving_one_out(questions, answers):
     "09.2",
     "Ask again",
     r"""
-    (Twenty minutes.) Stacked attention, with a general score so that there is little to write. Hop
+    Stacked attention, with a general score so that there is little to write. Hop
     $k$ has a matrix $W_k$:
 
     $$e_i = u^\top W_k\, h_i \qquad \alpha = \operatorname{softmax}(e) \qquad
@@ -187,6 +189,8 @@ def leaving_one_out(questions, answers):
 
     **Predict first:** where does the second hop look if you forget to change $u$?
     """,
+    minutes=20,
+    kind="implement",
 )
 def stack(question, places, matrices, attend_mask):
     """The question and all that it found, and where each hop looked.
@@ -392,9 +396,9 @@ def one_hop_only(question, places, matrices, attend_mask):
 
 @exercise(
     "09.3",
-    "Repair: did it look there?",
+    "Did it look there?",
     r"""
-    (Fifteen minutes.) This function should say how much of each hop's attention is on a thing. A
+    This function should say how much of each hop's attention is on a thing. A
     cell counts if at least one pixel of the thing lies in it. It runs, and its numbers are wrong:
 
     ```python
@@ -414,6 +418,8 @@ def one_hop_only(question, places, matrices, attend_mask):
 
     **Predict first:** which pixels does `reshape(n, n, -1)` put into the first cell?
     """,
+    minutes=15,
+    kind="repair",
 )
 def mass_on_thing(weights, mask):
     """How much of each hop's attention lies on the cells of a thing.
@@ -587,7 +593,7 @@ def times_chance(weights, mask):
     "09.4",
     "Take the prior away",
     r"""
-    (Fifteen minutes.) If "is there a red shape?" is answered *no* six times out of seven, leave out
+    If "is there a red shape?" is answered *no* six times out of seven, leave out
     five sixths of the *no*: then the question alone is worth nothing. VQA v2 did this to photos by
     collecting more pictures ([Goyal et al. 2017](REFERENCES.md#goyal2017)).
 
@@ -599,6 +605,8 @@ def times_chance(weights, mask):
     **Then measure** with `blind_accuracy` what the questions of easy-VQA are worth, before and
     after.
     """,
+    minutes=15,
+    kind="implement",
 )
 def balanced(questions, answers):
     """Indices of the pairs that stay, ascending: for each question, all answers equally often.

@@ -13,7 +13,7 @@ from course_utils.exercises.judging import exercise
     "10.1",
     "A causal window",
     r"""
-    *(About ten minutes.)* For very long texts, a position may be allowed to see only the latest
+    For very long texts, a position may be allowed to see only the latest
     ones: itself and the `window - 1` positions before it, never a later one. A cache then needs
     no more than `window` keys.
 
@@ -23,6 +23,8 @@ from course_utils.exercises.judging import exercise
 
     **Predict first:** how many entries are True in a mask of length 5 with a window of 2?
     """,
+    minutes=10,
+    kind="implement",
 )
 def window_mask(length, window):
     """Which positions may attend to which: (length, length) booleans, True = may attend."""
@@ -119,7 +121,7 @@ def every_other(length, window):
     "10.2",
     "Heads that share their keys",
     r"""
-    *(About twenty minutes.)* In grouped-query attention, several heads share the same keys and
+    In grouped-query attention, several heads share the same keys and
     values, so that there is less to keep. $H$ heads have $G$ groups of keys, $G$ divides $H$, and
     **neighbours share**: with $H = 6$ and $G = 2$, the first three heads read group 0, the others
     group 1.
@@ -130,6 +132,8 @@ def every_other(length, window):
 
     **Predict first:** which values of $G$ give ordinary multi-head and multi-query attention?
     """,
+    minutes=20,
+    kind="implement",
 )
 def grouped_attention(queries, keys, values):
     """Causal attention of H heads with G groups of keys and values.
@@ -304,7 +308,7 @@ def exchanged(queries, keys, values):
     "10.3",
     "A cache that loses its order",
     r"""
-    *(About fifteen minutes: repair.)* This function attends step by step, as a decoder does when
+    This function attends step by step, as a decoder does when
     it writes, and keeps keys and values in a cache:
 
     ```python
@@ -326,6 +330,8 @@ def exchanged(queries, keys, values):
     **Predict first:** for which position is the result of the broken version right, whatever the
     numbers are?
     """,
+    minutes=15,
+    kind="repair",
 )
 def attend_step_by_step(queries, keys, values):
     """Causal attention with a cache: queries, keys (T, D) and values (T, Dv) to (T, Dv)."""
@@ -484,7 +490,7 @@ def best_alone(queries, keys, values):
     "10.4",
     "What a cache holds",
     r"""
-    *(About ten minutes: calculate.)* A decoder of `layers` layers writes a text of `length` tokens.
+    A decoder of `layers` layers writes a text of `length` tokens.
     Each layer has `heads` heads, which divide the width between them, and `kv_heads` heads of keys
     and values. How many bytes does the cache of self-attention hold after the last token, if each
     number takes `number_bytes` bytes?
@@ -494,6 +500,8 @@ def best_alone(queries, keys, values):
     **Predict first:** by which factor does multi-query attention (`kv_heads = 1`) shrink the cache
     of a model with 8 heads?
     """,
+    minutes=10,
+    kind="derive",
 )
 def cache_bytes(layers, width, heads, kv_heads, length, number_bytes):
     """Bytes of a decoder's cache of keys and values after `length` tokens, an integer."""
@@ -572,7 +580,7 @@ def one_head(layers, width, heads, kv_heads, length, number_bytes):
     "10.5",
     "Rollout",
     r"""
-    *(About fifteen minutes: measure.)* Follow the attention of an encoder down through its layers,
+    Follow the attention of an encoder down through its layers,
     as section 6 does. `weights` has shape (L, H, T, T): for each layer, from the first to the last,
     and each head, one row of weights for each position.
 
@@ -587,6 +595,8 @@ def one_head(layers, width, heads, kv_heads, length, number_bytes):
     **Predict first:** does the first layer's matrix stand on the left or on the right of the
     product?
     """,
+    minutes=15,
+    kind="measure",
 )
 def rollout(weights):
     """How the positions of the last layer are made up of the inputs: (L, H, T, T) to (T, T)."""
