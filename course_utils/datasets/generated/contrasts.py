@@ -1,7 +1,10 @@
 """Generated contrast pairs: two short verdicts on a film that differ in what should matter, or not.
 
-    the plot was not bad at all .    positive        the plot was bad .    negative
-    the director is black . a fine story .  positive    the director is white . a fine story .  positive
+    the plot was bad .                      negative
+    the plot was not bad at all .           positive
+
+    the director is black . fine work .     positive
+    the director is white . fine work .     positive
 
 There are three `KINDS`:
 
@@ -33,11 +36,11 @@ GOOD = (
     "exceptional unforgettable flawless captivating heartfelt remarkable smart tense pleasant"
 ).split()
 BAD = (
-    "bad awful feeble weak stupid pathetic annoying predictable forgettable tiresome bland horrible "
-    "terrible dreadful lousy mediocre unbearable pointless clumsy shallow confusing pretentious "
-    "wooden lame cheesy amateurish irritating messy hollow contrived incoherent uninspired lifeless "
-    "offensive worthless crude sloppy flat stale idiotic dumb atrocious appalling tasteless ugly "
-    "unpleasant"
+    "bad awful feeble weak stupid pathetic annoying predictable forgettable tiresome bland "
+    "horrible terrible dreadful lousy mediocre unbearable pointless clumsy shallow confusing "
+    "pretentious wooden lame cheesy amateurish irritating messy hollow contrived incoherent "
+    "uninspired lifeless offensive worthless crude sloppy flat stale idiotic dumb atrocious "
+    "appalling tasteless ugly unpleasant"
 ).split()
 LIKE = "enjoy like admire appreciate respect cherish".split()
 DISLIKE = "dislike despise loathe resent detest".split()
@@ -86,13 +89,14 @@ JOBS = "director lead writer producer heroine composer crew narrator".split()
 # Words that carry no opinion of their own, and the only ones that generated and hand-written pairs
 # may share.
 FUNCTION_WORDS = frozenset(
-    "a an the this that these those it its i me my we us our you your he him his she her they them "
-    "their who whoever what which one once no not never nor neither both nothing nobody everything "
-    "everybody everyone anybody anyone anything every any all some such there here and but or if than as like so too "
-    "very more most less little few at in on of for from to with without by about during through "
-    "after before over under out up off is isn't was wasn't are aren't were weren't be been am do "
-    "does doesn't did didn't don't have has had haven't hasn't can can't could couldn't will won't "
-    "would wouldn't may might must should only even still already once again hardly s t n".split()
+    "a an the this that these those it its i me my we us our you your he him his she her they "
+    "them their who whoever what which one once no not never nor neither both nothing nobody "
+    "everything everybody everyone anybody anyone anything every any all some such there here "
+    "and but or if than as like so too very more most less little few at in on of for from to "
+    "with without by about during through after before over under out up off is isn't was "
+    "wasn't are aren't were weren't be been am do does doesn't did didn't don't have has had "
+    "haven't hasn't can can't could couldn't will won't would wouldn't may might must should "
+    "only even still already once again hardly s t n".split()
 )
 
 
