@@ -331,3 +331,14 @@ def narrowed(built, packaged):
         {"temperature": 2.0, "top_k": 5, "top_p": 0.7},
     ):
         torch.testing.assert_close(built(logits, **settings), packaged(logits, **settings))
+
+
+@compares("course_utils.tasks.language_modelling.heads.prefix_matching")
+def prefix_matching(built, packaged):
+    from course_utils.models.builders import build_language_model
+    from course_utils.tasks.language_modelling.heads import twice
+
+    torch.manual_seed(0)
+    model = build_language_model(11, embedding_dim=12, hidden_dim=10, layers=2, heads=3)
+    tokens = twice(11, length=5, count=4)
+    torch.testing.assert_close(built(model, tokens), packaged(model, tokens))
