@@ -1,6 +1,6 @@
 """Generated texts in which a stretch of random words occurs three times: it can be copied.
 
-    ti ba ka me du  ga  ba ka me du  fo ne  ba ka me du
+    ti ba ka me du  ga  ba ka me du  gi bo  ba ka me du
        └─────────┘      └─────────┘         └─────────┘
 
 Apart from the copies, no word of a text occurs twice, and all words are equally probable. So
