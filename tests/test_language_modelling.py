@@ -305,4 +305,4 @@ def test_the_benchmark_measures_only_a_checkpoint_that_is_there():
     from course_utils.tasks.language_modelling.benchmarks import writing_rows
 
     (row,) = writing_rows("nothing-of-this-name")
-    assert row.value == "not measured" and "nothing-of-this-name" in row.note
+    assert row.value == "not measured" and "nothing-of-this-name" in row.beside

@@ -693,6 +693,9 @@ def test_what_selects_and_what_is_searched():
         "dialogue-small": ("accuracy", None),
         "dialogue-babi": ("accuracy", None),
         "dialogue-dialog_babi": ("accuracy", None),
+        "language_modelling-multi30k": ("perplexity", None),
+        "language_modelling-generated": ("perplexity", None),
+        "language_modelling-repeats": ("perplexity", None),
         "question_answering-scenes": ("accuracy", None),
         "question_answering-easy-vqa": ("accuracy", None),
         "summarization-aeslc": ("rouge1", usual),
@@ -705,7 +708,7 @@ def test_what_selects_and_what_is_searched():
     }
     for name, recipe in RECIPES.items():
         assert recipe.task.name == name.split("-")[0]
-        assert recipe.select in recipe.chosen_metrics()
+        assert recipe.select in {*recipe.chosen_metrics(), *recipe.task.measured}
         chosen = (*recipe.chosen_metrics(), *recipe.test_metrics)
         assert set(recipe.task.metrics) >= set(chosen) and len(chosen) == len(set(chosen))
     assert RECIPES["speech-commands"].start_encoder_only
@@ -791,3 +794,23 @@ def test_a_recipe_trains_validates_and_tests_on_its_splits(name, monkeypatch):
     assert getattr(data, "longest", None) == recipe.model.get("longest", None) or (
         recipe.task.name == "speech"
     )
+
+
+def test_a_predictor_may_measure_texts_itself(table):
+    """Such scores stand first in the card, on both splits, and may select the weights."""
+
+    class Measures(Predictor):
+        def measure(self, pairs):
+            return {"surprise": TextScore(len(pairs) + 0.125, "mine")}
+
+        def predict(self, inputs):
+            raise AssertionError("without metrics nothing has to be predicted")
+
+    task = replace(table.task, predictor=Measures, metrics={}, measured=("surprise",))
+    recipe = replace(table, task=task, search=None, select="surprise")
+    assert numbers(scores(recipe, None, table.data())) == {
+        "valid_surprise": 3.12,
+        "test_surprise": 4.12,
+    }
+    _, history, _ = train_model(recipe, table.data(), progress=False)
+    assert [row["valid_surprise"] for row in history.rows] == [3.125] * 3
