@@ -822,6 +822,7 @@ def test_baselines_and_training_settings_of_variants():
         ("transformer-positions", "sinusoidal, post-norm, lower rate"): {"learning_rate": 0.001},
         ("transformer-budget", "recurrent + attention"): {"learning_rate": 0.003},
         ("transformer-budget", "Transformer"): small,
+        ("transformer-tricks", "all"): small,
         ("transformer-tricks", "dropout .1"): small,
         ("transformer-tricks", "no label smoothing"): small | {"label_smoothing": 0.0},
         ("transformer-tricks", "BPE-dropout"): small,
