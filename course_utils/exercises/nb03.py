@@ -839,7 +839,7 @@ def nothing_to_predict_forgotten(logits, target):
     r"""
     **A project.** Section 7 divides the score of a finished sentence by
     $\big((5 + t) / 6\big)^{\alpha}$, where $t$ counts its words and the end mark. Which $\alpha$
-    gives translations as long as those that people write? Measure it.
+    gives translations as long as the references? Measure it.
 
     Write `choose_alpha(beams, references, alphas)`.
 

@@ -672,7 +672,7 @@ def gate_first(states, weights, values, w, b):
     "04.5",
     "How far does a place see?",
     r"""
-    After the four layers of section 3 (filters of 5, 3, 3 and 3 pixels, steps of 2, 2, 2 and 1), a
+    After the four layers of the notebook (filters of 5, 3, 3 and 3 pixels, steps of 2, 2, 2 and 1), a
     place sees 33 × 33 pixels. **Predict first,** by hand: how many pixels wide is what it sees
     after a fifth layer like the last one?
 

@@ -738,7 +738,8 @@ def blanks_alone(text):
     "The most probable text",
     r"""
     **A project.** The most probable *path* need not spell the most probable *text*: many paths of
-    small probability can give the same text. Let CTC search.
+    small probability can give the same text. Let CTC search
+    ([Hannun et al. 2014](REFERENCES.md#hannun2014), algorithm 1).
 
     Keep, at each position, the `width` most probable beginnings of a text. Each has two
     probabilities: $b$, over all paths to it that end with a blank, and $w$, over all that end with
