@@ -758,7 +758,8 @@ def blanks_alone(text):
     end, a float.
 
     When it works, let it read `posterior`, the probabilities of the sentence in the section on CTC,
-    with widths of 1 and 10. How much more probable is its text than the path of exercise 05.2?
+    with widths of 1 and 10. Does its text differ from the one that the most probable path spells
+    (exercise 05.2)?
     """,
     minutes=35,
     kind="extend",
