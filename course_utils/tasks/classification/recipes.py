@@ -32,6 +32,7 @@ __all__ = [
     "LONG",
     "QUESTIONS",
     "RECIPES",
+    "keep_words",
     "start_from_neighbours",
 ]
 
@@ -62,6 +63,16 @@ def start_from_neighbours(model: TextClassifier, data: ClassificationData) -> No
     vectors = word_vectors(texts, len(data.vocabulary), model.embedding.embedding_dim)
     with torch.no_grad():
         model.embedding.weight.copy_(vectors)
+
+
+def keep_words(model: TextClassifier, data: ClassificationData) -> None:
+    """Freeze the vectors of words and pairs: a word keeps the meaning that reviews gave it.
+
+    The generated texts know few words. If theirs moved, others would be left behind.
+    """
+    model.embedding.requires_grad_(False)
+    if model.pairs is not None:
+        model.pairs.requires_grad_(False)
 
 
 GENERATED = _generated("classification-generated", "Generated reviews, reasons known", "short", 300)
@@ -110,7 +121,7 @@ CONTRASTS = replace(
     data=imdb_contrast_data,
     settings=FitSettings(steps=1200, label_smoothing=0.0, validate_every=400),
     start=IMDB.name,
-    prepare=None,
+    prepare=keep_words,
     model=IMDB.model | {"dropout": 0.3, "pair_dropout": 0.5, "word_dropout": 0.03},
 )
 ERASER = Recipe(
