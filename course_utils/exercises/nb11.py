@@ -406,7 +406,8 @@ def first_alone(predicted, labels):
     *(About ten minutes: implement.)* The **Jensen–Shannon divergence** of two sets of weights $p$
     and $q$ over the same words, with their mean $m = (p + q)/2$:
 
-    $$\text{JSD} = \tfrac12 \sum_i p_i \ln \frac{p_i}{m_i} + \tfrac12 \sum_i q_i \ln \frac{q_i}{m_i}$$
+    $$\text{JSD} = \tfrac12 \sum_i p_i \ln \frac{p_i}{m_i} +
+    \tfrac12 \sum_i q_i \ln \frac{q_i}{m_i}$$
 
     where $0 \ln 0 = 0$. Write `divergence(p, q)` for p and q of shape (T,). Return a number.
 
