@@ -335,10 +335,10 @@ def pairs_right(predicted, labels):
 @pairs_right.cases
 def _():
     yield case(
-        torch.tensor([1, 0, 1, 1]),
-        torch.tensor([1, 0, 1, 0]),
-        expected=0.5,
-        label="one pair right, one half right",
+        torch.tensor([1, 0, 1, 1, 0, 1]),
+        torch.tensor([1, 0, 0, 0, 0, 0]),
+        expected=1 / 3,
+        label="one pair right, one wrong, one half right",
     )
     yield case(torch.tensor([1, 1]), torch.tensor([1, 0]), expected=0.0, label="half a pair")
     for pairs in (5, 8, 11):
@@ -446,7 +446,7 @@ def both_ways(p, q):
     return (_kl(p, q) + _kl(q, p)) / 2
 
 
-@divergence.mistake("half of each sum")
+@divergence.mistake("take half of each of the two sums")
 def not_halved(p, q):
     return 2 * divergence.solution(p, q)
 
@@ -578,7 +578,7 @@ def first_parent(states, parents):
     return reordered.solution(states, parents[:, :1].expand_as(parents))
 
 
-@reordered.mistake("parents count from 0")
+@reordered.mistake("parents count from 0, not from 1")
 def from_one(states, parents):
     return reordered.solution(states, (parents - 1) % parents.shape[1])
 

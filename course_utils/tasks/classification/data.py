@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils.batches import Batch, BucketedBatches, Example, pad
+from course_utils.checkpoints import load_checkpoint
 from course_utils.datasets.registry import public_card
 from course_utils.models.classifiers import TextClassifier
 from course_utils.paths import DATA
@@ -167,8 +168,12 @@ def contrast_texts(counts: tuple[int, int, int] = (20_000, 10_000, 6_000)) -> li
 
 
 def imdb_contrast_data() -> ClassificationData:
-    """IMDB with generated contrast pairs: the vocabulary and the validation part are IMDB's."""
+    """IMDB with generated contrast pairs, in the vocabulary of the checkpoint `classification-imdb`.
+
+    Validation is IMDB's alone.
+    """
     data = imdb_data(longest=400)
+    data.vocabulary = load_checkpoint("classification-imdb").vocabulary
     data.train = data.train + contrast_texts()
     data.least = 128
     data.cards = [

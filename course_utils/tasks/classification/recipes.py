@@ -119,7 +119,7 @@ CONTRASTS = replace(
     name="classification-imdb-contrasts",
     title="Film reviews and generated contrast pairs, from the IMDB checkpoint",
     data=imdb_contrast_data,
-    settings=FitSettings(steps=1200, label_smoothing=0.0, validate_every=400),
+    settings=FitSettings(steps=800, label_smoothing=0.0, validate_every=400),
     start=IMDB.name,
     prepare=keep_words,
     model=IMDB.model | {"dropout": 0.3, "pair_dropout": 0.5, "word_dropout": 0.03},
