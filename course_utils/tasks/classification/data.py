@@ -168,7 +168,7 @@ def contrast_texts(counts: tuple[int, int, int] = (20_000, 10_000, 6_000)) -> li
 
 
 def imdb_contrast_data() -> ClassificationData:
-    """IMDB with generated contrast pairs, in the vocabulary of the checkpoint `classification-imdb`.
+    """IMDB with generated contrast pairs, in the vocabulary of `classification-imdb`.
 
     Validation is IMDB's alone.
     """
