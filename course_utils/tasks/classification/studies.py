@@ -255,7 +255,7 @@ def _guided(guide: str, data: TaskData, seed: int) -> Told:
 
 
 BUDGET = recipes.GENERATED.settings.steps
-ADVERSE = 0.01
+ADVERSE = 0.001
 POOLINGS = {
     "mean pooling": {"kind": "mean"},
     "max pooling": {"kind": "max"},
@@ -357,7 +357,7 @@ STUDIES = (
                     baseline=partial(_adversary, weight),
                     measure=_figures,
                 )
-                for weight in (0.0, ADVERSE, 0.1)
+                for weight in (0.0, 0.0003, ADVERSE, 0.003)
             ),
             *(
                 Variant(
