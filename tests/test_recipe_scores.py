@@ -684,6 +684,7 @@ def test_what_selects_and_what_is_searched():
         "classification-questions": ("accuracy", None),
         "classification-long": ("accuracy", None),
         "classification-imdb": ("accuracy", None),
+        "classification-imdb-contrasts": ("accuracy", None),
         "classification-eraser": ("accuracy", None),
         "speech-digits": ("wer", usual),
         "speech-digits-long": ("wer", usual),
@@ -713,6 +714,7 @@ def test_what_selects_and_what_is_searched():
     prepared = {name for name, recipe in RECIPES.items() if recipe.prepare is not None}
     assert prepared == {
         "classification-imdb",
+        "classification-imdb-contrasts",
         "classification-eraser",
         "dialogue-dialog_babi",
         "question_answering-scenes",
