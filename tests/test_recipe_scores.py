@@ -559,6 +559,7 @@ BUDGETS = {
         500,
         "English → French, generated, with a Transformer",
     ),
+    "language_modelling-generated": (1500, 3e-3, 250, 1000, "English sentences, generated"),
     "classification-generated": (300, 0.01, 100, 2000, "Generated reviews, reasons known"),
     "classification-questions": (600, 0.01, 100, 2000, "Questions about generated reviews"),
     "classification-long": (
