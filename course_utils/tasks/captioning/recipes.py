@@ -49,7 +49,9 @@ FLICKR8K = Recipe(
         "dropout": 0.3,
         "encoder_dropout": 0.2,
     },
-    search=SearchSettings(beam=5, alpha=0.7),
+    # After 3,000 steps, the best on validation: 21.56, with penalties of 0.7 and 1.3 21.3; with a
+    # beam of 3, 20.9.
+    search=SearchSettings(beam=5, alpha=1.0),
     callbacks=(partial(AverageWeights, count=5, every=100),),
 )
 
