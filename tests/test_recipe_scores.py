@@ -559,6 +559,7 @@ BUDGETS = {
         500,
         "English → French, generated, with a Transformer",
     ),
+    "language_modelling-generated": (1500, 3e-3, 250, 1000, "English sentences, generated"),
     "classification-generated": (300, 0.01, 100, 2000, "Generated reviews, reasons known"),
     "classification-questions": (600, 0.01, 100, 2000, "Questions about generated reviews"),
     "classification-long": (
@@ -684,6 +685,7 @@ def test_what_selects_and_what_is_searched():
         "classification-questions": ("accuracy", None),
         "classification-long": ("accuracy", None),
         "classification-imdb": ("accuracy", None),
+        "classification-imdb-contrasts": ("accuracy", None),
         "classification-eraser": ("accuracy", None),
         "speech-digits": ("wer", usual),
         "speech-digits-long": ("wer", usual),
@@ -713,6 +715,7 @@ def test_what_selects_and_what_is_searched():
     prepared = {name for name, recipe in RECIPES.items() if recipe.prepare is not None}
     assert prepared == {
         "classification-imdb",
+        "classification-imdb-contrasts",
         "classification-eraser",
         "dialogue-dialog_babi",
         "question_answering-scenes",

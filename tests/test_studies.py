@@ -759,6 +759,8 @@ def test_models_that_a_study_calls_equal_are_within_one_per_cent():
         parameters("listening"),
         parameters("hierarchy"),
         parameters("order"),
+        parameters("induction", "two layers", "one layer, as many parameters"),
+        parameters("shared-keys", "8 of 8", "1 of 8, as many parameters"),
         parameters(
             "imdb",
             "mean of words",
@@ -821,15 +823,15 @@ def test_baselines_and_training_settings_of_variants():
         ("extras", "regulariser"): {"regulariser": 0.01},
         ("transformer-positions", "sinusoidal, post-norm, lower rate"): {"learning_rate": 0.001},
         ("transformer-budget", "recurrent + attention"): {"learning_rate": 0.003},
-        ("transformer-budget", "recurrent + attention, larger"): {"learning_rate": 0.003},
-        ("transformer-budget", "Transformer, as many parameters"): small,
+        ("transformer-budget", "Transformer"): small,
         ("transformer-tricks", "all"): small,
         ("transformer-tricks", "dropout .1"): small,
         ("transformer-tricks", "no label smoothing"): small | {"label_smoothing": 0.0},
-        ("transformer-tricks", "with BPE-dropout"): small,
+        ("transformer-tricks", "BPE-dropout"): small,
         ("transformer-tricks", "2 + 3 layers"): small,
         ("transformer-averaging", "no averaging"): small,
         ("recurrent-longer", "recurrent + attention, larger"): {"learning_rate": 0.003},
+        **{("induction", name): {"validate_every": 50} for name in variants("induction")},
     }
     assert extras["gate"].model == {"gate": True}
 

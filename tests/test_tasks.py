@@ -40,7 +40,7 @@ def test_a_task_says_what_it_is(name):
     assert task.name == name
     assert list((ROOT / "notebooks").glob(f"{task.notebook}_*.ipynb")), "no notebook teaches it"
     assert issubclass(task.predictor, Predictor)
-    assert set(task.lower_is_better) <= set(task.metrics)
+    assert set(task.lower_is_better) <= {*task.metrics, *task.measured}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -49,7 +49,7 @@ def test_recipes_belong_to_their_task(name):
     assert recipes, f"tasks/{name}/recipes.py defines RECIPES"
     for recipe in recipes:
         assert recipe.name.startswith(f"{name}-") and recipe.task is task
-        assert recipe.select in recipe.chosen_metrics()
+        assert recipe.select in {*recipe.chosen_metrics(), *task.measured}
         assert set(recipe.test_metrics) <= set(task.metrics)
         assert (recipe.search is not None) == issubclass(task.predictor, SequencePredictor)
         # The builder knows every setting: a misspelt one would fail only after loading the data.

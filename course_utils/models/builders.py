@@ -40,6 +40,7 @@ __all__ = [
     "BUILDERS",
     "DECODERS",
     "build_captioner",
+    "build_language_model",
     "build_recogniser",
     "build_summarizer",
     "build_text_classifier",
@@ -263,6 +264,40 @@ def build_recogniser(
     return SpeechModel(encoder, reader, size, ctc_weight, longest)
 
 
+def build_language_model(
+    size: int,
+    *,
+    embedding_dim: int = 128,
+    hidden_dim: int = 256,
+    layers: int = 2,
+    heads: int = 4,
+    kv_heads: int | None = None,
+    norm: str = "pre",
+    positions: str = "sinusoidal",
+    longest: int = 512,
+    dropout: float = 0.1,
+    inner_dropout: float | None = None,
+) -> TransformerDecoder:
+    """A causal language model for a vocabulary of ``size`` pieces: the decoder without a memory.
+
+    The settings, and the errors, are those of `course_utils.models.transformer.TransformerStack`.
+    """
+    return TransformerDecoder(
+        size,
+        embedding_dim,
+        None,
+        hidden_dim,
+        dropout,
+        layers=layers,
+        heads=heads,
+        kv_heads=kv_heads,
+        norm=norm,
+        positions=positions,
+        longest=longest,
+        inner_dropout=inner_dropout,
+    )
+
+
 def builder_name(build: Callable[..., nn.Module]) -> str:
     """What a checkpoint's card calls a builder: the function's name without "build_"."""
     return build.__name__.removeprefix("build_")
@@ -274,6 +309,7 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
     for build in (
         build_translator,
         build_captioner,
+        build_language_model,
         build_recogniser,
         build_text_classifier,
         build_summarizer,

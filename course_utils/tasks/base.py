@@ -136,6 +136,10 @@ class Predictor:
         """
         return {}
 
+    def measure(self, pairs: Sequence[Pair]) -> dict[str, TextScore]:
+        """Scores that need the model instead of its outputs, by name; most tasks have none."""
+        return {}
+
     def predict(self, inputs: Sequence) -> list[str]:
         """The text of each input, in order."""
         raise NotImplementedError("a task defines in predict() how its inputs become texts")
@@ -177,6 +181,7 @@ class Task:
     build            makes its model; the setting called ``size`` is the size of the vocabulary
     predictor        turns inputs into texts with the trained model
     metrics          ``metric(outputs, references, lowercase)`` by name
+    measured         the names of the scores that the predictor's ``measure`` returns
     lower_is_better  the names of those metrics that count errors
     loss             what training minimises
     """
@@ -187,6 +192,7 @@ class Task:
     size: str
     predictor: type[Predictor]
     metrics: dict[str, Callable[..., TextScore]]
+    measured: tuple[str, ...] = ()
     lower_is_better: tuple[str, ...] = ()
     loss: Loss = attention_loss
 

@@ -91,10 +91,11 @@ def train_model(
     inputs, references = [x for x, _ in data.valid], [y for _, y in data.valid]
 
     def evaluate(trained: nn.Module) -> dict[str, float]:
-        outputs = task.predictor(trained, data.vocabulary).predict(inputs)
-        return {
+        predictor, metrics = task.predictor(trained, data.vocabulary), recipe.chosen_metrics()
+        outputs = predictor.predict(inputs) if metrics else []
+        return {f"valid_{k}": found.score for k, found in predictor.measure(data.valid).items()} | {
             f"valid_{name}": score(outputs, references, lowercase=data.lowercase).score
-            for name, score in recipe.chosen_metrics().items()
+            for name, score in metrics.items()
         }
 
     history = fit(
@@ -167,7 +168,9 @@ def final_scores(recipe: Recipe, predictor: Predictor, data: TaskData) -> dict:
     scores = {}
     for split, pairs in (("valid", data.valid), ("test", recipe.test())):
         inputs, references = [x for x, _ in pairs], [y for _, y in pairs]
-        for way, settings in ways.items():
+        for name, found in predictor.measure(pairs).items():
+            scores[f"{split}_{name}"] = rounded(found)
+        for way, settings in ways.items() if every else ():
             outputs = predictor.predict(inputs, **settings)
             for name, metric in every.items():
                 try:
@@ -176,8 +179,11 @@ def final_scores(recipe: Recipe, predictor: Predictor, data: TaskData) -> dict:
                     text = _("{name} is left out: {error}").format(name=name, error=error)
                     print(text, file=sys.stderr)
                     continue
-                scores[f"{split}_{name}{way}"] = {
-                    "score": round(found.score, 2 if found.score > 1 else 4),
-                    "signature": found.signature,
-                }
+                scores[f"{split}_{name}{way}"] = rounded(found)
     return scores
+
+
+def rounded(found: TextScore) -> dict:
+    """A score as a card keeps it."""
+    digits = 2 if found.score > 1 else 4
+    return {"score": round(found.score, digits), "signature": found.signature}

@@ -1,10 +1,12 @@
 """Recipes for classification: real film reviews, and generated reviews with known reasons."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 
+from course_utils.callbacks import AverageWeights
 from course_utils.models.classifiers import TextClassifier
 from course_utils.models.word_vectors import word_vectors
 from course_utils.tasks.classification.data import (
@@ -14,6 +16,7 @@ from course_utils.tasks.classification.data import (
     eraser_test,
     generated_pairs,
     generated_reviews,
+    imdb_contrast_data,
     imdb_data,
     imdb_test,
     sentence_end,
@@ -23,12 +26,14 @@ from course_utils.tasks.recipe import Recipe
 from course_utils.training import FitSettings
 
 __all__ = [
+    "CONTRASTS",
     "ERASER",
     "GENERATED",
     "IMDB",
     "LONG",
     "QUESTIONS",
     "RECIPES",
+    "keep_words",
     "start_from_neighbours",
 ]
 
@@ -59,6 +64,16 @@ def start_from_neighbours(model: TextClassifier, data: ClassificationData) -> No
     vectors = word_vectors(texts, len(data.vocabulary), model.embedding.embedding_dim)
     with torch.no_grad():
         model.embedding.weight.copy_(vectors)
+
+
+def keep_words(model: TextClassifier, data: ClassificationData) -> None:
+    """Freeze the vectors of words and pairs: a word keeps the meaning that reviews gave it.
+
+    The generated texts know few words. If theirs moved, others would be left behind.
+    """
+    model.embedding.requires_grad_(False)
+    if model.pairs is not None:
+        model.pairs.requires_grad_(False)
 
 
 GENERATED = _generated("classification-generated", "Generated reviews, reasons known", "short", 300)
@@ -100,6 +115,18 @@ IMDB = Recipe(
     },
     prepare=start_from_neighbours,
 )
+CONTRASTS = replace(
+    IMDB,
+    name="classification-imdb-contrasts",
+    title="Film reviews and generated contrast pairs, from the IMDB checkpoint",
+    data=imdb_contrast_data,
+    # One validation: IMDB alone might choose weights that have not learnt yet what a negation is.
+    settings=FitSettings(steps=1000, learning_rate=2e-3, label_smoothing=0.0, validate_every=1000),
+    start=IMDB.name,
+    prepare=keep_words,
+    model=IMDB.model | {"dropout": 0.2, "pair_dropout": 0.4, "word_dropout": 0.03},
+    callbacks=(partial(AverageWeights, count=5, every=40),),
+)
 ERASER = Recipe(
     name="classification-eraser",
     title="Film reviews with people's marks, ERASER",
@@ -114,4 +141,4 @@ ERASER = Recipe(
     prepare=start_from_neighbours,
 )
 
-RECIPES = (GENERATED, QUESTIONS, LONG, IMDB, ERASER)
+RECIPES = (GENERATED, QUESTIONS, LONG, IMDB, CONTRASTS, ERASER)
