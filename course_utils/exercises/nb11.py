@@ -344,9 +344,9 @@ def pairs_right(predicted, labels):
 def _():
     yield case(
         torch.tensor([1, 0, 1, 1, 0, 1]),
-        torch.tensor([1, 0, 0, 0, 0, 0]),
+        torch.tensor([1, 0, 1, 0, 1, 0]),
         expected=1 / 3,
-        label="one pair right, one wrong, one half right",
+        label="one pair right, one half right, one wrong",
     )
     yield case(torch.tensor([1, 1]), torch.tensor([1, 0]), expected=0.0, label="half a pair")
     for pairs in (5, 8, 11):
