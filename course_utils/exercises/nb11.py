@@ -13,7 +13,7 @@ from course_utils.exercises.judging import exercise
     "11.1",
     "Three faults in two lines",
     r"""
-    *(About ten minutes: repair.)* These two lines run, and nothing crashes:
+    These two lines run, and nothing crashes:
 
     ```python
     def read_weights(scores, words):
@@ -31,6 +31,8 @@ from course_utils.exercises.judging import exercise
 
     **Predict first:** what does the broken version give for a single text without padding?
     """,
+    minutes=10,
+    kind="repair",
 )
 def read_weights(scores, words):
     """Softmax over the words of each text, zeros elsewhere.
@@ -120,7 +122,7 @@ def over_everything(scores, words):
     "11.2",
     "Is a head asleep, or dead?",
     r"""
-    *(About ten minutes: measure.)* The entropy of one row of weights over $K$ slots is
+    The entropy of one row of weights over $K$ slots is
     $-\sum_i \alpha_i \ln \alpha_i$, where $0 \ln 0 = 0$: it is 0 for a single slot and $\ln K$ for
     equal weights.
 
@@ -130,6 +132,8 @@ def over_everything(scores, words):
 
     **Predict first:** a head gives every query its own slot with weight 1. Is it dead?
     """,
+    minutes=10,
+    kind="measure",
 )
 def entropy_share(weights):
     """Mean entropy of each head's rows, as a share of ln K.
@@ -215,7 +219,7 @@ def of_the_mean(weights):
     "11.3",
     "What was it worth?",
     r"""
-    *(About ten minutes: measure.)* Words are erased from N texts; `before` and `without`, both
+    Words are erased from N texts; `before` and `without`, both
     (N, C), are the probabilities of the C classes with and without them. The **comprehensiveness**
     of section 8 is the mean, over the texts, of how much the probability of *the verdict* falls.
     The verdict is the most probable class **before** anything is erased.
@@ -225,6 +229,8 @@ def of_the_mean(weights):
 
     **Predict first:** can it be negative?
     """,
+    minutes=10,
+    kind="measure",
 )
 def comprehensiveness(before, without):
     """Mean fall of the probability of the verdict when words are erased.
@@ -313,7 +319,7 @@ def share_turned(before, without):
     "11.4",
     "Both or nothing",
     r"""
-    *(About five minutes: implement.)* Texts 0 and 1 are a pair, 2 and 3, and so on. A pair counts
+    Texts 0 and 1 are a pair, 2 and 3, and so on. A pair counts
     only if **both** of its texts are right: who ignores the negation has one right in each
     pair.
 
@@ -322,6 +328,8 @@ def share_turned(before, without):
 
     **Predict first:** a model that tosses coins is right about half of the texts. And of the pairs?
     """,
+    minutes=5,
+    kind="implement",
 )
 def pairs_right(predicted, labels):
     """Share of the pairs (0, 1), (2, 3), … with both predictions right.
@@ -336,9 +344,9 @@ def pairs_right(predicted, labels):
 def _():
     yield case(
         torch.tensor([1, 0, 1, 1, 0, 1]),
-        torch.tensor([1, 0, 0, 0, 0, 0]),
+        torch.tensor([1, 0, 1, 0, 1, 0]),
         expected=1 / 3,
-        label="one pair right, one wrong, one half right",
+        label="one pair right, one half right, one wrong",
     )
     yield case(torch.tensor([1, 1]), torch.tensor([1, 0]), expected=0.0, label="half a pair")
     for pairs in (5, 8, 11):
@@ -403,7 +411,7 @@ def first_alone(predicted, labels):
     "11.5",
     "How different are two heat maps?",
     r"""
-    *(About ten minutes: implement.)* The **Jensen–Shannon divergence** of two sets of weights $p$
+    The **Jensen–Shannon divergence** of two sets of weights $p$
     and $q$ over the same words, with their mean $m = (p + q)/2$:
 
     $$\text{JSD} = \tfrac12 \sum_i p_i \ln \frac{p_i}{m_i} +
@@ -413,6 +421,8 @@ def first_alone(predicted, labels):
 
     **Predict first:** what is it if p and q have no word in common?
     """,
+    minutes=10,
+    kind="implement",
 )
 def divergence(p, q):
     """Jensen–Shannon divergence in nats. p, q: (T,), each sums to 1. Returns a number."""
@@ -496,7 +506,7 @@ def sum_for_mean(p, q):
     "11.6",
     "The beam takes its states along",
     r"""
-    *(About fifteen minutes: repair.)* B sentences are searched with K beams each; the states of all
+    B sentences are searched with K beams each; the states of all
     of them lie below each other, (B·K, D): those of the first sentence first. After a step, beam k
     of sentence b continues what was beam `parents[b, k]` **of the same sentence**. A colleague
     writes
@@ -511,6 +521,8 @@ def sum_for_mean(p, q):
 
     **Predict first:** whose states does the second sentence get in the broken version?
     """,
+    minutes=15,
+    kind="repair",
 )
 def reordered(states, parents):
     """The states of the parents. states: (B·K, D). parents: (B, K). Returns (B·K, D)."""
