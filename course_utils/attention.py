@@ -510,6 +510,7 @@ class MultiHeadAttention(nn.Module):
         self.W_v = nn.Linear(query_dim if value_dim is None else value_dim, width, bias=bias)
         self.W_o = nn.Linear(query_dim, query_dim, bias=bias)
         self.dropout = nn.Dropout(dropout)
+        self.weigh = masked_softmax  # another function of scores and mask may take its place
 
     def split(self, tensor: Tensor) -> Tensor:
         """(B, T, H·D) → (B, H, T, D): give every head its part of the width."""
@@ -554,7 +555,7 @@ class MultiHeadAttention(nn.Module):
         scores = q.reshape(*grouped, self.head_dim) @ cache.keys.transpose(2, 3)
         scores = scores.reshape(B, self.heads, Tq, cache.length)
         mask = expand_mask(attend_mask, (B, Tq, cache.length))
-        weights = masked_softmax(scores, None if mask is None else to_sdpa_mask(mask))
+        weights = self.weigh(scores, None if mask is None else to_sdpa_mask(mask))
         found = self.dropout(weights).reshape(*grouped, cache.length) @ cache.values
         context = found.reshape(B, self.heads, Tq, self.head_dim).transpose(1, 2).flatten(2)
         return self.W_o(context), weights

@@ -21,6 +21,7 @@ __all__ = ["leave", "program", "readable_streams", "reason", "report_error", "re
 # What stands for a character that the encoding of a stream lacks; a letter loses its accent.
 PLAIN = {
     **{"✔": "+", "✘": "x", "–": "-", "—": "-", "−": "-", "→": "->", "←": "<-", "×": "x", "·": "."},
+    **{"○": "o", "◐": "~"},  # open and tried, in the map of exercises
     **{"≤": "<=", "≥": ">=", "≈": "~", "±": "+-", "…": "...", "▁": "_", "\u00a0": " "},
     **{"“": '"', "”": '"', "‘": "'", "’": "'"},
 }

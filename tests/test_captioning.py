@@ -283,6 +283,45 @@ def test_captioning_keeps_the_mode_of_the_model():
         assert model.training is training
     assert Captioner(model, WORDS).attends
     assert not Captioner(captioner_model(decoder="fixed_vector"), WORDS).attends
+    assert Captioner(captioner_model(decoder="transformer", heads=2), WORDS).attends
+    assert not Captioner(
+        captioner_model(decoder="transformer", heads=2, pooled=True), WORDS
+    ).attends
+
+
+@torch.no_grad()
+def test_a_pooled_memory_is_the_mean_in_one_place():
+    apart, pooled = (
+        captioner_model(decoder="transformer", heads=2, pooled=p) for p in (False, True)
+    )
+    assert count_parameters(apart) == count_parameters(pooled)
+    batch = batch_of(photos(3))
+    every, one = apart.remember(batch), pooled.remember(batch)
+    close(one.keys, every.keys.mean(dim=1, keepdim=True))
+    assert one.values is one.keys and one.attend_mask.shape == (3, 1)
+    close(one.summary, every.summary)
+    _, weights = pooled(batch)
+    close(weights, torch.ones_like(weights))
+    pooled.encoder.pooled = False  # at any time
+    close(pooled(batch)[0], apart(batch)[0])
+
+
+@torch.no_grad()
+def test_the_weights_of_a_transformer_have_a_name():
+    fine = torch.randint(40, 220, (2, 196, 112), dtype=torch.uint8)
+    counts = {}
+    for name in ("softmax", "sparsemax", "top4", "top1"):
+        model = captioner_model(
+            "photos-fine", "transformer", 1.0, heads=1, decoder_layers=1, weights=name
+        )
+        logits, weights = model(batch_of(fine))
+        close(weights.sum(dim=2), torch.ones(weights.shape[:2]))
+        counts[name] = (weights > 0).sum(dim=2).float()
+    assert (counts["softmax"] == 196).all() and (counts["sparsemax"] < 196).all()
+    assert (counts["top4"] == 4).all() and (counts["top1"] == 1).all()
+    for settings in ({"weights": "hard", "decoder": "transformer"}, {"weights": "sparsemax"}):
+        with pytest.raises(ValueError, match="chooses from softmax, sparsemax, top4, top1"):
+            build_captioner(40, pictures="photos", **settings)
 
 
 # --- pointing ---------------------------------------------------------------------------------

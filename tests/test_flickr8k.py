@@ -77,6 +77,22 @@ def test_pairs_of_features_and_texts(archives, tmp_path, monkeypatch):
     assert not np.array_equal(pairs[0][0], pairs[1][0])
 
 
+def test_mirrored_photos_and_their_captions(archives, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "cache"))
+    given = "A dog left of a boy , his left hand on the right leftover"
+    turned = "A dog right of a boy , his right hand on the left leftover"
+    monkeypatch.setattr(
+        flickr8k, "flickr8k", lambda split: [flickr8k.CaptionedPhoto("a.jpg", (given,))]
+    )
+    monkeypatch.setattr("course_utils.datasets.fetch", lambda name: archives)
+    ((features, texts),) = recipes.flickr8k_pairs("train", progress=False)
+    ((mirrored, others),) = recipes.flickr8k_pairs("train", progress=False, mirrored=True)
+    assert (texts, others) == ([given], [turned]) and features.shape == mirrored.shape
+    data = recipes.flickr8k_data(size=40, grid=14, mirrored=True)
+    assert [texts for _, texts in data.train] == [[given], [turned]]
+    assert [x.shape for x, _ in data.train + data.valid] == 3 * [(196, 112)]
+
+
 def test_a_photo_that_cannot_be_read_is_named(archives, tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "cache"))
     path = archives / flickr8k.PHOTOS

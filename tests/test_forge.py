@@ -132,6 +132,7 @@ def test_the_pages_are_one_artefact_that_was_tested():
     (job,) = jobs("site.yml").values()
     runs = [step.get("run") for step in job["steps"]]
     assert runs.index("make site") < runs.index("make test-teach") < len(runs) - 1
+    assert runs.index("make slides") < len(runs) - 1
     (upload,) = [step for step in job["steps"] if "upload-artifact" in step.get("uses", "")]
     assert upload == job["steps"][-1]
     assert upload["with"]["path"] == "site" and upload["with"]["if-no-files-found"] == "error"

@@ -376,6 +376,26 @@ def test_the_folded_network_is_the_original_one():
     assert (rounded - exact)[inside].abs().max() < 0.51 / photo_encoder.STEPS + 1e-3
 
 
+def test_the_finer_grid_is_what_the_network_has_before_the_last_halving():
+    trunk, mean, deviation = photo_network(14)
+    rest = list(photo_network()[0])[len(trunk) :]
+    photo = read_photo(stored(Image.fromarray(quarters())))
+    pixels = ((torch.tensor(photo).permute(2, 0, 1)[None].float() - 127) / 128).contiguous()
+    with torch.no_grad():
+        middle = trunk(pixels)
+        assert middle.shape == (1, 112, 14, 14)
+        coarse = torch.nn.Sequential(*rest)(middle.clone())
+        torch.testing.assert_close(coarse, photo_network()[0](pixels))
+    (features,) = photo_features([photo], grid=14)
+    exact = ((middle - mean[:, None, None]) / deviation[:, None, None])[0].flatten(1).T
+    rounded = (torch.from_numpy(features).float() - 128) / photo_encoder.STEPS
+    inside = exact.abs() < 6
+    assert inside.float().mean() > 0.99
+    assert (rounded - exact)[inside].abs().max() < 0.51 / photo_encoder.STEPS + 1e-3
+    with pytest.raises(ValueError, match="7 or 14 cells"):
+        photo_network(28)
+
+
 def test_features_do_not_depend_on_the_neighbours():
     generator = np.random.default_rng(0)
     several = [generator.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8) for _ in range(5)]
@@ -390,11 +410,13 @@ def test_features_do_not_depend_on_the_neighbours():
 
 def test_features_are_computed_once_and_never_half_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    computed = []
+    computed, seen = [], []
 
-    def compute(pictures):
+    def compute(pictures, grid):
         computed.append(len(pictures))
-        return np.full((len(pictures), 49, 320), len(computed), np.uint8)
+        seen.append(pictures[0])
+        cells, channels = {7: (49, 320), 14: (196, 112)}[grid]
+        return np.full((len(pictures), cells, channels), len(computed), np.uint8)
 
     monkeypatch.setattr(photo_encoder, "photo_features", compute)
     names = [f"{i}.png" for i in range(70)]
@@ -417,3 +439,10 @@ def test_features_are_computed_once_and_never_half_written(tmp_path, monkeypatch
     assert np.array_equal(again, found) and computed == [64, 6]
     cached_features("some", names[::-1], lambda chunk: [file] * len(chunk), progress=False)
     assert computed == [64, 6, 64, 6], "other photos, other features"
+    assert cached_features("some", names, lambda c: [file] * len(c), grid=14).shape[1:] == (
+        196,
+        112,
+    )
+    cached_features("some", names, lambda chunk: [file] * len(chunk), mirrored=True)
+    assert computed == 4 * [64, 6], "another grid, mirrored photos: other features"
+    assert np.array_equal(seen[-1], seen[0][:, ::-1]) and not np.array_equal(seen[-1], seen[0])

@@ -196,7 +196,7 @@ def test_the_next_exercise_lies_on_the_short_path_before_the_others():
     everything = ProgressMap({number: "solved" for number in numbers()})
     assert everything.next() is None and "Nothing is left" in repr(everything)
     tried = ProgressMap({"00.1": "tried"})
-    assert "Next: 00.1 A weighted average (Implement, about 5 minutes)" in repr(tried)
+    assert "Next: 00.1 A weighted average (Implement · about 5 minutes)" in repr(tried)
 
 
 def test_the_map_speaks_the_other_language(tmp_path, monkeypatch):

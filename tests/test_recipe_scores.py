@@ -680,11 +680,12 @@ def test_what_selects_and_what_is_searched():
     usual = SearchSettings(beam=5, alpha=1.0)
     assert found == {
         "captioning-scenes": ("exact", usual),
-        "captioning-flickr8k": ("bleu", SearchSettings(beam=5, alpha=0.7)),
+        "captioning-flickr8k": ("bleu", usual),
         "classification-generated": ("accuracy", None),
         "classification-questions": ("accuracy", None),
         "classification-long": ("accuracy", None),
         "classification-imdb": ("accuracy", None),
+        "classification-imdb-contrasts": ("accuracy", None),
         "classification-eraser": ("accuracy", None),
         "speech-digits": ("wer", usual),
         "speech-digits-long": ("wer", usual),
@@ -717,6 +718,7 @@ def test_what_selects_and_what_is_searched():
     prepared = {name for name, recipe in RECIPES.items() if recipe.prepare is not None}
     assert prepared == {
         "classification-imdb",
+        "classification-imdb-contrasts",
         "classification-eraser",
         "dialogue-dialog_babi",
         "question_answering-scenes",
@@ -731,7 +733,7 @@ SPLITS = {
     "translation-generated-transformer": (["train 0", "valid 0"], ["test 0"]),
     "translation-multi30k-transformer": (["train", "valid"], ["test"]),
     "captioning-scenes": (["train 0", "valid 0"], ["test 0"]),
-    "captioning-flickr8k": (["train", "valid"], ["test"]),
+    "captioning-flickr8k": (["train", "valid", "train"], ["test"]),
     "classification-generated": (["train short 0", "valid short 0"], ["test short 0"]),
     "classification-questions": (["train aspects 0", "valid mixed 0"], ["test mixed 0"]),
     "classification-long": (["train long 0", "valid long 0"], ["test long 0"]),
@@ -783,7 +785,7 @@ def test_a_recipe_trains_validates_and_tests_on_its_splits(name, monkeypatch):
     ):
         monkeypatch.setattr(module, function, nothing)
     monkeypatch.setattr(datasets, "fetch", lambda name: None)
-    monkeypatch.setattr(photo_features, "cached_features", lambda *given: [])
+    monkeypatch.setattr(photo_features, "cached_features", lambda *given, **how: [])
     recipe = RECIPES[name]
     data = recipe.data()
     train_and_valid = list(asked)

@@ -4,6 +4,7 @@ The predictors answer from tables, greedily and with a beam differently, so ever
 be computed by hand.
 """
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,7 @@ from course_utils.datasets.generated.reviews import Review
 from course_utils.datasets.generated.scenes import Caption
 from course_utils.datasets.generated.spoken_commands import SpokenCommand
 from course_utils.datasets.public.eraser_movies import MarkedReview
+from course_utils.memory import Memory
 from course_utils.models.seq2seq import count_parameters
 from course_utils.recipes import RECIPES
 from course_utils.studies import STUDIES_BY_NAME, load_study
@@ -220,25 +222,54 @@ def test_kinds_of_words(kind, words, monkeypatch):
     assert counts == dict.fromkeys(every, 1) | {kind: len(words)}
 
 
+class Choosy(torch.nn.Module):
+    """A model of two places: it expects the token that the place with the largest key names."""
+
+    device = torch.device("cpu")
+    TOKENS = torch.tensor([[4, 5], [5, 4]])  # what the places of either picture name
+
+    def remember(self, batch):
+        rows = batch.source[:, 0].long()
+        keys = torch.tensor([[[9.0], [0.0]]]).expand(len(rows), 2, 1)
+        values = torch.nn.functional.one_hot(self.TOKENS[rows], 9).float()
+        return Memory(keys, values, torch.ones(len(rows), 2, dtype=torch.bool), values.mean(1))
+
+    def decoder(self, memory, tokens):
+        weights = memory.keys.softmax(dim=1)  # (B, 2, 1)
+        found = (weights * memory.values).sum(dim=1).clamp_min(1e-6).log()
+        return found[:, None].expand(-1, tokens.shape[1], -1), weights
+
+
+def test_losses_with_weights_of_ones_own_even_and_elsewhere(monkeypatch):
+    captioner = SimpleNamespace(model=Choosy(), vocabulary=Vocabulary.words(["dog cat"]))
+    named = captioner.vocabulary.encode("dog") + captioner.vocabulary.encode("cat")
+    monkeypatch.setattr(Choosy, "TOKENS", torch.tensor([named, named[::-1]]))
+    # One word a caption; its end mark, which no place names, costs the same each time.
+    pairs = [(np.array([[row] * 3], np.uint8), [text]) for row, text in enumerate(("dog", "cat"))]
+    found = captioning.losses_by_choice(captioner, [(p[0][:, None], t) for p, t in pairs], seed=3)
+    assert found["even"] - found["chosen"] == pytest.approx(math.log(2) / 2, abs=1e-3)
+    swapped = torch.randperm(2, generator=torch.Generator().manual_seed(3)).tolist() == [1, 0]
+    assert found["elsewhere"] - found["chosen"] == pytest.approx(4.5 * swapped, abs=1e-2)
+    assert swapped
+
+
 def test_photos_are_measured_on_the_validation_set_only(monkeypatch):
     asked = []
 
-    def pairs(split, progress=True):
-        asked.append((split, progress))
+    def pairs(split, progress=True, grid=None):
+        asked.append((split, progress, grid))
         return [("photo", ["a dog runs on the grass", "a big dog runs on grass"])]
 
     class Photos:
         def predict(self, features, beam=1, alpha=1.0):
-            assert features == ["photo"]
-            return {1: ["A dog runs on the sand"], 3: ["A dog runs on the grass"]}[beam]
+            assert features == ["photo"] and beam == 3
+            return ["A dog runs on the grass"]  # case is folded
 
     monkeypatch.setattr(captioning, "flickr8k_pairs", pairs)
-    greedy = round(100 * (5 / 6 * 4 / 5 * 3 / 4 * 2 / 3) ** (1 / 4), 2)  # case is folded
-    assert captioning.measure_photos(Photos()) == {
-        "valid_bleu_greedy": greedy,
-        "valid_bleu_beam3": 100.0,
-    }
-    assert asked == [("valid", False)]
+    monkeypatch.setattr(captioning, "losses_by_choice", lambda captioner, pairs: len(pairs))
+    found = captioning.measure_photos(Photos(), grid=14)
+    assert found["valid_bleu_beam3"] == 100.0 and found["valid_loss"] == 1
+    assert asked == [("valid", False, 14)]
 
 
 # --- classification ---------------------------------------------------------------------------
@@ -756,6 +787,7 @@ def test_models_that_a_study_calls_equal_are_within_one_per_cent():
         return [found[variant] for variant in variants or found]
 
     groups = (
+        parameters("photos", "7 × 7", "pooled", "7 × 7, sparsemax", "7 × 7, one head"),
         parameters("listening"),
         parameters("hierarchy"),
         parameters("order"),
@@ -779,7 +811,7 @@ def test_models_that_a_study_calls_equal_are_within_one_per_cent():
         (study, function)
         for function, studies in {
             translation.measure_generated: ("bottleneck", "scores", "order"),
-            captioning.measure_scenes: ("pooled", "pooled-converged", "extras"),
+            captioning.measure_scenes: ("pooled", "pooled-converged", "extras", "patches"),
             captioning.measure_photos: ("photos",),
             classification.measure_short: ("pooling",),
             classification.measure_questions: ("question",),
@@ -822,19 +854,23 @@ def test_baselines_and_training_settings_of_variants():
         ("pooling", "bag of words, converged"): {"learning_rate": 0.02},
         ("extras", "regulariser"): {"regulariser": 0.01},
         ("transformer-positions", "sinusoidal, post-norm, lower rate"): {"learning_rate": 0.001},
-        **{("induction", name): {"validate_every": 50} for name in variants("induction")},
         ("transformer-budget", "recurrent + attention"): {"learning_rate": 0.003},
         ("transformer-budget", "Transformer"): small,
+        ("transformer-tricks", "all"): small,
         ("transformer-tricks", "dropout .1"): small,
         ("transformer-tricks", "no label smoothing"): small | {"label_smoothing": 0.0},
         ("transformer-tricks", "BPE-dropout"): small,
         ("transformer-tricks", "2 + 3 layers"): small,
         ("transformer-averaging", "no averaging"): small,
         ("recurrent-longer", "recurrent + attention, larger"): {"learning_rate": 0.003},
+        **{("induction", name): {"validate_every": 50} for name in variants("induction")},
+        **{("photos", name): {"validate_every": 400} for name in variants("photos")},
+        **{("patches", name): {"bfloat16": True} for name in variants("patches")},
     }
     assert extras["gate"].model == {"gate": True}
 
 
+WIDTHS = {"embedding_dim": 128, "memory_dim": 128, "hidden_dim": 256}  # a smaller captioner
 MODELS = {
     # What does not show in the number of parameters.
     ("bottleneck", "attention"): {"decoder": "attention"},
@@ -847,6 +883,12 @@ MODELS = {
     ("pooled", "attention"): {},
     ("pooled", "pooled with coordinates"): {"decoder": "fixed_vector"},
     ("pooled", "pooled vector"): {"decoder": "fixed_vector", "positions": False},
+    ("photos", "7 × 7"): WIDTHS,
+    ("photos", "pooled"): WIDTHS | {"pooled": True},
+    ("photos", "14 × 14"): WIDTHS | {"pictures": "photos-fine"},
+    ("photos", "7 × 7, sparsemax"): WIDTHS | {"weights": "sparsemax"},
+    ("patches", "patches"): {"pictures": "patches", "encoder_layers": 2},
+    ("patches", "patches, longer"): {"pictures": "patches", "encoder_layers": 2},
     ("pooling", "mean pooling"): {"kind": "mean"},
     ("pooling", "max pooling"): {"kind": "max"},
     ("pooling", "last state"): {"kind": "last"},

@@ -104,10 +104,14 @@ class Exercise:
         heading = _("Exercise {number}: {title}").format(
             number=self.number, title=localised(self.title)
         )
-        effort = _("{kind} · about {minutes} minutes").format(
+        return f"### {heading}\n\n*{self.effort}*\n\n{localised(self.body)}"
+
+    @property
+    def effort(self) -> str:
+        """Kind and minutes, as the line below the heading says them."""
+        return _("{kind} · about {minutes} minutes").format(
             kind=localised(KINDS[self.kind]), minutes=self.minutes
         )
-        return f"### {heading}\n\n*{effort}*\n\n{localised(self.body)}"
 
     @property
     def solution_source(self) -> str:

@@ -839,7 +839,7 @@ def nothing_to_predict_forgotten(logits, target):
     r"""
     **A project.** Section 7 divides the score of a finished sentence by
     $\big((5 + t) / 6\big)^{\alpha}$, where $t$ counts its words and the end mark. Which $\alpha$
-    gives translations as long as those that people write? Measure it.
+    gives translations as long as the references? Measure it.
 
     Write `choose_alpha(beams, references, alphas)`.
 
@@ -860,11 +860,7 @@ def nothing_to_predict_forgotten(logits, target):
     kind="extend",
 )
 def choose_alpha(beams, references, alphas):
-    """The exponent of the length penalty whose outputs are as long as the references.
-
-    beams: for each sentence, a list of (log-probability, list of words). references: for each
-    sentence, a list of words. alphas: exponents. Returns (alpha, list of length ratios).
-    """
+    """The exponent whose outputs are as long as the references, and the length ratio of each."""
 
     def best(beam, alpha):
         return max(beam, key=lambda pair: pair[0] / ((5 + len(pair[1]) + 1) / 6) ** alpha)[1]

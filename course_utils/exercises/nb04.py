@@ -672,9 +672,9 @@ def gate_first(states, weights, values, w, b):
     "04.5",
     "How far does a place see?",
     r"""
-    After the four layers of section 3 (filters of 5, 3, 3 and 3 pixels, steps of 2, 2, 2 and 1), a
-    place sees 33 × 33 pixels. **Predict first,** by hand: how many pixels wide is what it sees
-    after a fifth layer like the last one?
+    After the four layers of the notebook (filters of 5, 3, 3 and 3 pixels, strides of 2, 2, 2 and
+    1), a place sees 33 × 33 pixels. **Predict first,** by hand: how many pixels wide is what it
+    sees after a fifth layer like the last one?
 
     Write `pixels_seen(layers)`: a list of pairs `(kernel, stride)`, the first layer first. Return
     the width of what one place sees, in pixels, an integer. (One layer adds `kernel − 1` of its own

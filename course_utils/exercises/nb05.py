@@ -738,7 +738,8 @@ def blanks_alone(text):
     "The most probable text",
     r"""
     **A project.** The most probable *path* need not spell the most probable *text*: many paths of
-    small probability can give the same text. Let CTC search.
+    small probability can give the same text. Let CTC search
+    ([Hannun et al. 2014](REFERENCES.md#hannun2014), algorithm 1).
 
     Keep, at each position, the `width` most probable beginnings of a text. Each has two
     probabilities: $b$, over all paths to it that end with a blank, and $w$, over all that end with
@@ -757,7 +758,8 @@ def blanks_alone(text):
     end, a float.
 
     When it works, let it read `posterior`, the probabilities of the sentence in the section on CTC,
-    with widths of 1 and 10. How much more probable is its text than the path of exercise 05.2?
+    with widths of 1 and 10. Does its text differ from the one that the most probable path spells
+    (exercise 05.2)?
     """,
     minutes=35,
     kind="extend",

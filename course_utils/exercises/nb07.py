@@ -986,7 +986,8 @@ def of_characters(output, reference, n):
     r"""
     **A project.** Coverage makes repetition expensive while the model is trained. There is a way
     that needs no training: the search refuses a word that would complete an $n$-gram which the
-    output already has. Build it, and measure what it removes.
+    output already has ([Paulus et al. 2018](REFERENCES.md#paulus2018), section 2.5). Build it, and
+    measure what it removes.
 
     So that no model is needed, the next word depends on the last one alone: `log_probs` has shape
     (V, V), and row $i$ says how probable each word is after word $i$. Word 0 marks the start and

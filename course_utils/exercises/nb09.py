@@ -791,8 +791,8 @@ def questions_of_each_answer(questions, answers):
     2. **The gates.** Each place decides for itself: $\sigma(\text{score})$, between 0 and 1. The
        gates need not sum to one. Add them up.
 
-    And one rival who looks at nothing: whoever is **blind** always says the most frequent of the
-    right counts, the smallest of them if several are equally frequent.
+    And one rival that looks at nothing: **blind** always says the most frequent of the right
+    counts, the smallest of them if several are equally frequent.
 
     Write `count_errors(scores, attend_mask, counts)`: scores (B, P), a mask (B, P), True = a place
     of the picture, at least one in each row, and the right counts, integers (B,). Round each count
@@ -941,7 +941,7 @@ def share_of_wrong_counts(scores, attend_mask, counts):
     )
 
 
-@count_errors.mistake("whoever is blind says the most *frequent* count, not the mean of the counts")
+@count_errors.mistake("blind says the most *frequent* count, not the mean of the counts")
 def blind_mean(scores, attend_mask, counts):
     return _three(scores, attend_mask, counts, blind=counts.float().mean().item())
 

@@ -797,15 +797,15 @@ def counted_from_one(position, window, layers):
     "10.7",
     "Positions without a table",
     r"""
-    **A project.** Section 1 gives positions to the words. Another way leaves words, queries and
-    keys as they are and takes something off each score instead: a slope $m$ times the distance.
-    With the query at position $i$ and the key at position $j \le i$,
+    **A project.** Sinusoidal positions change the words, rotary ones the queries and keys. Another
+    way leaves all of them as they are and takes something off each score: a slope $m$ times the
+    distance ([Press et al. 2022](REFERENCES.md#press2022)). With the query at position $i$ and the
+    key at position $j \le i$,
 
     $$e_{ij} = \frac{q_i \cdot k_j}{\sqrt{D}} - m\,(i - j)$$
 
-    Every head has a slope of its own, so that some look near and others far. Nothing is learnt, and
-    no table ends, so a longer text is no special case. Build it, and measure how far each head
-    looks.
+    Every head has a slope of its own. Nothing is learnt, and there is no table that ends. Build it,
+    and measure how far each head looks.
 
     Write `attend_near(queries, keys, values, slopes)`: queries and keys (H, T, D), values
     (H, T, Dv), slopes (H,), not negative. No position sees a later one. Return

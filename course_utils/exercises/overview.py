@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from course_utils.console import leave, program
 from course_utils.exercises import get, numbers
-from course_utils.exercises.judging import KINDS, Exercise
+from course_utils.exercises.judging import Exercise
 from course_utils.exercises.progress import reset_progress, states
 from course_utils.messages import _, localised, marked
 from course_utils.paths import REPO
@@ -74,17 +74,13 @@ class ProgressMap:
         exercise = self.next()
         if exercise is None:
             return _("Nothing is left: all exercises are solved.")
-        return _("Next: {number} {title} ({kind}, about {minutes} minutes)").format(
-            number=exercise.number,
-            title=localised(exercise.title),
-            kind=localised(KINDS[exercise.kind]),
-            minutes=exercise.minutes,
+        return _("Next: {number} {title} ({effort})").format(
+            number=exercise.number, title=localised(exercise.title), effort=exercise.effort
         )
 
     def __repr__(self) -> str:
-        legend = "   ".join(f"{mark} {localised(word)}" for mark, word, *_ in LOOKS.values())
         titles = {notebook: _title(notebook) for notebook in self.notebooks}
-        lines = [self.summary(), legend]
+        lines = [self.summary(), _legend()]
         for notebook, exercises in self.notebooks.items():
             marks = "  ".join(f"{LOOKS[self.state(one)][0]} {one.number}" for one in exercises)
             left = _("{minutes} minutes left").format(minutes=self.minutes_left(exercises))
@@ -105,7 +101,7 @@ class ProgressMap:
         return (
             f"<table><caption>{html.escape(self.summary())}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-            f"<p>{html.escape(self.suggestion())}</p>"
+            f"<p>{html.escape(_legend())}</p><p>{html.escape(self.suggestion())}</p>"
         )
 
     def _chip(self, exercise: Exercise) -> str:
@@ -123,6 +119,11 @@ def progress_map() -> ProgressMap:
     At the end of a cell, it is shown as a table; ``print(progress_map())`` shows it as text.
     """
     return ProgressMap()
+
+
+def _legend() -> str:
+    """What the marks mean."""
+    return "   ".join(f"{mark} {localised(word)}" for mark, word, _back, _front in LOOKS.values())
 
 
 def _title(notebook: str) -> str:

@@ -9,7 +9,8 @@ compared before anything is allocated: a builder makes its tensors with PyTorch,
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from torch import nn
 
@@ -26,6 +27,7 @@ from course_utils.models.image_encoders import (
     PhotoEncoder,
     VisionTransformer,
 )
+from course_utils.models.photo_features import FINE_CHANNELS, FINE_GRID
 from course_utils.models.pointer import build_summarizer
 from course_utils.models.seq2seq import Seq2Seq, SpeechModel
 from course_utils.models.speech_encoder import SpeechEncoder
@@ -35,6 +37,7 @@ from course_utils.models.transformer import (
     TransformerEncoder,
     TransformerStack,
 )
+from course_utils.models.weighings import WEIGHINGS
 
 __all__ = [
     "BUILDERS",
@@ -167,6 +170,7 @@ IMAGE_ENCODERS: dict[str, Callable[..., GridEncoder]] = {
     "scenes": ImageEncoder,
     "patches": VisionTransformer,
     "photos": PhotoEncoder,
+    "photos-fine": partial(PhotoEncoder, places=FINE_GRID**2, feature_dim=FINE_CHANNELS),
 }
 
 
@@ -187,16 +191,20 @@ def build_captioner(
     dropout: float = 0.1,
     encoder_dropout: float | None = None,
     encoder_layers: int | None = None,
+    pooled: bool = False,
+    weights: str = "softmax",
 ) -> Seq2Seq:
     """A captioner with a vocabulary of ``size`` pieces: an image encoder, and the same decoders.
 
-    pictures         "scenes" (pixels), "patches" (the same pixels, for a Vision Transformer) or
-                     "photos" (features)
+    pictures         "scenes" (pixels), "patches" (the same pixels, for a Vision Transformer),
+                     "photos" (features) or "photos-fine" (those of the finer grid)
     positions        False leaves out the position vectors of the grid's cells
     gate             scales the context, see `AttentionDecoder`
     encoder_dropout  on the memory; by default ``dropout``
     encoder_layers   of a Transformer between the grid's cells; by default none, except for patches
     heads            of encoder and decoder, for whichever is a Transformer
+    pooled           the memory is the mean of all cells, one position, for any decoder
+    weights          of a Transformer's attention to the picture: a name in `WEIGHINGS`
 
     With ``decoder="fixed_vector"`` it reads nothing but the pooled vector. The other parameters and
     the errors are those of `build_translator`.
@@ -208,6 +216,7 @@ def build_captioner(
     wanted = {"layers": encoder_layers, "heads": heads if attends else None}
     given = {setting: value for setting, value in wanted.items() if value is not None}
     encoder = IMAGE_ENCODERS[pictures](memory_dim, drop, positions, **given)
+    encoder.pooled = pooled
     reader = build_decoder(
         decoder,
         size,
@@ -221,6 +230,14 @@ def build_captioner(
         layers=decoder_layers,
         heads=heads if decoder == "transformer" or not attends else None,
     )
+    if weights != "softmax":
+        if weights not in WEIGHINGS or decoder != "transformer":
+            raise ValueError(
+                f"weights={weights!r}: a decoder that is a Transformer chooses from "
+                f"{', '.join(WEIGHINGS)}; the others take softmax alone"
+            )
+        for layer in cast(TransformerDecoder, reader).layers:
+            layer.memory_attention.weigh = WEIGHINGS[weights]
     return Seq2Seq(encoder, reader)
 
 

@@ -38,7 +38,11 @@ class GridEncoder(nn.Module):
                  where (except for what convolutions notice of its edge)
     layers       of the Transformer; 0: none
     heads        of each of these layers; their feed-forward networks are 2 · memory_dim wide
+    pooled       the memory has one position, the mean of all cells: a decoder that reads it has
+                 nothing to choose from. It may be switched on and off at any time.
     """
+
+    pooled = False
 
     def __init__(
         self,
@@ -84,7 +88,7 @@ class GridEncoder(nn.Module):
     def encode(self, source: Tensor) -> Memory:
         """The same for a tensor of pictures, in the form that `features` expects."""
         features = self.features(source)
-        B, Tk, _ = features.shape
+        Tk = features.shape[1]
         states = self.enter(features)
         if self.places is not None:
             if Tk != len(self.places):
@@ -93,9 +97,10 @@ class GridEncoder(nn.Module):
                 )
             states = states + self.places
         states = self.mixed(states)
-        summary = self.dropout(states.mean(dim=1))
-        states = self.dropout(states)
-        mask = torch.ones(B, Tk, dtype=torch.bool, device=states.device)
+        mean = states.mean(dim=1)
+        summary = self.dropout(mean)
+        states = self.dropout(mean[:, None] if self.pooled else states)
+        mask = torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
         return Memory(keys=states, values=states, attend_mask=mask, summary=summary)
 
 
@@ -192,8 +197,9 @@ def scaled_pixels(source: Tensor, side: int) -> Tensor:
 class PhotoEncoder(GridEncoder):
     """Features of photos (B, 49, 320) as `photo_features` computes them.
 
-    They are standardised bytes: 128 is the mean of a channel, 20 steps are its standard deviation.
-    The parameters are those of `GridEncoder`.
+    Those of the finer grid need ``places=196`` and ``feature_dim=112``. They are standardised
+    bytes: 128 is the mean of a channel, 20 steps are its standard deviation. The other parameters
+    are those of `GridEncoder`.
     """
 
     def __init__(

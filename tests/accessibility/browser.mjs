@@ -180,6 +180,7 @@ async function slides(browser, limits, files) {
   const context = await browser.newContext({ offline: true, viewport: { width: 1280, height: 720 } });
   for (const file of files) {
     const page = await context.newPage();
+    page.setDefaultTimeout(180_000);
     const own = pathToFileURL(file.slice(0, file.lastIndexOf("/") + 1)).href, outside = [], errors = [];
     page.on("request", (request) => {
       if (![own, "data:"].some((start) => request.url().startsWith(start))) outside.push(request.url());
@@ -193,7 +194,7 @@ async function slides(browser, limits, files) {
     const shown = [];
     for (let number = 0; number < (await page.evaluate(() => Reveal.getTotalSlides())); number++) {
       await page.evaluate((number) => {
-        Reveal.slide(number);
+        Reveal.slide(number, 0, 9);  // with what waits for a key
         return Promise.all([...Reveal.getCurrentSlide().querySelectorAll("img")].map((image) => image.decode()));
       }, number);
       shown.push(await page.evaluate(faults, limits));

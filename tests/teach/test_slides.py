@@ -1,5 +1,6 @@
 """The slides in a browser: nothing is cut, nothing is too small, nothing is fetched."""
 
+import functools
 import html
 import re
 import subprocess
@@ -34,21 +35,25 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def seen(folder):
-    """What a browser finds on every slide, by deck."""
+    """What a browser finds on every slide of a deck, looked at once."""
     limits = f"{FIGURE_TEXT},{CODE_TEXT},{WORD_TEXT}"
-    found = call("slides", limits, *(folder / f"{name}.html" for name in DECKS))
-    return {name: found[str(folder / f"{name}.html")] for name in DECKS}
+
+    @functools.cache
+    def look(name):
+        return call("slides", limits, file := folder / f"{name}.html")[str(file)]
+
+    return look
 
 
 @pytest.mark.parametrize("name", DECKS)
 def test_every_slide_shows_all_of_itself(name, seen):
-    numbered = enumerate(seen[name]["slides"], start=1)
+    numbered = enumerate(seen(name)["slides"], start=1)
     assert [f"slide {n}: {fault}" for n, slide in numbered for fault in slide["found"]] == []
 
 
 @pytest.mark.parametrize("name", DECKS)
 def test_a_deck_needs_nothing_but_its_folder(name, seen):
-    assert seen[name]["outside"] == [] and seen[name]["errors"] == []
+    assert seen(name)["outside"] == [] and seen(name)["errors"] == []
 
 
 @pytest.mark.parametrize("name", DECKS)
@@ -58,7 +63,7 @@ def test_formulas_are_set(name, seen, folder):
         "$" in re.sub(r"(?s)<pre.*?</pre>|<aside.*?</aside>", "", part)
         for part in text.split("<section ")[1:]
     ]
-    assert [slide["formulas"] > 0 for slide in seen[name]["slides"]] == with_formula
+    assert [slide["formulas"] > 0 for slide in seen(name)["slides"]] == with_formula
 
 
 @pytest.mark.parametrize("name", DECKS)
@@ -67,7 +72,7 @@ def test_figures_keep_their_texts(name, seen):
     outputs = [output for _, cell in notebook.code_cells for output in cell.outputs]
     stored = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
     alts = {html.unescape(alt) for alt in re.findall(r'<img alt="([^"]*)"', stored)}
-    shown = [alt for slide in seen[name]["slides"] for alt in slide["alts"]]
+    shown = [alt for slide in seen(name)["slides"] for alt in slide["alts"]]
     assert shown and set(shown) <= alts
 
 

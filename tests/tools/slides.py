@@ -38,7 +38,7 @@ BROUGHT_ALONG = (
 )
 
 BEGINS = {"slide", "subslide"}
-KEYS = {"slide_type", "minutes", "text", "notes", "show", "lines"}
+KEYS = {"slide_type", "minutes", "text", "notes", "wait", "show", "lines"}
 SHOWN = {"code", "output"}
 WIDE = 1.7  # a figure with less width than this for each unit of height stands beside the text
 WIDTH, HEIGHT = 780, 590  # at most, in pixels of a slide of 1280 × 720
@@ -58,12 +58,16 @@ class Slide:
     notes: str
     words: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
+    wait: bool = False  # the outputs come with the next key: first, students predict
 
     @property
     def html(self) -> str:
         shown = f"<h2>{self.title}</h2>\n" + "\n".join(
             f'<div class="{name}">\n' + "\n".join(parts) + "\n</div>"
-            for name, parts in (("words", self.words), ("outputs", self.outputs))
+            for name, parts in (
+                ("words", self.words),
+                ("outputs fragment" if self.wait else "outputs", self.outputs),
+            )
             if parts
         )
         width = max(map(beside, self.outputs), default=0) if self.words else 0
@@ -101,7 +105,8 @@ def slides(notebook: Notebook) -> list[Slide]:
             if missing:
                 raise ValueError(f"{place} begins a slide without {' and '.join(sorted(missing))}")
             notes = markdown("\n".join(said["notes"]))
-            made.append(Slide(markdown(title, inline=True), said["minutes"], notes))
+            title = markdown(title, inline=True)
+            made.append(Slide(title, said["minutes"], notes, wait=said.get("wait", False)))
         elif not made:
             raise ValueError(f"{place} continues a slide, but none has begun")
         if text.strip():

@@ -8,7 +8,7 @@ import numpy as np
 from course_utils.batches import Example
 from course_utils.images import as_source
 from course_utils.metrics import words_from_pieces
-from course_utils.models.decoders import AttentionDecoder
+from course_utils.models.decoders import FixedVectorDecoder
 from course_utils.models.image_encoders import GridEncoder
 from course_utils.models.seq2seq import Seq2Seq
 from course_utils.search import Hypothesis
@@ -63,7 +63,7 @@ class Captioner(SequencePredictor):
     @property
     def attends(self) -> bool:
         """False if the model reads nothing but the pooled vector."""
-        return isinstance(self.model.decoder, AttentionDecoder)
+        return not (isinstance(self.model.decoder, FixedVectorDecoder) or self.model.encoder.pooled)
 
     def caption(
         self, pictures: Sequence, beam: int = 1, alpha: float = 1.0, batch_size: int = 64

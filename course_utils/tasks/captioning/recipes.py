@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from course_utils.callbacks import AverageWeights
 from course_utils.search import SearchSettings
 from course_utils.tasks.captioning.data import (
     flickr8k_data,
@@ -30,23 +31,28 @@ SCENES = Recipe(
 FLICKR8K = Recipe(
     name="captioning-flickr8k",
     title="Captions of photos, Flickr8k",
-    data=flickr8k_data,
+    data=partial(flickr8k_data, mirrored=True),
     test=partial(flickr8k_pairs, "test"),
-    settings=FitSettings(steps=2800, learning_rate=2e-3, validate_every=700),
+    settings=FitSettings(steps=7000, learning_rate=1.5e-3, validate_every=1000),
     task=TASK,
     metrics=("bleu",),
     test_metrics=("cider",),
     batch_tokens=1000,
     model={
         "pictures": "photos",
+        "decoder": "transformer",
         "embedding_dim": 256,
-        "memory_dim": 384,
-        "hidden_dim": 384,
-        "dropout": 0.4,
+        "memory_dim": 256,
+        "hidden_dim": 512,
+        "decoder_layers": 2,
+        "heads": 4,
+        "dropout": 0.3,
         "encoder_dropout": 0.2,
     },
-    # The best on validation among beams of 3, 5 and 7 and length penalties of 0.7, 1 and 1.4.
-    search=SearchSettings(beam=5, alpha=0.7),
+    # After 3,000 steps, the best on validation: 21.56, with penalties of 0.7 and 1.3 21.3; with a
+    # beam of 3, 20.9.
+    search=SearchSettings(beam=5, alpha=1.0),
+    callbacks=(partial(AverageWeights, count=5, every=100),),
 )
 
 RECIPES = (SCENES, FLICKR8K)

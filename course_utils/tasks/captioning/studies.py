@@ -1,17 +1,30 @@
 """Studies of captioning: on scenes, whose true captions and masks are known, and on photos."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
+import torch
+
 from course_utils.datasets.generated.scenes import COLOURS, SIZES, TEXTURES, Scene, scenes
-from course_utils.metrics import bleu, exact_match, score_by_bucket
+from course_utils.memory import Memory
+from course_utils.metrics import bleu, cider, exact_match, score_by_bucket
+from course_utils.models.photo_features import FINE_GRID
+from course_utils.tasks.base import Pair
 from course_utils.tasks.captioning import recipes
 from course_utils.tasks.captioning.captioner import Captioner
-from course_utils.tasks.captioning.data import flickr8k_pairs
+from course_utils.tasks.captioning.data import CaptionData, flickr8k_data, flickr8k_pairs
 from course_utils.tasks.captioning.pointing import pointing, word_masks
 from course_utils.tasks.study import Study, Variant
+from course_utils.training import sequence_loss
 
-__all__ = ["STUDIES", "measure_photos", "measure_scenes", "pointing_by_kind"]
+__all__ = [
+    "STUDIES",
+    "losses_by_choice",
+    "measure_photos",
+    "measure_scenes",
+    "pointing_by_kind",
+]
 
 
 def pointing_by_kind(captioner: Captioner, found: list[Scene]) -> dict[str, dict]:
@@ -74,21 +87,70 @@ def measure_scenes(captioner: Captioner) -> dict:
     return measured
 
 
-def measure_photos(captioner: Captioner) -> dict:
-    """BLEU on the validation photos, greedy and with a beam of 3. No study uses the test set."""
-    pairs = flickr8k_pairs("valid", progress=False)
-    features, truth = [x for x, _ in pairs], [texts for _, texts in pairs]
+def losses_by_choice(captioner: Captioner, pairs: list[Pair], seed: int = 0) -> dict[str, float]:
+    """Loss (nats a token) on all captions of some photos, with three ways to choose places.
+
+    chosen   as the model does
+    even     every place has the same weight: all keys are zero
+    elsewhere  each word's weights lie on other places: keys and values are put together at random
+
+    With one place there is nothing to choose, and all three are the same.
+    """
+    model, total, tokens = captioner.model.eval(), {}, 0
+    batches = CaptionData([], [], captioner.vocabulary).batches_of(
+        [(photo, text) for photo, texts in pairs for text in texts]
+    )
+    shuffle = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for batch in batches:
+            batch = batch.to(model.device)
+            found: Memory = model.remember(batch)
+            order = torch.randperm(found.keys.shape[1], generator=shuffle)
+            for way, keys in (
+                ("chosen", found.keys),
+                ("even", torch.zeros_like(found.keys)),
+                ("elsewhere", found.keys[:, order]),
+            ):
+                logits, _ = model.decoder(replace(found, keys=keys), batch.target_in)
+                nats = sequence_loss(logits, batch.target_out).item() * batch.target_tokens
+                total[way] = total.get(way, 0.0) + nats
+            tokens += batch.target_tokens
+    return {way: round(nats / tokens, 4) for way, nats in total.items()}
+
+
+def measure_photos(captioner: Captioner, grid: int | None = None) -> dict:
+    """BLEU and CIDEr on the validation photos with a beam of 3, and `losses_by_choice` there.
+
+    No study uses the test photos. ``grid`` is that of `flickr8k_pairs`.
+    """
+    pairs = flickr8k_pairs("valid", progress=False, grid=grid)
+    truth = [texts for _, texts in pairs]
+    texts = captioner.predict([x for x, _ in pairs], beam=3, alpha=0.7)
     return {
-        f"valid_bleu_{name}": round(bleu(captioner.predict(features, beam), truth, True).score, 2)
-        for name, beam in (("greedy", 1), ("beam3", 3))
+        "valid_bleu_beam3": round(bleu(texts, truth, True).score, 2),
+        "valid_cider_beam3": round(cider(texts, truth, True).score, 4),
+        "valid_loss": losses_by_choice(captioner, pairs),
     }
 
 
 BUDGET = 1000
-PHOTO_BUDGET = 1000
+PHOTO_BUDGET = 1200
+# Half as wide as the shipped captioner.
+SMALL = {"embedding_dim": 128, "memory_dim": 128, "hidden_dim": 256}
+FINE = {"pictures": "photos-fine"}
+PATCHES = {"pictures": "patches", "encoder_layers": 2}
+BFLOAT16 = {"bfloat16": True}
 POOLED = {"decoder": "fixed_vector", "positions": False}
 COORDINATES = {"decoder": "fixed_vector"}
 
+OfPhotos = partial(
+    Variant, steps=PHOTO_BUDGET, fit={"validate_every": PHOTO_BUDGET // 3}, data=flickr8k_data
+)
+FinePhotos = partial(
+    OfPhotos,
+    data=partial(flickr8k_data, grid=FINE_GRID),
+    measure=partial(measure_photos, grid=FINE_GRID),
+)
 OnScenes = partial(Study, recipe=recipes.SCENES, measure=measure_scenes)
 OnPhotos = partial(Study, recipe=recipes.FLICKR8K, measure=measure_photos)
 
@@ -125,11 +187,29 @@ STUDIES = (
     ),
     OnPhotos(
         "photos",
-        "Attention against a pooled vector on real photos",
+        "Attention against a pooled vector on real photos, with the same Transformer decoder",
         (
-            Variant("pooled with coordinates", COORDINATES, PHOTO_BUDGET),
-            Variant("attention", {}, PHOTO_BUDGET),
+            OfPhotos("7 × 7", SMALL),
+            OfPhotos("pooled", SMALL | {"pooled": True}),
+            FinePhotos("14 × 14", SMALL | FINE),
+            OfPhotos("7 × 7, sparsemax", SMALL | {"weights": "sparsemax"}),
+            OfPhotos("7 × 7, one place", SMALL | {"weights": "top1"}),
+            FinePhotos("14 × 14, pooled", SMALL | FINE | {"pooled": True}),
+            OfPhotos("7 × 7, one head", SMALL | {"heads": 1}),
+            OfPhotos("7 × 7, cells that attend", SMALL | {"encoder_layers": 1}),
         ),
         seeds=(0,),
+        seeds_of={"7 × 7": (0, 1), "pooled": (0, 1)},
+    ),
+    OnScenes(
+        "patches",
+        "A Vision Transformer against convolutions on the scenes",
+        (
+            Variant("patches", PATCHES, BUDGET, BFLOAT16),
+            Variant("convolutions, then attention", {"encoder_layers": 2}, BUDGET, BFLOAT16),
+            Variant("patches, longer", PATCHES, 3 * BUDGET, BFLOAT16),
+        ),
+        seeds=(0, 1),
+        seeds_of={"patches, longer": (0,)},
     ),
 )

@@ -140,7 +140,7 @@ def measure_eraser(classifier: Classifier) -> dict:
     }
 
 
-EXAMINED = 200  # reviews of the test set that the slower tests read
+EXAMINED = 150  # reviews of the test set that the slower tests read
 
 
 def _examined() -> tuple[list[str], list[Pair], list]:
@@ -234,22 +234,28 @@ def _another_seed(data: TaskData, seed: int) -> Told:
     return Told(count_parameters(other.model), _compared(_base(seed), other))
 
 
+@cache
+def _deceiver(weight: float, seed: int) -> Classifier:
+    """The adversary of the classifier that a seed gives."""
+    return train_adversary(_base(seed), recipes.GENERATED.data(), weight, BUDGET, seed)
+
+
 def _adversary(weight: float, data: TaskData, seed: int) -> Told:
-    found = train_adversary(_base(seed), data, weight, 2 * BUDGET, seed)
+    found = _deceiver(weight, seed)
     return Told(count_parameters(found.model), _compared(_base(seed), found))
 
 
 def _guided(guide: str, data: TaskData, seed: int) -> Told:
     base = _base(seed)
     if guide == "an adversary":
-        base = train_adversary(base, data, ADVERSE, 2 * BUDGET, seed)
+        base = _deceiver(ADVERSE, seed)
     given = None if guide == "equal weights" else base
     found = train_guided(given, data, generated_pairs("test"), BUDGET, seed)
     return Told(0, {"accuracy": round(found, 4)})
 
 
 BUDGET = recipes.GENERATED.settings.steps
-ADVERSE = 0.01
+ADVERSE = 0.001
 POOLINGS = {
     "mean pooling": {"kind": "mean"},
     "max pooling": {"kind": "max"},
@@ -351,7 +357,7 @@ STUDIES = (
                     baseline=partial(_adversary, weight),
                     measure=_figures,
                 )
-                for weight in (0.0, 0.001, ADVERSE, 0.1)
+                for weight in (0.0, 0.0003, ADVERSE, 0.003)
             ),
             *(
                 Variant(
@@ -364,7 +370,7 @@ STUDIES = (
                 for guide in ("equal weights", "attention", "an adversary")
             ),
         ),
-        seeds=(0, 1, 2),
+        seeds=(0, 1),
         recipe=recipes.GENERATED,
         measure=measure_faithfulness,
     ),

@@ -1,0 +1,616 @@
+"""Exercises of notebook 11: masks, entropy, erased words, pairs, divergence, a beam's rows."""
+
+import math
+
+import torch
+
+from course_utils.exercises.cases import CheckFailed, case
+from course_utils.exercises.comparing import difference
+from course_utils.exercises.judging import exercise
+
+
+@exercise(
+    "11.1",
+    "Three faults in two lines",
+    r"""
+    These two lines run, and nothing crashes:
+
+    ```python
+    def read_weights(scores, words):
+        scores = scores.masked_fill(words, -1e9)
+        return scores.softmax(dim=0)
+    ```
+
+    Three things are wrong with them. Write `read_weights(scores, words)` again.
+
+    - `scores` has shape (B, T): one score for each position of each text.
+    - `words` has shape (B, T), bools: **True where there is a word**, False where there is padding.
+
+    Return the weights, (B, T): each text's sum to 1, padding gets 0. A text without any word gets
+    zeros.
+
+    **Predict first:** what does the broken version give for a single text without padding?
+    """,
+    minutes=10,
+    kind="repair",
+)
+def read_weights(scores, words):
+    """Softmax over the words of each text, zeros elsewhere.
+
+    scores: (B, T). words: (B, T) bools, True = a word. Returns (B, T).
+    """
+    weights = scores.masked_fill(~words, -math.inf).softmax(dim=1)
+    return torch.where(words, weights, torch.zeros_like(weights))
+
+
+@read_weights.cases
+def _():
+    yield case(
+        torch.zeros(1, 4),
+        torch.tensor([[True, True, False, False]]),
+        expected=torch.tensor([[0.5, 0.5, 0.0, 0.0]]),
+        label="two words and two PADs, all scores equal",
+    )
+    yield case(
+        torch.tensor([[0.0, 9.0, 1.0], [2.0, 2.0, 5.0]]),
+        torch.tensor([[True, False, True], [True, True, False]]),
+        label="the padding has the largest score",
+    )
+    yield case(
+        torch.tensor([[3.0, 1.0]]),
+        torch.tensor([[False, False]]),
+        expected=torch.zeros(1, 2),
+        label="a text without words",
+    )
+    for B, T in ((2, 5), (4, 3), (3, 6)):
+        words = torch.rand(B, T) < 0.6
+        words[0] = True
+        yield case(2 * torch.randn(B, T), words)
+
+
+@read_weights.mistake(
+    "True means a word: the padding is where `words` is False, so fill at `~words`"
+)
+def reversed_mask(scores, words):
+    return read_weights.solution(scores, ~words)
+
+
+@read_weights.mistake("softmax over the positions of one text (dim 1), not over the texts")
+def over_texts(scores, words):
+    weights = scores.masked_fill(~words, -math.inf).softmax(dim=0)
+    return torch.where(words, weights, torch.zeros_like(weights))
+
+
+@read_weights.mistake("a text without words: −1e9 everywhere gives equal weights, and −∞ gives NaN")
+def empty_row_is_even(scores, words):
+    return scores.masked_fill(~words, -1e9).softmax(dim=1)
+
+
+@read_weights.mistake("0 is a score like any other: padding needs −∞ before the softmax")
+def masked_with_zero(scores, words):
+    return (scores * words).softmax(dim=1)
+
+
+@read_weights.mistake("mask *before* the softmax: what the padding took is missing from the sum")
+def masked_afterwards(scores, words):
+    return scores.softmax(dim=1) * words
+
+
+@read_weights.mistake("there is no mask: padding takes a share")
+def no_mask(scores, words):
+    return scores.softmax(dim=1)
+
+
+@read_weights.mistake("the scores decide how much a word gets: these are equal shares")
+def even(scores, words):
+    return words / words.sum(dim=1, keepdim=True).clamp_min(1)
+
+
+@read_weights.mistake("softmax, not the largest score alone")
+def only_the_largest(scores, words):
+    best = scores.masked_fill(~words, -math.inf).argmax(dim=1)
+    return torch.nn.functional.one_hot(best, scores.shape[1]) * words.to(scores.dtype)
+
+
+@read_weights.mistake("softmax over one text at a time: here the whole batch together sums to 1")
+def over_everything(scores, words):
+    weights = scores.masked_fill(~words, -math.inf).flatten().softmax(dim=0).view_as(scores)
+    return torch.where(words, weights, torch.zeros_like(weights))
+
+
+@exercise(
+    "11.2",
+    "Is a head asleep, or dead?",
+    r"""
+    The entropy of one row of weights over $K$ slots is
+    $-\sum_i \alpha_i \ln \alpha_i$, where $0 \ln 0 = 0$: it is 0 for a single slot and $\ln K$ for
+    equal weights.
+
+    Write `entropy_share(weights)`. `weights` has shape (H, T, K): for each head and each of T
+    queries a row over K slots, $K \ge 2$. Return (H,): for each head the mean entropy of its rows,
+    **as a share of** $\ln K$, so a number from 0 to 1.
+
+    **Predict first:** a head gives every query its own slot with weight 1. Is it dead?
+    """,
+    minutes=10,
+    kind="measure",
+)
+def entropy_share(weights):
+    """Mean entropy of each head's rows, as a share of ln K.
+
+    weights: (H, T, K), rows sum to 1. Returns (H,).
+    """
+    return torch.special.entr(weights).sum(dim=-1).mean(dim=-1) / math.log(weights.shape[-1])
+
+
+@entropy_share.cases
+def _():
+    yield case(
+        torch.tensor([[[0.25, 0.25, 0.25, 0.25]]]),
+        expected=torch.tensor([1.0]),
+        label="one head, equal weights",
+    )
+    yield case(
+        torch.tensor([[[0.5, 0.5, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]]),
+        expected=torch.tensor([0.25]),
+        label="weights of 0 and 1",
+    )
+    for H, T, K in ((2, 3, 4), (3, 5, 2), (4, 2, 7)):
+        yield case((2 * torch.randn(H, T, K)).softmax(dim=-1))
+
+
+@entropy_share.mistake("as a share of ln K: divide by it")
+def in_nats(weights):
+    return torch.special.entr(weights).sum(dim=-1).mean(dim=-1)
+
+
+@entropy_share.mistake("as a share of ln K: this is in bits")
+def in_bits(weights):
+    return in_nats(weights) / math.log(2)
+
+
+@entropy_share.mistake("the logarithm of 0 is −∞, and 0 · −∞ is NaN: let 0 ln 0 be 0")
+def not_a_number(weights):
+    return -(weights * weights.log()).sum(dim=-1).mean(dim=-1) / math.log(weights.shape[-1])
+
+
+@entropy_share.mistake("the sign: the logarithm of a weight is negative")
+def negative(weights):
+    return -entropy_share.solution(weights)
+
+
+@entropy_share.mistake("the mean over the queries, not their sum")
+def summed(weights):
+    return torch.special.entr(weights).sum(dim=(-1, -2)) / math.log(weights.shape[-1])
+
+
+@entropy_share.mistake("a number for each head: do not average over the heads")
+def one_number(weights):
+    return entropy_share.solution(weights).mean()
+
+
+@entropy_share.mistake("divide by ln K, not by K")
+def divided_by_count(weights):
+    return in_nats(weights) / weights.shape[-1]
+
+
+@entropy_share.mistake("divide by the logarithm of the number of slots, not of the queries")
+def divided_by_queries(weights):
+    return in_nats(weights) / math.log(weights.shape[-2] + 1e-12)
+
+
+@entropy_share.mistake("sum over the slots first, then take the mean over the queries only")
+def mean_over_all(weights):
+    return torch.special.entr(weights).mean(dim=(-1, -2)) / math.log(weights.shape[-1])
+
+
+@entropy_share.mistake("0 is a single slot, 1 is equal weights: this is the other way round")
+def concentration(weights):
+    return 1 - entropy_share.solution(weights)
+
+
+@entropy_share.mistake("the entropy of each row, then the mean: not the entropy of the mean row")
+def of_the_mean(weights):
+    mean = weights.mean(dim=-2)
+    return torch.special.entr(mean).sum(dim=-1) / math.log(weights.shape[-1])
+
+
+@exercise(
+    "11.3",
+    "What was it worth?",
+    r"""
+    Words are erased from N texts; `before` and `without`, both
+    (N, C), are the probabilities of the C classes with and without them. The **comprehensiveness**
+    of section 8 is the mean, over the texts, of how much the probability of *the verdict* falls.
+    The verdict is the most probable class **before** anything is erased.
+
+    Write `comprehensiveness(before, without)`; return a number. No two probabilities of a text are
+    equal.
+
+    **Predict first:** can it be negative?
+    """,
+    minutes=10,
+    kind="measure",
+)
+def comprehensiveness(before, without):
+    """Mean fall of the probability of the verdict when words are erased.
+
+    before, without: (N, C) probabilities. Returns a number.
+    """
+    verdict = before.argmax(dim=1, keepdim=True)
+    return (before.gather(1, verdict) - without.gather(1, verdict)).mean()
+
+
+@comprehensiveness.cases
+def _():
+    yield case(
+        torch.tensor([[0.9, 0.1]]),
+        torch.tensor([[0.3, 0.7]]),
+        expected=0.6,
+        label="a verdict turns",
+    )
+    yield case(
+        torch.tensor([[0.2, 0.8], [0.7, 0.3]]),
+        torch.tensor([[0.1, 0.9], [0.4, 0.6]]),
+        expected=0.1,
+        label="one rises, one falls",
+    )
+    for N, C in ((3, 3), (4, 2), (5, 4)):
+        yield case((2 * torch.randn(N, C)).softmax(1), (2 * torch.randn(N, C)).softmax(1))
+
+
+@comprehensiveness.mistake("follow the class that was the verdict *before*, wherever it goes")
+def verdict_afterwards(before, without):
+    verdict = without.argmax(dim=1, keepdim=True)
+    return (before.gather(1, verdict) - without.gather(1, verdict)).mean()
+
+
+@comprehensiveness.mistake("the same class before and after: these are two maxima")
+def two_maxima(before, without):
+    return (before.amax(dim=1) - without.amax(dim=1)).mean()
+
+
+@comprehensiveness.mistake("a rise counts as negative: no absolute value")
+def absolute(before, without):
+    verdict = before.argmax(dim=1, keepdim=True)
+    return (before.gather(1, verdict) - without.gather(1, verdict)).abs().mean()
+
+
+@comprehensiveness.mistake("a rise counts as negative: do not cut it off at zero")
+def cut_off(before, without):
+    verdict = before.argmax(dim=1, keepdim=True)
+    return (before.gather(1, verdict) - without.gather(1, verdict)).clamp_min(0).mean()
+
+
+@comprehensiveness.mistake("a fall is positive: before minus without")
+def risen(before, without):
+    return -comprehensiveness.solution(before, without)
+
+
+@comprehensiveness.mistake("the mean over the texts, not the sum")
+def total(before, without):
+    return comprehensiveness.solution(before, without) * len(before)
+
+
+@comprehensiveness.mistake("the verdict differs from text to text: this is always the first class")
+def first_class(before, without):
+    return (before[:, 0] - without[:, 0]).mean()
+
+
+@comprehensiveness.mistake("the difference of probabilities, not their ratio")
+def relative(before, without):
+    verdict = before.argmax(dim=1, keepdim=True)
+    return 1 - (without.gather(1, verdict) / before.gather(1, verdict)).mean()
+
+
+@comprehensiveness.mistake(
+    "each text has its own verdict: this takes that of the first text for all"
+)
+def one_verdict(before, without):
+    return (before - without)[:, before[0].argmax()].mean()
+
+
+@comprehensiveness.mistake("how far the probability falls, not how many verdicts turn")
+def share_turned(before, without):
+    return (before.argmax(1) != without.argmax(1)).double().mean().float()
+
+
+@exercise(
+    "11.4",
+    "Both or nothing",
+    r"""
+    Texts 0 and 1 are a pair, 2 and 3, and so on. A pair counts
+    only if **both** of its texts are right: who ignores the negation has one right in each
+    pair.
+
+    Write `pairs_right(predicted, labels)`, both (2N,) of integers, N ≥ 1. Return the share of the
+    pairs with both texts right.
+
+    **Predict first:** a model that tosses coins is right about half of the texts. And of the pairs?
+    """,
+    minutes=5,
+    kind="implement",
+)
+def pairs_right(predicted, labels):
+    """Share of the pairs (0, 1), (2, 3), … with both predictions right.
+
+    predicted, labels: (2N,) integers. Returns a number.
+    """
+    right = (predicted == labels).view(-1, 2)
+    return right.all(dim=1).float().mean()
+
+
+@pairs_right.cases
+def _():
+    yield case(
+        torch.tensor([1, 0, 1, 1, 0, 1]),
+        torch.tensor([1, 0, 1, 0, 1, 0]),
+        expected=1 / 3,
+        label="one pair right, one half right, one wrong",
+    )
+    yield case(torch.tensor([1, 1]), torch.tensor([1, 0]), expected=0.0, label="half a pair")
+    for pairs in (5, 8, 11):
+        labels = torch.randint(0, 3, (2 * pairs,))
+        wrong = torch.rand(2 * pairs) < 0.3
+        yield case(torch.where(wrong, (labels + 1) % 3, labels), labels)
+
+
+@pairs_right.mistake("a pair counts only if both are right: this is the share of right texts")
+def texts_right(predicted, labels):
+    return (predicted == labels).float().mean()
+
+
+@pairs_right.mistake("both have to be right, not one of them")
+def either(predicted, labels):
+    return (predicted == labels).view(-1, 2).any(dim=1).float().mean()
+
+
+@pairs_right.mistake("neighbours are a pair: here the first half is paired with the second")
+def halves(predicted, labels):
+    return (predicted == labels).view(2, -1).all(dim=0).float().mean()
+
+
+@pairs_right.mistake("the share of the pairs, not their number")
+def number(predicted, labels):
+    return (predicted == labels).view(-1, 2).all(dim=1).float().sum()
+
+
+@pairs_right.mistake("the share of the *pairs*: you divide by the number of texts")
+def of_the_texts(predicted, labels):
+    return (predicted == labels).view(-1, 2).all(dim=1).float().sum() / len(labels)
+
+
+@pairs_right.mistake("compare with the labels: this asks whether the two predictions differ")
+def differ(predicted, labels):
+    return (predicted[::2] != predicted[1::2]).float().mean()
+
+
+@pairs_right.mistake("pairs do not overlap: (0, 1), (2, 3), not (0, 1), (1, 2)")
+def overlapping(predicted, labels):
+    right = predicted == labels
+    return (right[:-1] & right[1:]).float().mean()
+
+
+@pairs_right.mistake("look at each pair: the product of two shares is right only on average")
+def product(predicted, labels):
+    right = (predicted == labels).float()
+    return right[::2].mean() * right[1::2].mean()
+
+
+@pairs_right.mistake("the pairs that are right, not those that are wrong")
+def pairs_wrong(predicted, labels):
+    return 1 - pairs_right.solution(predicted, labels)
+
+
+@pairs_right.mistake("both texts have to be right: this looks at the first alone")
+def first_alone(predicted, labels):
+    return (predicted == labels)[::2].float().mean()
+
+
+@exercise(
+    "11.5",
+    "How different are two heat maps?",
+    r"""
+    The **Jensen–Shannon divergence** of two sets of weights $p$
+    and $q$ over the same words, with their mean $m = (p + q)/2$:
+
+    $$\text{JSD} = \tfrac12 \sum_i p_i \ln \frac{p_i}{m_i} +
+    \tfrac12 \sum_i q_i \ln \frac{q_i}{m_i}$$
+
+    where $0 \ln 0 = 0$. Write `divergence(p, q)` for p and q of shape (T,). Return a number.
+
+    **Predict first:** what is it if p and q have no word in common?
+    """,
+    minutes=10,
+    kind="implement",
+)
+def divergence(p, q):
+    """Jensen–Shannon divergence in nats. p, q: (T,), each sums to 1. Returns a number."""
+    m = (p + q) / 2
+    return (torch.xlogy(p, p) + torch.xlogy(q, q)).sum() / 2 - torch.xlogy(m, m).sum()
+
+
+@divergence.cases
+def _():
+    yield case(
+        torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), expected=math.log(2), label="disjoint"
+    )
+    yield case(
+        torch.tensor([0.5, 0.5, 0.0]), torch.tensor([0.5, 0.5, 0.0]), expected=0.0, label="equal"
+    )
+    for T in (3, 5, 8):
+        yield case((2 * torch.randn(T)).softmax(0), (2 * torch.randn(T)).softmax(0))
+
+
+def _kl(p, q):
+    return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum()
+
+
+@divergence.mistake("both compared with their mean m: this compares p with q (KL)")
+def kullback(p, q):
+    return _kl(p, q)
+
+
+@divergence.mistake("compare each with m: this compares them with each other, both ways")
+def both_ways(p, q):
+    return (_kl(p, q) + _kl(q, p)) / 2
+
+
+@divergence.mistake("take half of each of the two sums")
+def not_halved(p, q):
+    return 2 * divergence.solution(p, q)
+
+
+@divergence.mistake("both p and q: this is the half of p alone")
+def one_half(p, q):
+    return _kl(p, (p + q) / 2) / 2
+
+
+@divergence.mistake("the natural logarithm: this is in bits")
+def bits(p, q):
+    return divergence.solution(p, q) / math.log(2)
+
+
+@divergence.mistake("the divergence, not its root")
+def root(p, q):
+    return divergence.solution(p, q).clamp_min(0).sqrt()
+
+
+@divergence.mistake("0 ln 0 is 0: a weight of zero must not give NaN")
+def not_a_number_here(p, q):
+    m = (p + q) / 2
+    return ((p * (p / m).log()).sum() + (q * (q / m).log()).sum()) / 2
+
+
+@divergence.mistake("the sum over the words, not the mean")
+def mean(p, q):
+    return divergence.solution(p, q) / len(p)
+
+
+@divergence.mistake("this is half the sum of the absolute differences, another distance")
+def variation(p, q):
+    return (p - q).abs().sum() / 2
+
+
+@divergence.mistake("the sign: the divergence is never negative")
+def negative_divergence(p, q):
+    return -divergence.solution(p, q)
+
+
+@divergence.mistake("m is the mean of the two: divide their sum by 2")
+def sum_for_mean(p, q):
+    return divergence.solution(p, q) - math.log(2)
+
+
+@exercise(
+    "11.6",
+    "The beam takes its states along",
+    r"""
+    B sentences are searched with K beams each; the states of all
+    of them lie below each other, (B·K, D): those of the first sentence first. After a step, beam k
+    of sentence b continues what was beam `parents[b, k]` **of the same sentence**. A colleague
+    writes
+
+    ```python
+    def reordered(states, parents):
+        return states[parents.flatten()]
+    ```
+
+    It works for one sentence at a time. Write `reordered(states, parents)` so that it works for
+    all: states (B·K, D), parents (B, K) integers from 0 to K − 1. Return (B·K, D).
+
+    **Predict first:** whose states does the second sentence get in the broken version?
+    """,
+    minutes=15,
+    kind="repair",
+)
+def reordered(states, parents):
+    """The states of the parents. states: (B·K, D). parents: (B, K). Returns (B·K, D)."""
+    B, K = parents.shape
+    rows = torch.arange(B)[:, None] * K + parents
+    return states[rows.flatten()]
+
+
+@reordered.cases
+def _():
+    yield case(
+        torch.tensor([[1.0], [2.0]]),
+        torch.tensor([[1, 1]]),
+        expected=torch.tensor([[2.0], [2.0]]),
+        label="one sentence: both beams continue the second",
+    )
+    yield case(
+        torch.tensor([[1.0], [2.0], [3.0], [4.0]]),
+        torch.tensor([[1, 0], [0, 0]]),
+        expected=torch.tensor([[2.0], [1.0], [3.0], [3.0]]),
+        label="two sentences",
+    )
+    for B, K, D in ((3, 2, 4), (2, 4, 3), (4, 3, 2)):
+        yield case(torch.randn(B * K, D), torch.randint(0, K, (B, K)))
+
+
+@reordered.mistake(
+    "every sentence gets states of the first: add the row where its own begin, b · K"
+)
+def no_offset(states, parents):
+    return states[parents.flatten()]
+
+
+@reordered.mistake("the states have to follow their parents: nothing is reordered here")
+def unmoved(states, parents):
+    return states
+
+
+@reordered.mistake("sentence b begins at row b · K, not at row b · B")
+def wrong_offset(states, parents):
+    B, K = parents.shape
+    return states[(torch.arange(B)[:, None] * B + parents).flatten() % len(states)]
+
+
+@reordered.mistake("a sentence's states lie next to each other: row b · K + k, not k · B + b")
+def other_layout(states, parents):
+    B, _ = parents.shape
+    return states[(parents * B + torch.arange(B)[:, None]).flatten()]
+
+
+@reordered.mistake("the order of the beams matters: do not sort the parents")
+def sorted_parents(states, parents):
+    return reordered.solution(states, parents.sort(dim=1).values)
+
+
+@reordered.mistake("beam k continues its parent: this sends each state to its parent's place")
+def scattered(states, parents):
+    B, K = parents.shape
+    rows = (torch.arange(B)[:, None] * K + parents).flatten()
+    return states.clone().index_copy(0, rows, states)
+
+
+@reordered.mistake("each beam has its own parent: this gives all those of the first")
+def first_parent(states, parents):
+    return reordered.solution(states, parents[:, :1].expand_as(parents))
+
+
+@reordered.mistake("parents count from 0, not from 1")
+def from_one(states, parents):
+    return reordered.solution(states, (parents - 1) % parents.shape[1])
+
+
+@reordered.mistake("each sentence has parents of its own: these are those of the first for all")
+def parents_of_the_first(states, parents):
+    return reordered.solution(states, parents[:1].expand_as(parents))
+
+
+@reordered.mistake("flatten the rows sentence by sentence: they are transposed here")
+def transposed_rows(states, parents):
+    B, K = parents.shape
+    rows = torch.arange(B)[:, None] * K + parents
+    return states[rows.t().flatten()]
+
+
+@reordered.check
+def _(answer):
+    states, parents = torch.randn(6, 2), torch.tensor([[0, 1, 2], [0, 1, 2]])
+    if difference(answer(states.clone(), parents), states):
+        raise CheckFailed(
+            "if every beam is its own parent, nothing changes", input=case(states, parents)
+        )

@@ -1,0 +1,218 @@
+"""Notebook 11: wrong answers, written as learners write them, get a hint that fits."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import jensenshannon
+
+from course_utils.exercises import check
+
+inf = float("inf")
+
+
+def soft(scores, words, dim=1):
+    return scores.masked_fill(~words, -inf).softmax(dim).nan_to_num(0.0)
+
+
+def by_text(answer):
+    """An answer from a function for one text, (T,) and (T,)."""
+    return lambda s, w: torch.stack([answer(a, b) for a, b in zip(s, w, strict=True)])
+
+
+def divided(s, w):
+    e = s.softmax(-1) * w
+    return e / e.sum(-1, keepdim=True).clamp_min(1e-30)
+
+
+def row(p):
+    """The entropy of one row, by a loop."""
+    return -sum(float(x) * math.log(float(x)) for x in p if x > 0)
+
+
+def by_head(answer):
+    """An answer from a function for one head, (T, K) → a number."""
+    return lambda weights: torch.tensor([float(answer(head)) for head in weights])
+
+
+def mean_row(head):
+    return sum(row(p) for p in head) / len(head)
+
+
+def in_numpy(head):
+    p = np.asarray(head)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return -(p * np.log(p)).sum(-1).mean() / np.log(p.shape[-1])
+
+
+def falls(before, without, verdict=None):
+    """How much the probability of the verdict falls, text by text."""
+    verdict = before.argmax(1) if verdict is None else verdict
+    rows = torch.arange(len(before))
+    return before[rows, verdict] - without[rows, verdict]
+
+
+def both(predicted, labels):
+    return [
+        bool(predicted[i] == labels[i] and predicted[i + 1] == labels[i + 1])
+        for i in range(0, len(labels), 2)
+    ]
+
+
+def kl(p, q):
+    return sum(float(a) * math.log(float(a) / float(b)) for a, b in zip(p, q, strict=True) if a > 0)
+
+
+def take(rows):
+    """An answer from a function that names the row of each beam: rows(b, k, parents, B, K)."""
+
+    def answer(states, parents):
+        B, K = parents.shape
+        found = [rows(b, k, parents, B, K) % len(states) for b in range(B) for k in range(K)]
+        return states[torch.tensor(found)]
+
+    return answer
+
+
+def sent(states, parents):
+    found = states.clone()
+    B, K = parents.shape
+    for b in range(B):
+        for k in range(K):
+            found[b * K + parents[b, k]] = states[b * K + k]
+    return found
+
+
+WRONG = [
+    ("11.1", lambda s, w: soft(s, ~w), "where `words` is False"),
+    ("11.1", lambda s, w: soft(s, w, dim=0), "of one text (dim 1)"),
+    ("11.1", lambda s, w: s.masked_fill(~w, -1e9).softmax(-1), "a text without words"),
+    ("11.1", lambda s, w: (s * w).softmax(-1), "needs −∞"),
+    ("11.1", lambda s, w: s.masked_fill(~w, 0.0).softmax(-1), "needs −∞"),
+    ("11.1", lambda s, w: s.softmax(-1) * w, "*before* the softmax"),
+    ("11.1", lambda s, w: s.softmax(-1), "there is no mask"),
+    ("11.1", lambda s, w: (w.float() / w.sum(1, keepdim=True)).nan_to_num(0), "equal shares"),
+    (
+        "11.1",
+        by_text(
+            lambda s, w: (
+                (s.masked_fill(~w, -inf) == s[w].max()).float() * w
+                if w.any()
+                else torch.zeros_like(s)
+            )
+        ),
+        "largest score alone",
+    ),
+    ("11.1", lambda s, w: soft(s.reshape(1, -1), w.reshape(1, -1)).reshape(s.shape), "whole batch"),
+    ("11.2", by_head(mean_row), "divide by it"),
+    ("11.2", by_head(lambda h: mean_row(h) / math.log(2)), "in bits"),
+    ("11.2", by_head(in_numpy), "the logarithm of 0"),
+    ("11.2", by_head(lambda h: -mean_row(h) / math.log(h.shape[1])), "the sign"),
+    ("11.2", by_head(lambda h: sum(map(row, h)) / math.log(h.shape[1])), "not their sum"),
+    (
+        "11.2",
+        lambda w: by_head(lambda h: mean_row(h) / math.log(h.shape[1]))(w).mean(),
+        "for each head",
+    ),
+    ("11.2", by_head(lambda h: mean_row(h) / h.shape[1]), "not by K"),
+    (
+        "11.2",
+        by_head(lambda h: mean_row(h) / h.shape[1] / math.log(h.shape[1])),
+        "sum over the slots first",
+    ),
+    ("11.2", by_head(lambda h: 1 - mean_row(h) / math.log(h.shape[1])), "other way round"),
+    ("11.2", by_head(lambda h: row(h.mean(0)) / math.log(h.shape[1])), "the mean row"),
+    ("11.3", lambda b, w: falls(b, w, w.argmax(1)).mean(), "*before*"),
+    ("11.3", lambda b, w: (b.max(1).values - w.max(1).values).mean(), "two maxima"),
+    ("11.3", lambda b, w: falls(b, w).abs().mean(), "no absolute value"),
+    ("11.3", lambda b, w: falls(b, w).relu().mean(), "cut it off"),
+    ("11.3", lambda b, w: -falls(b, w).mean(), "before minus without"),
+    ("11.3", lambda b, w: falls(b, w).sum(), "not the sum"),
+    ("11.3", lambda b, w: (b - w)[:, 0].mean(), "always the first class"),
+    ("11.3", lambda b, w: (falls(b, w) / b.max(1).values).mean(), "not their ratio"),
+    ("11.3", lambda b, w: (b - w)[:, int(b[0].argmax())].mean(), "first text for all"),
+    ("11.3", lambda b, w: sum(b.argmax(1) != w.argmax(1)) / len(b), "how many verdicts turn"),
+    ("11.4", lambda p, y: sum(p == y) / len(y), "share of right texts"),
+    ("11.4", lambda p, y: ((p == y)[::2] | (p == y)[1::2]).float().mean(), "not one of them"),
+    (
+        "11.4",
+        lambda p, y: ((p == y)[: len(y) // 2] & (p == y)[len(y) // 2 :]).float().mean(),
+        "first half",
+    ),
+    ("11.4", lambda p, y: torch.tensor(float(sum(both(p, y)))), "not their number"),
+    ("11.4", lambda p, y: sum(both(p, y)) / len(y), "number of texts"),
+    ("11.4", lambda p, y: (p[::2] != p[1::2]).float().mean(), "two predictions differ"),
+    ("11.4", lambda p, y: ((p == y)[1:] & (p == y)[:-1]).float().mean(), "do not overlap"),
+    (
+        "11.4",
+        lambda p, y: (p == y)[::2].float().mean() * (p == y)[1::2].float().mean(),
+        "product of two shares",
+    ),
+    ("11.4", lambda p, y: 1 - sum(both(p, y)) / (len(y) / 2), "those that are wrong"),
+    ("11.4", lambda p, y: (p[::2] == y[::2]).float().mean(), "the first alone"),
+    ("11.5", kl, "p with q (KL)"),
+    ("11.5", lambda p, q: (kl(p, q) + kl(q, p)) / 2, "both ways"),
+    ("11.5", lambda p, q: kl(p, (p + q) / 2) + kl(q, (p + q) / 2), "half of each of the two"),
+    ("11.5", lambda p, q: kl(p, (p + q) / 2) / 2, "p alone"),
+    ("11.5", lambda p, q: float(jensenshannon(p, q, base=2)) ** 2, "in bits"),
+    ("11.5", lambda p, q: float(jensenshannon(p, q)), "not its root"),
+    (
+        "11.5",
+        lambda p, q: sum((p * (2 * p / (p + q)).log() + q * (2 * q / (p + q)).log()) / 2),
+        "0 ln 0",
+    ),
+    ("11.5", lambda p, q: float(jensenshannon(p, q)) ** 2 / len(p), "not the mean"),
+    ("11.5", lambda p, q: (p - q).clamp_min(0).sum(), "absolute differences"),
+    ("11.5", lambda p, q: -(float(jensenshannon(p, q)) ** 2), "never negative"),
+    ("11.6", take(lambda b, k, p, B, K: p[b, k]), "states of the first"),
+    ("11.6", lambda s, p: s, "nothing is reordered"),
+    ("11.6", take(lambda b, k, p, B, K: b * B + p[b, k]), "not at row b · B"),
+    ("11.6", take(lambda b, k, p, B, K: p[b, k] * B + b), "not k · B + b"),
+    ("11.6", take(lambda b, k, p, B, K: b * K + p[b].sort().values[k]), "do not sort"),
+    ("11.6", sent, "to its parent's place"),
+    ("11.6", take(lambda b, k, p, B, K: b * K + p[b, 0]), "those of the first"),
+    ("11.6", take(lambda b, k, p, B, K: b * K + (p[b, k] - 1) % K), "count from 0"),
+    ("11.6", take(lambda b, k, p, B, K: b * K + p[0, k]), "parents of its own"),
+]
+
+
+@pytest.mark.parametrize("number, answer, hint", WRONG)
+def test_a_wrong_answer_gets_the_hint_that_its_author_needs(number, answer, hint):
+    verdict = check(number, answer)
+    assert verdict.state == "wrong"
+    assert hint in (verdict.hint or ""), verdict.text
+
+
+@pytest.mark.parametrize(
+    "number, answer",
+    [
+        ("11.1", lambda s, w: torch.zeros_like(s)),
+        ("11.1", lambda s, w: soft(s, w)[0]),
+        ("11.2", lambda w: torch.ones(len(w))),
+        ("11.2", lambda w: w),
+        ("11.3", lambda b, w: 0.6),
+        ("11.4", lambda p, y: 0.5),
+        ("11.5", lambda p, q: 0.0),
+        ("11.6", lambda s, p: s.flip(0)),
+        ("11.6", lambda s, p: p),
+    ],
+)
+def test_an_answer_that_fits_no_mistake_is_refused_all_the_same(number, answer):
+    assert check(number, answer).state == "wrong"
+
+
+@pytest.mark.parametrize(
+    "number, answer",
+    [
+        ("11.1", soft),
+        ("11.1", divided),
+        ("11.2", by_head(lambda h: mean_row(h) / math.log(h.shape[1]))),
+        ("11.3", lambda b, w: float(falls(b, w).mean())),
+        ("11.4", lambda p, y: sum(both(p, y)) / (len(y) // 2)),
+        ("11.5", lambda p, q: float(jensenshannon(p, q)) ** 2),
+        ("11.6", take(lambda b, k, p, B, K: b * K + int(p[b, k]))),
+    ],
+)
+def test_a_right_answer_written_another_way_is_right(number, answer):
+    assert check(number, answer)

@@ -1,0 +1,158 @@
+"""Erased words, other weights, other models: what the tests of faithfulness compute."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_utils.models.classifiers import build_text_classifier
+from course_utils.tasks.classification.classifier import Classifier
+from course_utils.tasks.classification.data import ClassificationData
+from course_utils.tasks.classification.faithfulness import (
+    adversarial_weights,
+    divergence,
+    erasure,
+    given_weights,
+    integrated_gradients,
+    top_words,
+    train_adversary,
+    train_guided,
+)
+from course_utils.tasks.classification.rationales import word_weights
+from course_utils.vocabulary import Vocabulary
+from tools.tiny import quick
+
+WORDS = "good bad the film was plot and a scene long short red".split()
+
+
+def counting_classifier():
+    """A bag of words in which "good" votes for positive and "bad" for negative."""
+    vocabulary = Vocabulary.words([" ".join(WORDS)])
+    model = build_text_classifier(len(vocabulary), labels=["negative", "positive"], kind="bag")
+    with torch.no_grad():
+        model.embedding.weight[vocabulary.encode("good")[0]] = torch.tensor([-2.0, 2.0])
+        model.embedding.weight[vocabulary.encode("bad")[0]] = torch.tensor([2.0, -2.0])
+    return Classifier(model.eval(), vocabulary)
+
+
+def attentive(seed=0):
+    torch.manual_seed(seed)
+    vocabulary = Vocabulary.words([" ".join(WORDS)])
+    model = build_text_classifier(
+        len(vocabulary), labels=["negative", "positive"], embed_dim=8, hidden_dim=6
+    )
+    return Classifier(model.eval(), vocabulary)
+
+
+TEXTS = ["the film was good and a plot was bad and good", "a bad scene", "good red film was long"]
+
+
+def test_top_words():
+    scores = [0.1, 0.9, 0.2, 0.8, 0.7]
+    assert top_words(scores, 2).tolist() == [False, True, False, True, False]
+    assert top_words(scores, 9).all() and not top_words(scores, 0).any()
+    assert top_words(scores, 2, width=2).tolist() == [False, False, False, True, True]
+    assert top_words(scores, 3, width=2).sum() == 3
+
+
+@quick
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.integers(0, 12), st.integers(1, 4))
+def test_as_many_words_as_asked_for(scores, count, width):
+    assert top_words(scores, count, width).sum() == min(count, len(scores))
+
+
+def test_erasing_the_word_that_decides():
+    classifier = counting_classifier()
+    text = ["a good film was long"]
+    right = [np.array([0, 1, 0, 0, 0.0])]
+    wrong = [np.array([0, 0, 1, 0, 0.0])]
+    p = 1 / (1 + math.exp(-4))
+    found = erasure(classifier, text, right, (0.2,))
+    assert found.comprehensiveness[0] == pytest.approx(p - 0.5, abs=1e-4)
+    assert found.sufficiency[0] == pytest.approx(0, abs=1e-4)
+    found = erasure(classifier, text, wrong, (0.2,))
+    assert found.comprehensiveness[0] == pytest.approx(0, abs=1e-4) and found.turned[0] == 0
+    assert found.sufficiency[0] == pytest.approx(p - 0.5, abs=1e-4)
+    turned = erasure(classifier, ["good good bad bad bad"], [np.array([0, 0, 1, 1, 1.0])], (0.6,))
+    assert turned.turned[0] == 1
+
+
+def test_scores_that_do_not_fit():
+    with pytest.raises(ValueError, match="every word between spaces needs one score"):
+        erasure(counting_classifier(), ["good film"], [[1.0]])
+
+
+def test_integrated_gradients_of_a_linear_model_are_its_votes():
+    pytest.importorskip("captum")
+    (scores,) = integrated_gradients(counting_classifier(), ["a good film"])
+    assert scores == pytest.approx([0, 2, 0], abs=1e-3)
+
+
+def test_divergence_by_hand():
+    p, q = torch.tensor([[1.0, 0.0], [0.5, 0.5]]), torch.tensor([[0.0, 1.0], [0.5, 0.5]])
+    assert divergence(p, q).tolist() == pytest.approx([math.log(2), 0.0], abs=1e-6)
+
+
+@quick
+@given(st.integers(0, 10**6), st.integers(1, 9))
+def test_divergence_is_symmetric_and_bounded(seed, count):
+    generator = torch.Generator().manual_seed(seed)
+    p, q = torch.randn(2, count, generator=generator).mul(4).softmax(dim=-1)
+    found = divergence(p, q)
+    assert 0 <= found + 1e-6 <= math.log(2) + 2e-6
+    assert found == pytest.approx(float(divergence(q, p)), abs=1e-6)
+
+
+def test_given_weights():
+    classifier = attentive()
+    probabilities = given_weights(classifier, TEXTS, "none")
+    for row, verdict in zip(probabilities, classifier.classify(TEXTS), strict=True):
+        assert row == pytest.approx(list(verdict.probabilities.values()), abs=1e-6)
+    mean = attentive()
+    with torch.no_grad():
+        mean.model.attention.weight.zero_()
+    assert given_weights(classifier, TEXTS, "uniform") == pytest.approx(
+        given_weights(mean, TEXTS, "none"), abs=1e-6
+    )
+    shuffled = given_weights(classifier, TEXTS, "shuffled", seed=1)
+    assert np.abs(shuffled - probabilities).max() > 1e-6
+    with pytest.raises(ValueError, match="not one of shuffled, uniform, none"):
+        given_weights(classifier, TEXTS, "reversed")
+
+
+def test_adversarial_weights_keep_the_prediction():
+    apart, moved = adversarial_weights(attentive(), TEXTS, epsilon=0.02, steps=60)
+    assert (moved <= 0.02 + 1e-6).all() and (apart > 0.02).all()
+    assert (apart <= math.log(2) + 1e-6).all()
+
+
+def tiny_data():
+    pairs = [
+        (f"the film was {w} and {a}", label)
+        for a in ("long", "short", "red")
+        for w, label in (("good", "positive"), ("bad", "negative"))
+    ]
+    classifier = attentive()
+    return ClassificationData(
+        pairs * 8, pairs, classifier.vocabulary, labels=("negative", "positive")
+    )
+
+
+def test_an_adversary_looks_elsewhere_if_it_is_paid_for_it():
+    base, data = attentive(3), tiny_data()
+    texts = [text for text, _ in data.valid]
+
+    def apart(weight):
+        other = train_adversary(base, data, weight, steps=80, seed=0)
+        pairs = zip(word_weights(base, texts), word_weights(other, texts), strict=True)
+        return np.mean([float(divergence(torch.tensor(a), torch.tensor(b))) for a, b in pairs])
+
+    assert apart(1.0) > apart(0.0) + 0.1
+
+
+def test_weights_on_the_word_that_decides_guide_a_model():
+    guide, data = counting_classifier(), tiny_data()  # its weights are those of "good" and "bad"
+    assert train_guided(guide, data, data.valid, steps=40, seed=0) == 1.0
