@@ -80,7 +80,7 @@ def test_neutral_texts_say_nothing_and_come_with_both_labels():
 
 def test_the_same_on_every_machine():
     text = repr([contrasts(kind, 200, seed=3) for kind in KINDS] + [neutral(seed=2)])
-    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "2ecc4aaa5eea46a3"
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "bd87ef7be35b7031"
     assert contrasts("turn", 20) != contrasts("turn", 20, seed=1)
 
 

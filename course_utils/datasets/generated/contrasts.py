@@ -177,7 +177,7 @@ def _adjective(choose: random.Random, sign: int) -> tuple[str, str]:
     )
     shapes = (
         f"{noun} {be} not {very}{word} {follow}",
-        f"{noun} {be}n't {very}{word} {follow}",
+        f"{noun} {be}n't {very}{word} {choose.choice(FOLLOW[1:])}",
         f"{noun} {be} {choose.choice(NEVER)} {word} {follow}",
         f"not {very}{word} {follow}",
         f"not a {word} film {follow}",
