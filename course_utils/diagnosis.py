@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from course_utils.attention import Attention, DotScore, MultiHeadAttention, ScaledDotScore
 from course_utils.batches import Batch, Example, make_batch
-from course_utils.messages import _, marked
+from course_utils.messages import _, localised, marked
 from course_utils.models.answerers import Answerer
 from course_utils.models.classifiers import TextClassifier
 from course_utils.models.image_encoders import PhotoEncoder
@@ -66,7 +66,7 @@ class Finding:
     evidence: str
 
     def __str__(self) -> str:
-        return f"{self.fault}: {_(FAULTS[self.fault])} ({self.evidence})"
+        return f"{self.fault}: {localised(FAULTS[self.fault])} ({self.evidence})"
 
 
 Run = Callable[[nn.Module, Batch], tuple[Tensor, Tensor | None]]

@@ -31,16 +31,30 @@ LABELS = ("negative", "positive")
 GOOD = (
     "good wonderful excellent enjoyable interesting entertaining amusing impressive memorable "
     "fantastic lovely powerful delightful engaging satisfying gorgeous compelling fascinating "
-    "inspired subtle thoughtful refreshing stunning sharp witty terrific brilliant fine beautiful "
-    "amazing outstanding splendid intelligent imaginative absorbing believable solid rewarding "
-    "exceptional unforgettable flawless captivating heartfelt remarkable smart tense pleasant"
+    "inspired subtle thoughtful refreshing stunning sharp witty terrific brilliant fine "
+    "beautiful amazing outstanding splendid intelligent imaginative absorbing believable solid "
+    "rewarding exceptional unforgettable flawless captivating heartfelt remarkable smart tense "
+    "pleasant masterful breathtaking heartbreaking superlative underrated timeless astonishing "
+    "mesmerizing bittersweet heartwarming poignant understated marvelous extraordinary "
+    "energetic tremendous impeccable haunting riveting phenomenal chilling sublime exquisite "
+    "dazzling gritty delicious incredible fabulous poetic colourful mature unique sensitive "
+    "colorful intense complex startling spectacular awesome crisp inspiring sweet loving "
+    "astounding inventive surreal realistic glamorous magical endearing striking innocent "
+    "accomplished effective brave authentic classic suspenseful grand humorous genuine "
+    "versatile atmospheric sympathetic"
 ).split()
 BAD = (
     "bad awful feeble weak stupid pathetic annoying predictable forgettable tiresome bland "
     "horrible terrible dreadful lousy mediocre unbearable pointless clumsy shallow confusing "
     "pretentious wooden lame cheesy amateurish irritating messy hollow contrived incoherent "
     "uninspired lifeless offensive worthless crude sloppy flat stale idiotic dumb atrocious "
-    "appalling tasteless ugly unpleasant"
+    "appalling tasteless ugly unpleasant unwatchable flimsy horrid abysmal uninteresting "
+    "nauseating inane dire embarrassing unimpressive hideous wretched hackneyed pitiful "
+    "lackluster excruciating uninspiring unappealing ludicrous horrendous crappy useless "
+    "obnoxious incomprehensible disjointed choppy repetitive generic inconsistent preposterous "
+    "miscast underdeveloped illogical trite disgusting dreary pedestrian clueless unrealistic "
+    "sickening shameful absurd misleading senseless stilted phony dismal stereotypical mindless "
+    "unnecessary tacky overdone empty irrelevant juvenile unforgivable ghastly"
 ).split()
 LIKE = "enjoy like admire appreciate respect cherish".split()
 DISLIKE = "dislike despise loathe resent detest".split()
@@ -163,7 +177,7 @@ def _adjective(choose: random.Random, sign: int) -> tuple[str, str]:
     )
     shapes = (
         f"{noun} {be} not {very}{word} {follow}",
-        f"{noun} {be}n't {very}{word} {follow}",
+        f"{noun} {be}n't {very}{word} {choose.choice(FOLLOW[1:])}",
         f"{noun} {be} {choose.choice(NEVER)} {word} {follow}",
         f"not {very}{word} {follow}",
         f"not a {word} film {follow}",

@@ -1,5 +1,6 @@
 """Data for classification: labelled texts, real and generated."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,7 @@ __all__ = [
     "imdb_data",
     "imdb_test",
     "kept_positions",
+    "last_sentences",
     "make_labelled_batch",
     "sentence_end",
 ]
@@ -167,14 +169,28 @@ def contrast_texts(counts: tuple[int, int, int] = (20_000, 10_000, 6_000)) -> li
     return labelled + [(text, label) for text in nothing for label in SENTIMENT]
 
 
+def last_sentences(pairs: Sequence[Pair]) -> list[Pair]:
+    """The last sentence of each text, with the label of the text, if it has 3 to 25 words.
+
+    It is mostly a verdict. The label may be wrong: nobody has read the sentence on its own.
+    """
+    found = []
+    for text, label in pairs:
+        parts = [part for part in re.split(r"(?<=[.!?])\s+", text.strip()) if part]
+        if parts and 3 <= len(parts[-1].split()) <= 25:
+            found.append((parts[-1], label))
+    return found
+
+
 def imdb_contrast_data() -> ClassificationData:
     """IMDB with generated contrast pairs, in the vocabulary of `classification-imdb`.
 
+    The last sentences of the reviews are in it once more, as short texts that people wrote.
     Validation is IMDB's alone.
     """
     data = imdb_data(longest=400)
     data.vocabulary = load_checkpoint("classification-imdb").vocabulary
-    data.train = data.train + contrast_texts()
+    data.train = data.train + contrast_texts() + last_sentences(data.train)
     data.least = 64
     data.cards = [
         *data.cards,

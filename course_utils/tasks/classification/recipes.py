@@ -124,7 +124,7 @@ CONTRASTS = replace(
     settings=FitSettings(steps=1000, learning_rate=2e-3, label_smoothing=0.0, validate_every=1000),
     start=IMDB.name,
     prepare=keep_words,
-    model=IMDB.model | {"dropout": 0.2, "pair_dropout": 0.4, "word_dropout": 0.03},
+    model=IMDB.model | {"dropout": 0.35, "pair_dropout": 0.5, "word_dropout": 0.03},
     callbacks=(partial(AverageWeights, count=5, every=40),),
 )
 ERASER = Recipe(
