@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 # Pixels of a slide of 720: on a screen of 1080 they are half as large again.
-FIGURE_TEXT, CODE_TEXT, WORD_TEXT = 13, 16, 22
+FIGURE_TEXT, CODE_TEXT, WORD_TEXT = 12.5, 16, 22
 DECKS = [path.stem for path in all_notebooks() if slides.slides(Notebook.read(path))]
 
 

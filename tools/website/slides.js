@@ -6,5 +6,5 @@ window.MathJax = {
 addEventListener("DOMContentLoaded", () => Reveal.initialize({
   width: 1280, height: 720, margin: 0, center: false, minScale: 0.1, maxScale: 4,
   hash: true, slideNumber: "c/t", controls: false, transition: "none", pdfSeparateFragments: false,
-  plugins: [RevealNotes],
+  defaultTiming: 180, plugins: [RevealNotes],  // without a default, the minutes are ignored
 }));
