@@ -335,10 +335,10 @@ def pairs_right(predicted, labels):
 @pairs_right.cases
 def _():
     yield case(
-        torch.tensor([1, 0, 1, 1, 0, 1]),
-        torch.tensor([1, 0, 0, 0, 0, 0]),
-        expected=1 / 3,
-        label="one pair right, one wrong, one half right",
+        torch.tensor([1, 0, 1, 1, 0, 1, 2, 2]),
+        torch.tensor([1, 0, 0, 0, 0, 0, 2, 2]),
+        expected=0.5,
+        label="two pairs right, one wrong, one half right",
     )
     yield case(torch.tensor([1, 1]), torch.tensor([1, 0]), expected=0.0, label="half a pair")
     for pairs in (5, 8, 11):
