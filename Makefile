@@ -18,7 +18,7 @@ WANTED = { sed '/^\[tool\./,$$d' pyproject.toml; cat constraints.txt; }
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup course test lint types unit notebooks outputs exercises format hooks lock api mutants campaign accessibility teach site assignment test-teach clean
+.PHONY: help setup course test lint types unit notebooks outputs exercises format hooks lock api mutants campaign accessibility teach site slides assignment test-teach clean
 .DEFAULT_GOAL := help
 
 help:
@@ -37,6 +37,7 @@ help:
 	@echo "make campaign           thousands of random inputs against an oracle (about ten minutes)"
 	@echo "make accessibility      can a screen reader read the notebooks? (needs Chromium and npm)"
 	@echo "make site               the course as web pages, in site (needs npm)"
+	@echo "make slides             a deck of slides for each notebook, in site/slides (needs npm)"
 	@echo "make assignment         the exercises as a course of nbgrader, in assignments (NB=01 for one)"
 	@echo "make test-teach         checks the tools for teachers (pages: needs Chromium and npm)"
 	@echo "make clean              remove .venv, caches and site"
@@ -138,6 +139,9 @@ NPM_INSTALLED := node_modules/.package-lock.json
 
 site: $(TEACH) tools/website/$(NPM_INSTALLED)
 	$(BIN)/python tests/tools/website.py $(ARGS)
+
+slides: $(STAMP) tools/website/$(NPM_INSTALLED)
+	$(BIN)/python tests/tools/slides.py $(ARGS)
 
 # nbgrader calls alembic, which lies beside it.
 assignment: $(TEACH)

@@ -16,6 +16,7 @@ __all__ = [
     "STUDIES",
     "cache_folder",
     "checkpoint_names",
+    "state_folder",
 ]
 
 PACKAGE = Path(__file__).resolve().parent
@@ -45,3 +46,17 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("attention-course", appauthor=False))
+
+
+def state_folder() -> Path:
+    """The folder for what a learner has done: COURSE_STATE, or the system's folder for such files.
+
+    Unlike the cache, it cannot be downloaded again, and it belongs to one person. A relative
+    COURSE_STATE counts as a relative COURSE_DATA does. It may not exist yet.
+    """
+    chosen = os.environ.get("COURSE_STATE", "").strip()
+    if chosen:
+        return REPO / os.path.expanduser(chosen)
+    from platformdirs import user_state_dir
+
+    return Path(user_state_dir("attention-course", appauthor=False))

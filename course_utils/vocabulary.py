@@ -10,7 +10,9 @@ Both read texts through the same normalisation, `course_utils.text.normaliser`.
 The first four ids are the same everywhere: PAD 0, BOS 1, EOS 2, UNK 3.
 """
 
+import itertools
 import json
+import random
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -120,6 +122,38 @@ class Vocabulary:
         encodings = self.tokenizer.encode_batch(check_texts("texts", texts))
         return [[max(i, UNK) for i in encoding.ids] for encoding in encodings]
 
+    def sample_all(self, texts: Iterable[str], dropout: float, seed: int = 0) -> list[list[int]]:
+        """Ids as from `encode_all`, with words cut at random: BPE-dropout (Provilkov et al. 2020).
+
+        At each step, every merge that is possible is left out with probability ``dropout``, and the
+        first of the others is made, until none is left (algorithm 1). With 0 the ids are those of
+        `encode_all`; with 1 every letter is a piece. A text that contains a special piece is cut
+        as always.
+
+        Raises ValueError for a dropout outside 0 to 1, and for a vocabulary of words.
+        """
+        if self.kind != "bpe":
+            raise ValueError("a vocabulary of words has no merges that could be left out")
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"dropout is a probability from 0 to 1, got {dropout}")
+        merges = json.loads(self.tokenizer.to_str())["model"]["merges"]
+        ranks = {tuple(pair): rank for rank, pair in enumerate(merges)}
+        chance = random.Random(seed)
+        found = []
+        for text in check_texts("texts", texts):
+            if any(special in text for special in SPECIAL):
+                found.append(self.encode(text))
+                continue
+            normal = self.tokenizer.normalizer.normalize_str(text)
+            ids: list[int] = []
+            for word, _ in self.tokenizer.pre_tokenizer.pre_tokenize_str(normal):
+                numbers = map(self.tokenizer.token_to_id, _merged(word, ranks, dropout, chance))
+                known = [UNK if number is None else number for number in numbers]
+                # As the tokenizer does: one unknown piece for several letters in a row.
+                ids += [i for k, i in enumerate(known) if i != UNK or known[k - 1 : k] != [UNK]]
+            found.append(ids)
+        return found
+
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where in ``text`` each piece of `encode` is: (first character, one past the last).
 
@@ -195,6 +229,23 @@ class Vocabulary:
             raise ValueError(
                 f"{path} is not a vocabulary of this course, or it is damaged: {error}"
             ) from error
+
+
+def _merged(
+    word: str, ranks: dict[tuple[str, ...], int], dropout: float, chance: random.Random
+) -> list[str]:
+    """The pieces of a word after merges, each of which is left out with probability ``dropout``."""
+    pieces = list(word)
+    while True:
+        possible = [
+            (ranks[pair], place)
+            for place, pair in enumerate(itertools.pairwise(pieces))
+            if pair in ranks and not (dropout and chance.random() < dropout)
+        ]
+        if not possible:
+            return pieces
+        _, place = min(possible)
+        pieces[place : place + 2] = [pieces[place] + pieces[place + 1]]
 
 
 def _check_size(size: int | None) -> None:

@@ -15,6 +15,7 @@ from course_utils.exercises.assignment import (
     assignment_notebook,
     main,
     memorised,
+    points_for,
     secret_for,
     write_course,
 )
@@ -139,8 +140,17 @@ def test_every_cell_is_marked_and_only_answers_can_be_edited():
     assert len({mark["grade_id"] for mark in marks}) == len(found)
     assert all(mark["locked"] != mark["solution"] for mark in marks)
     assert sum(mark["solution"] for mark in marks) == len(exercises)
-    assert sum(mark.get("points", 0) for mark in marks) == 3 * len(exercises)
+    assert sum(mark.get("points", 0) for mark in marks) == sum(
+        sum(points_for(e)) for e in exercises
+    )
     assert all(mark["grade"] == ("points" in mark) for mark in marks)
+
+
+def test_points_follow_from_the_minutes(made):
+    found = []
+    for made.minutes in (2, 10, 19, 20, 35):
+        found.append(points_for(made))
+    assert found == [(1, 2), (1, 2), (1, 2), (2, 4), (3, 6)]
 
 
 def test_the_secret_stands_only_where_nbgrader_cuts():

@@ -287,7 +287,8 @@ def test_cells_are_printed_in_percent_format(capsys):
     assert main(["03"]) == 0
     printed = capsys.readouterr().out
     assert printed.count('# %% tags=["exercise:03.') == len(numbers("03"))
-    assert "# ### Exercise 03.2: The precision inside BLEU\n#\n# BLEU asks" in printed
+    heading = "# ### Exercise 03.2: The precision inside BLEU"
+    assert f"{heading}\n#\n# *Implement · about 15 minutes*\n#\n# BLEU asks" in printed
     assert get("03.3").cell_source in printed
     assert "exercise:02" not in printed
 

@@ -78,7 +78,12 @@ def test_the_master_is_complete(number):
     assert min(map(len, hints)) > 20, "a hint is a sentence"
     assert len(one.body) > 80 and f"`{one.name}" in one.body, "the statement names the function"
     assert one.known_cases() or one.free_checks, "no case with a known result"
-    assert statement(number).startswith(f"### Exercise {number}: {one.title}\n\n")
+    kind = one.kind.capitalize()
+    assert statement(number).startswith(
+        f"### Exercise {number}: {one.title}\n\n*{kind} · about {one.minutes} minutes*\n\n"
+    )
+    assert "minutes" not in one.body, "minutes and kind are arguments of `exercise`"
+    assert (one.kind == "predict") <= (one.minutes <= 5)
     assert "raise NotImplementedError" in stub_source(number)
 
 
@@ -473,6 +478,10 @@ def test_faulty_masters_are_refused(monkeypatch):
     monkeypatch.setattr(judging, "REGISTRY", {})
     with pytest.raises(ValueError, match="docstring"):
         exercise("99.1", "Bare", "…")(lambda x: x)
+    with pytest.raises(ValueError, match="99.1: kind 'mend' is not one of predict, .*, repair"):
+        exercise("99.1", "Odd", "…", kind="mend")
+    with pytest.raises(ValueError, match="99.1: 90 minutes"):
+        exercise("99.1", "Long", "…", minutes=90)
     with pytest.raises(ValueError, match="no exercise '3.1'; there are .*03.1"):
         get("3.1")
 
@@ -585,7 +594,9 @@ def test_the_example_of_the_docstring_works(monkeypatch):
     assert middle.judge(middle) and middle.known_cases() == 2
     (mistake,) = middle.mistakes
     assert middle.judge(mistake.answer).hint == mistake.hint
-    assert middle.statement.startswith("### Exercise 01.1: The middle of a vector\n\nThe task")
+    assert middle.statement.startswith(
+        "### Exercise 01.1: The middle of a vector\n\n*Implement · about 5 minutes*\n\nThe task"
+    )
     for function in middle.free_checks:
         with pytest.raises(CheckFailed, match="move with the values"):
             function(lambda x: x.abs().mean() ** 2)

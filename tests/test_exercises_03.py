@@ -5,6 +5,7 @@ an ignored argument, the wrong axis, padding, another container, the classic bug
 """
 
 import math
+import random
 from collections import Counter
 
 import pytest
@@ -444,3 +445,52 @@ def loss_by_torch(logits, target):
 @pytest.mark.parametrize("answer", [loss_by_hand, loss_by_torch])
 def test_other_ways_to_the_loss_of_a_batch_are_right(answer):
     assert get("03.4").judge(answer), get("03.4").judge(answer).text
+
+
+# --------------------------------------------------------------------------- 03.5: length penalty
+
+
+def penalised(words, log_prob, alpha, extra=1):
+    return log_prob * (6 / (5 + extra + len(words))) ** alpha
+
+
+def by_loops(beams, references, alphas, extra=1, sign=1, of_words=len):
+    ratios = []
+    for alpha in alphas:
+        found = 0
+        for beam in beams:
+            scores = [sign * penalised(words, p, alpha, extra) for p, words in beam]
+            found += of_words(beam[scores.index(max(scores))][1])
+        ratios.append(found / sum(of_words(words) for words in references))
+    distances = [abs(ratio - 1) for ratio in ratios]
+    return alphas[distances.index(min(distances))], ratios
+
+
+@pytest.mark.parametrize(
+    "answer, hint",
+    [
+        (lambda b, r, a: by_loops(b, r, a, extra=0), "end mark, too"),
+        (lambda b, r, a: by_loops(b, r, a, sign=-1), "nearest to 0"),
+        (lambda b, r, a: by_loops(b, r, a, of_words=lambda w: len(w) + 1), "no word"),
+        (lambda b, r, a: by_loops(b, r, [0.0] * len(a)), None),
+        (lambda b, r, a: by_loops(b, r, a)[::-1], None),
+        (lambda b, r, a: by_loops(b, r, a)[0], None),
+        (lambda b, r, a: by_loops([[max(one)] for one in b], r, a), "penalty is missing"),
+        (lambda b, r, a: (max(a), by_loops(b, r, a)[1]), None),
+    ],
+)
+def test_03_5_wrong_answers(answer, hint):
+    verdict = get("03.5").judge(answer)
+    assert verdict.state == "wrong"
+    assert hint is None or hint in (verdict.hint or ""), verdict.text
+
+
+def test_03_5_an_answer_by_loops_is_right_and_longer_outputs_come_with_a_larger_exponent():
+    assert get("03.5").judge(by_loops)
+    generator = random.Random(5)
+    beams = [
+        [(-generator.uniform(1, 9), ["w"] * generator.randint(1, 9)) for _ in range(5)]
+        for _ in range(9)
+    ]
+    ratios = right("03.5")(beams, [["w"] * 4] * 9, [0.0, 0.5, 1.0, 2.0, 4.0])[1]
+    assert ratios == sorted(ratios) and ratios[0] < ratios[-1]

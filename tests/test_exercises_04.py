@@ -390,3 +390,45 @@ def test_other_ways_are_right():
     ):
         verdict = get(number).judge(answer)
         assert verdict, verdict.text
+
+
+# -------------------------------------------------------------------------- 04.5: what a place sees
+
+
+def by_marking(layers):
+    """Which pixels can reach the first place: from the last layer back to the picture."""
+    places = {0}
+    for kernel, stride in reversed(layers):
+        places = {place * stride + k for place in places for k in range(kernel)}
+    return max(places) - min(places) + 1
+
+
+@pytest.mark.parametrize(
+    "answer, hint",
+    [
+        (lambda layers: by_marking([(k, 1) for k, _ in layers]), "strides before it"),
+        (lambda layers: by_marking(layers[::-1]), "first layer comes first"),
+        (lambda layers: by_marking(layers) - 1, "start with the pixel"),
+        (lambda layers: by_marking(layers) ** 2, "width is asked for"),
+        (lambda layers: by_marking([(k + 1, s) for k, s in layers]), "overlap"),
+        (lambda layers: by_marking(layers) // 2, "to each"),
+        (lambda layers: by_marking([(2, s) for _, s in layers]), None),
+        (lambda layers: 49, None),
+        (lambda layers: sum(kernel for kernel, _ in layers), None),
+    ],
+)
+def test_04_5_wrong_answers(answer, hint):
+    verdict = get("04.5").judge(answer)
+    assert verdict.state == "wrong"
+    assert hint is None or hint in (verdict.hint or "").replace("*", ""), verdict.text
+
+
+def test_04_5_pixels_that_are_marked_and_a_real_convolution_agree():
+    assert get("04.5").judge(by_marking)
+    layers = [(5, 2), (3, 1), (3, 3)]
+    pixels = torch.zeros(1, 1, 60, 60, requires_grad=True)
+    x = pixels
+    for kernel, stride in layers:
+        x = torch.nn.functional.conv2d(x, torch.ones(1, 1, kernel, kernel), stride=stride)
+    x[0, 0, 1, 1].backward()
+    assert (pixels.grad[0, 0].sum(0) > 0).sum() == get("04.5")(layers)

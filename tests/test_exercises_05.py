@@ -4,6 +4,8 @@ The mistakes of the master are tested in test_exercises.py. These are other prog
 with a part of the hint that its author needs.
 """
 
+import itertools
+import math
 from collections import Counter
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -14,7 +16,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from course_utils.exercises import check
+from course_utils.exercises import check, get
 
 # --------------------------------------------------------------------------------- 05.1: error rate
 
@@ -441,3 +443,83 @@ def every_fourth_frame(lengths, T):
 )
 def test_a_right_answer_written_another_way_is_right(number, answer):
     assert check(number, answer)
+
+
+# ------------------------------------------------------------ 05.5 and 05.6: what CTC can write
+
+
+def spelt(path):
+    return tuple(c for i, c in enumerate(path) if c and (i == 0 or path[i - 1] != c))
+
+
+def all_texts(p):
+    """Text → probability, over all paths."""
+    found = Counter()
+    for path in itertools.product(range(p.shape[1]), repeat=len(p)):
+        found[spelt(path)] += math.prod(p[i, c].item() for i, c in enumerate(path))
+    return found
+
+
+def listed(p, width):
+    text, probability = all_texts(p).most_common(1)[0]
+    return list(text), probability
+
+
+def greedy_with_its_sum(p, width):
+    text = spelt(p.argmax(1).tolist())
+    return list(text), all_texts(p)[text]
+
+
+def most_frequent_symbols(p, width):
+    best = p.mean(0).argmax().item()
+    return [best] if best else [], p.mean(0).max().item()
+
+
+@pytest.mark.parametrize(
+    "number, answer, hint",
+    [
+        ("05.5", lambda text: len(text) + (len(text) != len(set(text))), None),
+        ("05.5", lambda text: 2 * len(text), None),
+        ("05.5", lambda text: len(" ".join(text).split()), "need a blank between"),
+        ("05.5", lambda text: sum(2 for _ in text[1:]) + len(text[:1]), "different neighbours"),
+        ("05.5", lambda text: float(positions_by_index(text)), None),
+        ("05.6", listed, "`width`"),
+        ("05.6", greedy_with_its_sum, None),
+        ("05.6", most_frequent_symbols, None),
+        ("05.6", lambda p, width: get("05.6")(p.flip(0), width), None),
+        ("05.6", lambda p, width: get("05.6")(p, width)[::-1], None),
+    ],
+)
+def test_wrong_answers_about_what_ctc_can_write(number, answer, hint):
+    verdict = check(number, answer)
+    assert verdict.state == "wrong"
+    assert hint is None or hint in (verdict.hint or ""), verdict.text
+
+
+def positions_by_index(text):
+    return sum(1 + (i > 0 and text[i - 1] == word) for i, word in enumerate(text))
+
+
+def test_the_fewest_positions_are_those_of_the_shortest_path():
+    assert check("05.5", positions_by_index)
+    for text in itertools.product("ab", repeat=3):
+        shortest = next(
+            length
+            for length in range(9)
+            for path in itertools.product(["", "a", "b"], repeat=length)
+            if spelt(path) == text
+        )
+        assert get("05.5")(list(text)) == shortest
+
+
+def test_with_enough_width_the_search_finds_the_most_probable_of_all_texts():
+    torch.manual_seed(6)
+    better = 0
+    for _ in range(20):
+        p = torch.softmax(2 * torch.randn(5, 3), dim=1)
+        text, probability = get("05.6")(p, 999)
+        everything = all_texts(p)
+        assert probability == pytest.approx(max(everything.values()), rel=1e-5)
+        assert everything[tuple(text)] == pytest.approx(probability, rel=1e-5)
+        better += tuple(text) != spelt(p.argmax(1).tolist())
+    assert better, "on some, the most probable path spells another text"

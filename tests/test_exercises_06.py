@@ -350,3 +350,35 @@ def by_scikit_learn(weights, marked):
 )
 def test_a_right_answer_written_another_way_is_right(number, answer):
     assert check(number, answer)
+
+
+# ------------------------------------------------------------------------------- 06.5: the leak
+
+
+def by_softmax(words, length, score, mask=False, of=slice(None)):
+    scores = torch.full((length,), float(score))
+    scores[words:] = -torch.inf if mask else 0.0
+    return scores.softmax(0)[words:][of].sum().item()
+
+
+@pytest.mark.parametrize(
+    "answer, hint",
+    [
+        (lambda w, n, s: by_softmax(w, n, s, mask=True), "takes part"),
+        (lambda w, n, s: by_softmax(w, n, s, of=slice(1)), "all positions of the padding"),
+        (lambda w, n, s: by_softmax(w, n, 0.0), "have a score, too"),
+        (lambda w, n, s: 1 - by_softmax(w, n, s), "share of the words"),
+        (lambda w, n, s: by_softmax(w, n, -s), "not e^−score"),
+        (lambda w, n, s: by_softmax(w, n + w, s), "counts all positions"),
+        (lambda w, n, s: round(by_softmax(w, n, s), 1), None),
+        (lambda w, n, s: by_softmax(w, n, s) if n > w else None, "`return`"),
+    ],
+)
+def test_06_5_wrong_answers(answer, hint):
+    verdict = check("06.5", answer)
+    assert verdict.state == "wrong"
+    assert hint is None or hint in (verdict.hint or ""), verdict.text
+
+
+def test_06_5_what_a_softmax_really_leaks_is_right():
+    assert check("06.5", by_softmax)

@@ -433,3 +433,58 @@ def test_an_answer_that_fits_no_mistake_is_refused_all_the_same(number, answer):
 )
 def test_a_right_answer_written_another_way_is_right(number, answer):
     assert check(number, answer)
+
+
+# --- 07.5: no repeats ---
+
+
+def as_strings(log_probs, n, longest, repeats=lambda text, gram: gram in text):
+    """Greedy search on a text of letters: a gram is a piece of a string."""
+
+    def search(refusing):
+        text = ""
+        while len(text) < longest:
+            last = ord(text[-1]) - 64 if text else 0
+            for word in log_probs[last].argsort(descending=True).tolist():
+                gram = (text + chr(64 + word))[-n:]
+                if word and refusing and len(gram) == n and repeats(text, gram):
+                    continue
+                break
+            if word == 0:
+                break
+            text += chr(64 + word)
+        return text
+
+    plain, blocked = search(False), search(True)
+    grams = [plain[i : i + n] for i in range(len(plain) - n + 1)]
+    seen = [gram in grams[:i] for i, gram in enumerate(grams)]
+    words = [[ord(letter) - 64 for letter in text] for text in (plain, blocked)]
+    return *words, sum(seen) / len(seen) if seen else 0.0
+
+
+@pytest.mark.parametrize(
+    "answer, hint",
+    [
+        (lambda p, n, m: as_strings(p, n, m, lambda t, gram: t.endswith(gram)), None),
+        (lambda p, n, m: as_strings(p, n, m, lambda t, gram: gram[-1] in t), "may come again"),
+        (lambda p, n, m: as_strings(p, n, m, lambda t, gram: False), None),
+        (lambda p, n, m: as_strings(p, n, m + 1)[:2] + as_strings(p, n, m)[2:], "at most"),
+        (lambda p, n, m: as_strings(p, 3, m), None),
+        (lambda p, n, m: (*as_strings(p, n, m)[1::-1], as_strings(p, n, m)[2]), "as it is"),
+        (lambda p, n, m: (*as_strings(p, n, m)[:2], 1 - as_strings(p, n, m)[2]), "different"),
+        (lambda p, n, m: as_strings(p, n, m)[1], None),
+    ],
+)
+def test_07_5_wrong_answers(answer, hint):
+    verdict = check("07.5", answer)
+    assert verdict.state == "wrong"
+    assert hint is None or hint in (verdict.hint or ""), verdict.text
+
+
+def test_07_5_a_search_on_letters_is_right():
+    assert check("07.5", as_strings)
+    torch.manual_seed(7)
+    for n in (1, 2, 3):
+        blocked = as_strings(torch.randn(6, 6), n, 30)[1]
+        grams = [tuple(blocked[i : i + n]) for i in range(len(blocked) - n + 1)]
+        assert len(set(grams)) == len(grams)

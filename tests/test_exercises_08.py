@@ -228,3 +228,53 @@ def test_an_answer_that_fits_no_mistake_is_refused_all_the_same(number, answer):
 )
 def test_a_right_answer_written_another_way_is_right(number, answer):
     assert check(number, answer)
+
+
+# ----------------------------------------------------------------------------- 08.5: three hops
+
+
+def by_dictionaries(facts, names, thing, hops, sharpness, stays=True, sums=True, moves=True):
+    """Attention without tensors: u is a dictionary."""
+    u, answers, entries = {name: float(name == thing) for name in names}, [], []
+    for _ in range(hops):
+        powers = [math.exp(sharpness * u[a]) for a, _ in facts]
+        total = sum(powers) + (math.exp(sharpness / 2) if stays else 0.0)
+        new = dict(u) if sums else dict.fromkeys(names, 0.0)
+        for (a, b), power in zip(facts, powers, strict=True):
+            new[b] += power / total
+            new[a] -= power / total if moves else 0.0
+        u = new
+        answers.append(max(names, key=u.get))
+        entries.append(u[answers[-1]])
+    return answers, entries
+
+
+def looked_up(facts, names, thing, hops, sharpness):
+    answers = []
+    for _ in range(hops):
+        thing = dict(facts).get(thing, thing)
+        answers.append(thing)
+    return answers, [1.0] * hops
+
+
+@pytest.mark.parametrize(
+    "answer, hint",
+    [
+        (looked_up, "shares the weight out"),
+        (lambda *given: by_dictionaries(*given, stays=False), "last memory is missing"),
+        (lambda *given: by_dictionaries(*given, sums=False), "adds"),
+        (lambda *given: by_dictionaries(*given, moves=False), "takes the old name away"),
+        (lambda *given: by_dictionaries(*given[:4], 1.0), "without it, the weights are soft"),
+        (lambda f, *given: by_dictionaries([(b, a) for a, b in f], *given), None),
+        (lambda *given: by_dictionaries(*given)[0], None),
+        (lambda f, n, t, h, s: by_dictionaries(f, n, t, h - 1, s), None),
+    ],
+)
+def test_08_5_wrong_answers(answer, hint):
+    verdict = check("08.5", answer)
+    assert verdict.state == "wrong"
+    assert hint is None or hint in (verdict.hint or "").replace("*", ""), verdict.text
+
+
+def test_08_5_attention_without_tensors_is_right():
+    assert check("08.5", by_dictionaries)

@@ -4,6 +4,7 @@ The mistakes of the master are tested in test_exercises.py. These are other prog
 with a part of the hint that its author needs.
 """
 
+import math
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -294,3 +295,49 @@ def test_an_answer_that_fits_no_mistake_is_refused_all_the_same(number, answer):
 )
 def test_a_right_answer_written_another_way_is_right(number, answer):
     assert check(number, answer)
+
+
+# ------------------------------------------------------------------------------- 09.5: counting
+
+
+def row_by_row(
+    scores, mask, counts, base=math.e, gate=lambda s: 1 / (1 + math.exp(-s)), usual=None
+):
+    errors = []
+    if usual is None:
+        usual = sorted(Counter(counts.tolist()).items(), key=lambda pair: (-pair[1], pair[0]))[0][0]
+    for row, real, right in zip(scores.tolist(), mask.tolist(), counts.tolist(), strict=True):
+        powers = [math.exp(s) for s, r in zip(row, real, strict=True) if r]
+        entropy = sum(-p / sum(powers) * math.log(p / sum(powers)) for p in powers)
+        gates = sum(gate(s) for s, r in zip(row, real, strict=True) if r)
+        errors.append([abs(round(told) - right) for told in (base**entropy, gates, usual)])
+    return [sum(column) / len(errors) for column in zip(*errors, strict=True)]
+
+
+def swapped(*given):
+    spread, gates, blind = row_by_row(*given)
+    return [gates, spread, blind]
+
+
+@pytest.mark.parametrize(
+    "answer, hint",
+    [
+        (lambda s, m, c: row_by_row(s, torch.ones_like(m), c), "mask"),
+        (lambda *given: row_by_row(*given, base=2), "belongs to bits"),
+        (lambda *given: row_by_row(*given, gate=lambda s: s > 0), "round the sum"),
+        (lambda *given: row_by_row(*given, gate=lambda s: math.tanh(s)), None),
+        (lambda *given: row_by_row(*given, usual=0), "frequent count of"),
+        (swapped, None),
+        (lambda *given: tuple(row_by_row(*given)[:2]), None),
+        (lambda *given: torch.tensor(row_by_row(*given)), None),
+        (lambda s, m, c: row_by_row(s, m, c.flip(0)), None),
+    ],
+)
+def test_09_5_wrong_answers(answer, hint):
+    verdict = check("09.5", answer)
+    assert verdict.state == "wrong"
+    assert hint is None or hint in (verdict.hint or "").replace("*", ""), verdict.text
+
+
+def test_09_5_counting_row_by_row_is_right():
+    assert check("09.5", row_by_row)

@@ -269,3 +269,71 @@ def test_an_answer_that_fits_no_mistake_is_refused_all_the_same(number, answer):
 )
 def test_a_right_answer_written_another_way_is_right(number, answer):
     assert check(number, answer)
+
+
+# ------------------------------------------------------------ 10.6 and 10.7: windows and distances
+
+
+def by_layers(position, window, layers):
+    """The earliest of all positions that the state depends on, layer by layer."""
+    found = {position}
+    for _ in range(layers):
+        found = {j for i in found for j in range(max(i - window + 1, 0), i + 1)}
+    return min(found)
+
+
+def one_query_at_a_time(queries, keys, values, slopes, sees=lambda i, j: j <= i, scaled=True):
+    outputs, distances = torch.zeros(values.shape), torch.zeros(len(slopes))
+    T, D = queries.shape[1:]
+    for h, slope in enumerate(slopes.tolist()):
+        for i in range(T):
+            near = [j for j in range(T) if sees(i, j)]
+            if not near:
+                continue
+            scores = keys[h, near] @ queries[h, i] / (D**0.5 if scaled else 1)
+            weights = torch.softmax(scores - torch.tensor([slope * (i - j) for j in near]), dim=0)
+            outputs[h, i] = weights @ values[h, near]
+            distances[h] += (
+                sum(w * (i - j) for w, j in zip(weights.tolist(), near, strict=True)) / T
+            )
+    return outputs, distances
+
+
+def learnt_bias_of_the_key(queries, keys, values, slopes):
+    """The distance as +m·j: within a row, −m·(i − j) differs from it by a constant only."""
+    T, D = queries.shape[1:]
+    scores = queries @ keys.mT / D**0.5 + slopes[:, None, None] * torch.arange(T)
+    weights = scores.masked_fill(torch.ones(T, T).triu(1).bool(), -torch.inf).softmax(-1)
+    centre = weights @ torch.arange(T).float()
+    return weights @ values, (torch.arange(T) - centre).mean(dim=1)
+
+
+@pytest.mark.parametrize(
+    "number, answer, hint",
+    [
+        ("10.6", lambda p, w, n: by_layers(p, w + 1, n), "adds w − 1"),
+        ("10.6", lambda p, w, n: by_layers(p, w, 1), None),
+        ("10.6", lambda p, w, n: by_layers(p, w, max(n - 1, 0)), "all layers count"),
+        ("10.6", lambda p, w, n: p - by_layers(p, w, n), "position itself"),
+        ("10.6", lambda p, w, n: float(by_layers(p, w, n)), None),
+        ("10.7", lambda q, k, v, m: one_query_at_a_time(q, k, v, -m), "with a plus"),
+        ("10.7", lambda q, k, v, m: one_query_at_a_time(q, k, v, 0 * m), "not used"),
+        ("10.7", lambda *a: one_query_at_a_time(*a, sees=lambda i, j: j < i), "sees itself"),
+        ("10.7", lambda *a: one_query_at_a_time(*a, sees=lambda i, j: True), None),
+        ("10.7", lambda *a: one_query_at_a_time(*a, scaled=False), "√D"),
+        ("10.7", lambda q, k, v, m: one_query_at_a_time(q, k, v, m.mean().repeat(len(m))), None),
+        ("10.7", lambda *a: one_query_at_a_time(*a)[0], None),
+    ],
+)
+def test_wrong_answers_about_windows_and_distances(number, answer, hint):
+    verdict = check(number, answer)
+    assert verdict.state == "wrong"
+    assert hint is None or hint in (verdict.hint or ""), verdict.text
+
+
+@pytest.mark.parametrize(
+    "number, answer",
+    [("10.6", by_layers), ("10.7", one_query_at_a_time), ("10.7", learnt_bias_of_the_key)],
+)
+def test_windows_and_distances_worked_out_another_way_are_right(number, answer):
+    assert check(number, answer)

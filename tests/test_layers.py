@@ -35,7 +35,7 @@ LAYERS = (
         "images",
     ),
     ("datasets", "plotting", "exercises", "models"),
-    ("search", "sampling", "training", "callbacks", "checkpoints"),
+    ("search", "sampling", "training", "callbacks", "checkpoints", "diagnosis"),
     ("tasks.base",),
     ("tasks.recipe",),
     ("tasks.study",),

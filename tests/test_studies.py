@@ -840,6 +840,7 @@ def test_baselines_and_training_settings_of_variants():
     assert imdb["TF-IDF, words and pairs"].baseline is baselines.TfidfBaseline
     assert imdb["TF-IDF and the shipped checkpoint"].baseline is baselines.MeanOfTwo
     assert pooling["majority"].baseline is baselines.MajorityBaseline
+    small = {"learning_rate": 0.002}
     given = {
         (study.name, variant.name): variant.fit
         for study in STUDIES_BY_NAME.values()
@@ -853,6 +854,14 @@ def test_baselines_and_training_settings_of_variants():
         ("transformer-positions", "sinusoidal, post-norm, lower rate"): {"learning_rate": 0.001},
         **{("photos", name): {"validate_every": 400} for name in variants("photos")},
         **{("patches", name): {"bfloat16": True} for name in variants("patches")},
+        ("transformer-budget", "recurrent + attention"): {"learning_rate": 0.003},
+        ("transformer-budget", "Transformer"): small,
+        ("transformer-tricks", "dropout .1"): small,
+        ("transformer-tricks", "no label smoothing"): small | {"label_smoothing": 0.0},
+        ("transformer-tricks", "BPE-dropout"): small,
+        ("transformer-tricks", "2 + 3 layers"): small,
+        ("transformer-averaging", "no averaging"): small,
+        ("recurrent-longer", "recurrent + attention, larger"): {"learning_rate": 0.003},
     }
     assert extras["gate"].model == {"gate": True}
 

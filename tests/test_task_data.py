@@ -11,7 +11,7 @@ from course_utils.tasks.base import Predictor, SequencePredictor, TaskData
 from course_utils.tasks.captioning.captioner import Captioner
 from course_utils.tasks.classification.classifier import Classifier
 from course_utils.tasks.speech.recogniser import Recogniser
-from course_utils.tasks.translation.data import TranslationData
+from course_utils.tasks.translation.data import SampledTranslationData, TranslationData
 from course_utils.tasks.translation.task import TASK
 from course_utils.tasks.translation.translator import Translator
 from course_utils.vocabulary import Vocabulary
@@ -45,6 +45,19 @@ def test_a_pair_with_several_texts_is_several_examples():
         ("a b", "d e"),
         ("f", "a"),
     ]
+
+
+def test_copies_cut_at_random_are_training_examples_only():
+    pairs = [("the dog sees the cat", "le chien voit le chat"), ("the cat sleeps", "le chat dort")]
+    vocabulary = Vocabulary.bpe([text for pair in pairs * 9 for text in pair], 60)
+    held = SampledTranslationData(pairs, pairs[:1], vocabulary, bpe_dropout=0.5, copies=3)
+    plain = TranslationData(pairs, pairs[:1], vocabulary)
+    assert held.examples[:2] == plain.examples and len(held.examples) == 2 * (1 + 3)
+    for place, example in enumerate(held.examples):
+        sides = [vocabulary.decode(ids) for ids in (example.source, example.target)]
+        assert tuple(sides) == pairs[place % 2]
+    assert len({tuple(example.source) for example in held.examples[::2]}) == 4
+    assert held.to_examples(held.valid) == plain.to_examples(plain.valid)
 
 
 def test_training_batches_hold_all_pairs_and_depend_on_the_seed():

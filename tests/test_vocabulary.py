@@ -257,3 +257,51 @@ def test_missing_file(tmp_path):
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="binary.json"):
         Vocabulary.load(tmp_path / "binary.json")
+
+
+# --- BPE-dropout ------------------------------------------------------------------------------
+
+
+@given(parts=st.lists(st.sampled_from([*LOWER, "≈", "<eos>", "7", "."]), max_size=25))
+@quick
+def test_without_dropout_nothing_is_sampled(parts):
+    text = "".join(parts)
+    assert WIDE.sample_all([text], dropout=0.0) == [WIDE.encode(text)]
+
+
+@given(
+    text=st.text(st.sampled_from(LOWER), max_size=25),
+    dropout=st.floats(0, 1),
+    seed=st.integers(0, 9),
+)
+@quick
+def test_sampled_pieces_still_spell_the_text(text, dropout, seed):
+    assume(set(folded(text)) <= set(LOWER) | {" "})
+    (ids,) = WIDE.sample_all([text], dropout, seed)
+    assert WIDE.decode(ids) == folded(text)
+
+
+def test_dropout_of_one_spells_letter_by_letter_and_more_dropout_gives_more_pieces():
+    text = TEXTS[0].lower().replace(" ", "▁")
+    (letters,) = BPE.sample_all([TEXTS[0]], dropout=1.0)
+    assert "".join(BPE.pieces(letters)) == "▁" + text and len(letters) == len(text) + 1
+    counts = [
+        sum(map(len, BPE.sample_all(TEXTS * 20, dropout, seed=3))) for dropout in (0, 0.1, 0.5, 1)
+    ]
+    assert counts == sorted(set(counts))
+
+
+def test_samples_depend_on_the_seed_alone():
+    first, second = (BPE.sample_all(TEXTS, 0.5, seed) for seed in (1, 2))
+    assert first == BPE.sample_all(TEXTS, 0.5, seed=1) != second
+
+
+@pytest.mark.parametrize("dropout", [-0.1, 1.1, float("nan")])
+def test_dropout_is_a_probability(dropout):
+    with pytest.raises(ValueError, match=r"from 0 to 1"):
+        BPE.sample_all(TEXTS, dropout)
+
+
+def test_a_vocabulary_of_words_has_no_merges():
+    with pytest.raises(ValueError, match="no merges"):
+        WORDS.sample_all(TEXTS, 0.1)

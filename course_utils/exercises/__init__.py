@@ -18,6 +18,8 @@ How to write an exercise::
         """
         The task in Markdown, formulas allowed. It names the function: write `middle(x)`.
         """,
+        minutes=5,                        # for somebody who has just read the notebook
+        kind="implement",                 # a key of `course_utils.exercises.judging.KINDS`
     )
     def middle(x):                        # the decorated function is the solution
         """Mean of x (T,), a number."""   # the stub in the notebook shows this docstring
@@ -61,6 +63,12 @@ report any two that they do not.
 the like. If the solution is a class, each of its methods becomes a stub; use free checks instead of
 cases.
 
+**Minutes and kind** stand in a line below the heading, and nowhere else in the statement. Points of
+an assignment follow from the minutes. The kinds: *predict* (two to five minutes: the statement asks
+for a number, worked out by hand, and then for the line of code that gives it), *derive*,
+*implement*, *repair* (the statement has code with a fault), *measure*, and *extend* (half an hour:
+what the notebook built learns to do more, and the result says what it is worth).
+
 **Texts** are marked for translation by where they are: the title and statement of `exercise(…)`,
 the hint of `.mistake(…)`, label and hint of `case(…)`, problem and hint of `CheckFailed(…)`. Write
 each as a plain literal; it is looked up when it is shown, and ``tests/tools/messages.py``
@@ -77,6 +85,7 @@ import pkgutil
 from typing import Any
 
 from course_utils.exercises.judging import REGISTRY, Exercise, Verdict
+from course_utils.exercises.progress import record
 from course_utils.messages import _
 
 __all__ = ["Verdict", "check", "get", "numbers", "solution", "statement", "stub_source"]
@@ -89,12 +98,15 @@ def check(number: str, answer: Any, secret: int | None = None) -> Verdict:
     arguments and seeded random numbers; afterwards all generators are in their old state. Nothing
     that the answer does raises an exception here, so a notebook with unsolved exercises runs.
     secret: a seed that the learner does not know, see `Exercise.judge`; assignments have one.
+    Without it, what was solved or tried is kept, see `course_utils.exercises.progress`.
 
     Returns a `Verdict`, which is true if the answer is right. Raises ValueError if there is no
     exercise with this number.
     """
     verdict = get(number).judge(answer, secret)
     print(verdict.text)
+    if secret is None:
+        record(number, verdict.state)
     return verdict
 
 

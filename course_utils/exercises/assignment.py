@@ -32,19 +32,20 @@ from course_utils.paths import REPO
 from course_utils.runtime import write_text
 
 __all__ = [
-    "HIDDEN_POINTS",
-    "VISIBLE_POINTS",
     "assignment_notebook",
     "memorised",
+    "points_for",
     "secret_for",
     "write_course",
 ]
 
-VISIBLE_POINTS, HIDDEN_POINTS = 1, 2  # of each exercise
-
 CONFIGURATION = """\
 # The configuration of nbgrader for the assignments of the course on attention.
+import os
+
 c = get_config()  # noqa: F821
+
+os.environ["COURSE_PROGRESS"] = "off"  # what a submission solves is not the teacher's progress
 
 c.CourseDirectory.course_id = "attention"
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}  # as in the notebooks
@@ -76,6 +77,15 @@ def memorised(exercise: Exercise) -> Callable[..., Any]:
     return answer
 
 
+def points_for(exercise: Exercise) -> tuple[int, int]:
+    """The points for the cases that students have, and for those that they do not have.
+
+    One and two; for an exercise of n times ten minutes, n times as many.
+    """
+    visible = max(1, exercise.minutes // 10)
+    return visible, 2 * visible
+
+
 def secret_for(exercise: Exercise, first: int, tries: int = 20) -> int:
     """The first seed from ``first`` on with which the hidden cases tell right from wrong.
 
@@ -103,9 +113,9 @@ def assignment_notebook(name: str, title: str, exercises: Iterable[Exercise], se
         "# Exercises of “{title}”\n\n"
         "These are the exercises of the notebook {name}; the sections that they mention are there. "
         "Write your answers in place of `raise NotImplementedError`. Run the cell below an answer "
-        "to see what is wrong with it. {visible} of {points} points of an exercise are for the "
-        "cases that you have, the others for cases that you do not have."
-    ).format(title=title, name=name, visible=VISIBLE_POINTS, points=VISIBLE_POINTS + HIDDEN_POINTS)
+        "to see what is wrong with it. A third of the points of an exercise are for the cases that "
+        "you have, the others for cases that you do not have."
+    ).format(title=title, name=name)
     imports = "import math\n\nimport torch\nfrom torch.nn import functional as F"
     cells = [
         _cell("markdown", "introduction", introduction, locked=True),
@@ -114,6 +124,7 @@ def assignment_notebook(name: str, title: str, exercises: Iterable[Exercise], se
     for exercise in exercises:
         number, key = exercise.number, f"exercise-{exercise.number.replace('.', '-')}"
         seed = secret_for(exercise, secret)
+        points = points_for(exercise)
         call = f'assert check("{number}", {exercise.name}'
         start = "from course_utils.exercises import check\n\n"
         visible = f"# The cases that you have\n{start}{call})"
@@ -127,8 +138,8 @@ def assignment_notebook(name: str, title: str, exercises: Iterable[Exercise], se
                 "markdown", f"{key}-statement", _LINK.sub(r"\1", exercise.statement), locked=True
             ),
             _cell("code", key, answer, solution=True),
-            _cell("code", f"{key}-visible", visible, points=VISIBLE_POINTS, locked=True),
-            _cell("code", f"{key}-hidden", hidden, points=HIDDEN_POINTS, locked=True),
+            _cell("code", f"{key}-visible", visible, points=points[0], locked=True),
+            _cell("code", f"{key}-hidden", hidden, points=points[1], locked=True),
         ]
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}

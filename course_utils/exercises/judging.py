@@ -24,11 +24,19 @@ from typing import Any
 from course_utils.exercises.cases import Case, CheckFailed, case
 from course_utils.exercises.comparing import difference, is_tensor, with_article
 from course_utils.exercises.showing import dedented, describe, one_line, source_of, stub_of
-from course_utils.messages import _, localised
+from course_utils.messages import _, localised, marked
 
-__all__ = ["REGISTRY", "Exercise", "Mistake", "Unsolved", "Verdict", "exercise"]
+__all__ = ["KINDS", "REGISTRY", "Exercise", "Mistake", "Unsolved", "Verdict", "exercise"]
 
 REGISTRY: dict[str, "Exercise"] = {}
+KINDS = {  # what an exercise asks for, as the line below its heading says it
+    "predict": marked("Predict"),  # a number or a formula, before any code
+    "derive": marked("Derive"),  # on paper first, then in code
+    "implement": marked("Implement"),
+    "repair": marked("Repair"),  # the statement has code with a fault
+    "measure": marked("Measure"),  # a number that says something about a model
+    "extend": marked("Extend"),  # a project: what the notebook built learns to do more
+}
 
 
 class Unsolved(Exception):
@@ -68,12 +76,15 @@ class Exercise:
     """One exercise; made by the decorator `exercise`. Calling it calls the solution.
 
     title and body are English literals; the properties and verdicts are in the learner's language.
+    minutes: for somebody who has just read the notebook. kind: a key of `KINDS`.
     """
 
     number: str
     title: str
     body: str
     solution: Callable[..., Any]
+    minutes: int = 10
+    kind: str = "implement"
     makers: list[Callable[[], Iterator[Case]]] = field(default_factory=list)
     free_checks: list[Callable[[Any], None]] = field(default_factory=list)
     hidden_makers: list[Callable[[], Iterator[Case]]] = field(default_factory=list)
@@ -89,11 +100,14 @@ class Exercise:
 
     @property
     def statement(self) -> str:
-        """The Markdown of the cell above the stub: a heading and the task."""
+        """The Markdown of the cell above the stub: a heading, kind and minutes, and the task."""
         heading = _("Exercise {number}: {title}").format(
             number=self.number, title=localised(self.title)
         )
-        return f"### {heading}\n\n{localised(self.body)}"
+        effort = _("{kind} · about {minutes} minutes").format(
+            kind=localised(KINDS[self.kind]), minutes=self.minutes
+        )
+        return f"### {heading}\n\n*{effort}*\n\n{localised(self.body)}"
 
     @property
     def solution_source(self) -> str:
@@ -292,15 +306,23 @@ class Exercise:
         return f"{text}   ({localised(one.label)})" if one.label else text
 
 
-def exercise(number: str, title: str, statement: str) -> Callable[[Callable[..., Any]], Exercise]:
+def exercise(
+    number: str, title: str, statement: str, *, minutes: int = 10, kind: str = "implement"
+) -> Callable[[Callable[..., Any]], Exercise]:
     """Make an exercise of the decorated function or class, which is the solution.
 
     number: notebook and place, for example "03.2". title, statement: literals, the statement in
     Markdown; they are looked up in the learner's language when they are shown. The stub in the
-    notebook has the docstring of the solution.
+    notebook has the docstring of the solution. minutes: what somebody needs who has just read the
+    notebook. kind: a key of `KINDS`.
 
-    Raises ValueError if the solution has no docstring, or if another module has this number.
+    Raises ValueError if the solution has no docstring, if another module has this number, if there
+    is no such kind, or if the minutes are not from 2 to 60.
     """
+    if kind not in KINDS:
+        raise ValueError(f"exercise {number}: kind {kind!r} is not one of {', '.join(KINDS)}")
+    if not 2 <= minutes <= 60:
+        raise ValueError(f"exercise {number}: {minutes} minutes are not from 2 to 60")
 
     def make(solution: Callable[..., Any]) -> Exercise:
         if not inspect.getdoc(solution):
@@ -310,7 +332,7 @@ def exercise(number: str, title: str, statement: str) -> Callable[[Callable[...,
         module = getattr(REGISTRY.get(number), "solution", solution).__module__
         if module != solution.__module__:
             raise ValueError(f"exercise {number} exists in {module} and {solution.__module__}")
-        made = Exercise(number, title, dedented(statement), solution)
+        made = Exercise(number, title, dedented(statement), solution, minutes, kind)
         REGISTRY[number] = made
         return made
 

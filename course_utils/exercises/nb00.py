@@ -19,6 +19,8 @@ from course_utils.exercises.judging import exercise
 
     $$r = \frac{\sum_i w_i \, v_i}{\sum_i w_i}$$
     """,
+    minutes=5,
+    kind="implement",
 )
 def weighted_average(weights, values):
     """Average of the rows of values, each as important as its weight.

@@ -25,6 +25,8 @@ from course_utils.exercises.judging import exercise
 
     No loop is needed: one matrix product gives all scores. Scores may be large, 1,000 and more.
     """,
+    minutes=10,
+    kind="implement",
 )
 def ask_all(queries, keys, values):
     """Attention with dot-product scores for many queries.
@@ -186,6 +188,8 @@ def list_of_rows(queries, keys, values):
     that holds the answer. Over six powers of ten the *geometric* middle $\sqrt{a b}$ is the better
     one. Mind $0 \cdot \ln 0$, which is NaN for a computer and has to be 0.
     """,
+    minutes=15,
+    kind="implement",
 )
 def temperature_for(scores, places):
     """Temperature at which softmax(scores / temperature) has the effective number `places`.
@@ -395,6 +399,8 @@ def places_ignored(scores, places):
     The mask has to act *before* softmax, and its number has to be one that softmax turns into zero.
     Which one is that? (0 is not.)
     """,
+    minutes=15,
+    kind="implement",
 )
 def leave_one_out(x, y, width):
     """Prediction for every point from all other points, Gaussian kernel.
@@ -587,6 +593,8 @@ def distance_not_squared(x, y, width):
 
     The answer must not depend on which numbers are stored in the padding, zeros or a million.
     """,
+    minutes=15,
+    kind="implement",
 )
 def ask_each(queries, keys, values, lengths):
     """Attention with dot-product scores, one query for each memory, without the padding.

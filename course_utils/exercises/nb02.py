@@ -81,6 +81,8 @@ def _most_outside(answer: Callable[..., Any], *inputs: Any) -> int:
       runs over the slots; there may be any dimensions before it (batch, heads, queries).
     - Return $\partial L / \partial e$, of that shape.
     """,
+    minutes=15,
+    kind="derive",
 )
 def softmax_backward(weights, upstream):
     """Gradient for the scores, from softmax weights (..., T) and their gradient (..., T)."""
@@ -229,6 +231,8 @@ def list_of_gradients(weights, upstream):
     Go through the argument of section 4 with these numbers, then write
     `score_scale(query_std, key_std, width)`. Return the factor, a float.
     """,
+    minutes=10,
+    kind="derive",
 )
 def score_scale(query_std, key_std, width):
     """Factor that gives q·k unit variance; q and k have `width` independent entries of mean 0."""
@@ -371,6 +375,8 @@ def rounded_to_a_percent(query_std, key_std, width):
     weights of the shape of `scores`. It has to survive scores of 1000, of −1000 and of −∞ (a masked
     slot), in any mixture of rows: take care of $\exp$, and of the 1.
     """,
+    minutes=15,
+    kind="implement",
 )
 def softmax_or_nothing(scores):
     """Softmax with an invisible slot of score 0: scores (..., T) to weights (..., T)."""
@@ -538,6 +544,8 @@ def all_or_nothing(scores):
       smaller.
     - Return the read vector (Dv). It must agree with ordinary attention, also for scores of 1000.
     """,
+    minutes=25,
+    kind="implement",
 )
 def attend_in_portions(query, keys, values, size):
     """Scaled dot attention of one query (D) over keys (T, D), values (T, Dv), `size` at a time."""
@@ -793,6 +801,8 @@ def not_divided(query, keys, values, size):
     `reshape` cuts the numbers in the order in which they lie in memory. Which one may you reshape
     to, and which dimensions have to be exchanged afterwards?
     """,
+    minutes=15,
+    kind="implement",
 )
 def attend_in_heads(queries, keys, values, heads):
     """Scaled dot attention in several heads, each on its own part of the width.

@@ -1,5 +1,6 @@
-"""Exercises of notebook 03, machine translation: alignment, BLEU, beam search, the loss."""
+"""Exercises of notebook 03, machine translation: alignment, BLEU, beam search, the loss, length."""
 
+import random
 from typing import Any
 
 import torch
@@ -41,6 +42,8 @@ def _plain_numbers(result: Any) -> None:
     Return the share of the counted target words whose proposal is wrong: 0.0 is perfect, 1.0 is
     all wrong, a Python float. If no target word counts, return 0.0.
     """,
+    minutes=15,
+    kind="measure",
 )
 def link_error_rate(weights, gold):
     """Share of aligned target words whose largest weight lies on a wrong source word.
@@ -218,6 +221,8 @@ def no_links_forgotten(weights, gold):
     `(matches, total)`: BLEU adds them up over all sentences before it divides. A candidate of fewer
     than `n` words has no n-grams: `(0, 0)`.
     """,
+    minutes=15,
+    kind="implement",
 )
 def modified_precision(candidate_words, reference_words, n):
     """Clipped matches and number of n-grams of a candidate translation.
@@ -411,6 +416,8 @@ def already_divided(candidate_words, reference_words, n):
     One good way: `torch.topk` on the flattened candidates. Then an index has to be split into beam
     and token.
     """,
+    minutes=15,
+    kind="implement",
 )
 def beam_step(log_probs, scores):
     """The K best continuations of K beginnings.
@@ -605,6 +612,8 @@ def _(answer):
     **Predict first:** one sentence has two words, another twenty. Is the loss of the batch the mean
     of the two sentences' losses?
     """,
+    minutes=15,
+    kind="implement",
 )
 def batch_loss(logits, target):
     """Mean of −ln p over the words and EOS of a batch, under teacher forcing.
@@ -822,3 +831,177 @@ def most_probable_word(logits, target):
 def nothing_to_predict_forgotten(logits, target):
     real = target[:, 1:] != 0
     return _pointwise(logits, target[:, 1:])[real].mean().item()
+
+
+@exercise(
+    "03.5",
+    "How much should length be worth?",
+    r"""
+    **A project.** Section 7 divides the score of a finished sentence by
+    $\big((5 + t) / 6\big)^{\alpha}$, where $t$ counts its words and the end mark. Which $\alpha$
+    gives translations as long as those that people write? Measure it.
+
+    Write `choose_alpha(beams, references, alphas)`.
+
+    - `beams`: for each sentence, what beam search has finished: a list of pairs
+      `(log-probability, words)`, the log-probability not divided by anything yet.
+    - `references`: for each sentence, the words of the right translation.
+    - `alphas`: the values to try.
+
+    For each $\alpha$, choose the best of each sentence's pairs. Its *length ratio* is the number of
+    all chosen words over the number of all words in the references; the end mark is no word. Return
+    `(alpha, ratios)`: the value whose ratio is closest to 1, the first of them if several are
+    equally close, and the list of the ratios, one for each value.
+
+    **Predict first:** which way does the ratio move as $\alpha$ grows? When it works, try it on
+    `beam_search` with `alpha=0.0` and a few test sentences of this notebook.
+    """,
+    minutes=30,
+    kind="extend",
+)
+def choose_alpha(beams, references, alphas):
+    """The exponent of the length penalty whose outputs are as long as the references.
+
+    beams: for each sentence, a list of (log-probability, list of words). references: for each
+    sentence, a list of words. alphas: exponents. Returns (alpha, list of length ratios).
+    """
+
+    def best(beam, alpha):
+        return max(beam, key=lambda pair: pair[0] / ((5 + len(pair[1]) + 1) / 6) ** alpha)[1]
+
+    wanted = sum(len(words) for words in references)
+    ratios = [sum(len(best(beam, alpha)) for beam in beams) / wanted for alpha in alphas]
+    return min(zip(alphas, ratios, strict=True), key=lambda pair: abs(pair[1] - 1))[0], ratios
+
+
+def _beam(reference):
+    """Four finished sentences for a reference; without a penalty, the short ones tend to win."""
+    lengths = random.sample(range(0, len(reference) + 5), 4)
+    return [(-0.5 * n - 3 * random.random() - 0.5, [f"w{i}" for i in range(n)]) for n in lengths]
+
+
+@choose_alpha.cases
+def _():
+    beam = [(-2.0, ["no"]), (-2.4, ["a", "big", "dog"])]
+    right = [["a", "brown", "dog"]]
+    yield case([beam], right, [0.0], expected=(0.0, [1 / 3]), label="without a penalty")
+    yield case([beam], right, [0.0, 1.0], expected=(1.0, [1 / 3, 1.0]))
+    pair = [[(-1.0, ["no"])], [(-1.0, ["a", "b", "c", "d"])]]
+    yield case(
+        pair,
+        [["x", "y"], ["x", "y"]],
+        [0.5],
+        expected=(0.5, [1.25]),
+        label="five words for four: all words of all sentences count alike",
+    )
+    near = [(-6.0, ["a"] * 4), (-7.1, ["a"] * 5)]
+    yield case(
+        [near], [["b"] * 5], [1.0, 1.7], expected=(1.0, [0.8, 0.8]), label="t counts the end mark"
+    )
+    yield case(
+        [[(-3.0, [])]],
+        [["a"]],
+        [0.0, 1.0],
+        expected=(0.0, [0.0, 0.0]),
+        label="an output without words",
+    )
+    for count in (5, 6, 7):
+        references = [["r"] * random.randint(4, 9) for _ in range(count)]
+        alphas = sorted(round(random.uniform(0, 3), 2) for _ in range(5))
+        yield case([_beam(words) for words in references], references, alphas)
+
+
+def _chosen(beams, references, alphas, score, ratio=None, pick=None):
+    """A solution with another score, ratio or choice among the ratios."""
+    ratio = ratio or (lambda found, right: sum(map(len, found)) / sum(map(len, right)))
+    pick = pick or (lambda ratios: min(range(len(ratios)), key=lambda i: abs(ratios[i] - 1)))
+    ratios = []
+    for a in alphas:
+        found = [max(beam, key=lambda one: score(*one, a))[1] for beam in beams]  # noqa: B023
+        ratios.append(ratio(found, references))
+    return alphas[pick(ratios)], ratios
+
+
+def _penalised(log_prob, words, alpha):
+    return log_prob / ((6 + len(words)) / 6) ** alpha
+
+
+@choose_alpha.mistake("t counts the end mark, too: it is one more than the number of words")
+def end_mark_forgotten(beams, references, alphas):
+    return _chosen(beams, references, alphas, lambda p, w, a: p / ((5 + len(w)) / 6) ** a)
+
+
+@choose_alpha.mistake(
+    "divide by the penalty: log-probabilities are negative, so multiplying makes long sentences"
+    " worse still"
+)
+def multiplied_by_penalty(beams, references, alphas):
+    return _chosen(beams, references, alphas, lambda p, w, a: p * ((6 + len(w)) / 6) ** a)
+
+
+@choose_alpha.mistake("the log-probability is not divided by anything yet: the penalty is missing")
+def no_penalty(beams, references, alphas):
+    return _chosen(beams, references, alphas, lambda p, w, a: p)
+
+
+@choose_alpha.mistake("α is an exponent: `((5 + t) / 6) ** alpha`, not a factor")
+def alpha_as_a_factor(beams, references, alphas):
+    return _chosen(beams, references, alphas, lambda p, w, a: p / (a * (6 + len(w)) / 6 or 1))
+
+
+@choose_alpha.mistake(
+    "the penalty is ((5 + t) / 6)^α, not t^α, which would punish short sentences much more"
+)
+def plain_length(beams, references, alphas):
+    return _chosen(beams, references, alphas, lambda p, w, a: p / (len(w) + 1) ** a)
+
+
+@choose_alpha.mistake("the best sentence has the largest score, the one nearest to 0")
+def smallest_score(beams, references, alphas):
+    return _chosen(beams, references, alphas, lambda p, w, a: -_penalised(p, w, a))
+
+
+@choose_alpha.mistake(
+    "add up all words first and divide once: the mean of the sentences' ratios is another number"
+)
+def mean_of_ratios(beams, references, alphas):
+    def mean(found, right):
+        return sum(len(f) / len(r) for f, r in zip(found, right, strict=True)) / len(right)
+
+    return _chosen(beams, references, alphas, _penalised, ratio=mean)
+
+
+@choose_alpha.mistake("chosen words over words of the references, not the other way round")
+def ratio_turned_round(beams, references, alphas):
+    def turned(found, right):
+        return sum(map(len, right)) / max(sum(map(len, found)), 1)
+
+    return _chosen(beams, references, alphas, _penalised, ratio=turned)
+
+
+@choose_alpha.mistake("the end mark is no word: it counts in t, not in the ratio")
+def end_marks_in_the_ratio(beams, references, alphas):
+    def longer(found, right):
+        return (sum(map(len, found)) + len(found)) / (sum(map(len, right)) + len(right))
+
+    return _chosen(beams, references, alphas, _penalised, ratio=longer)
+
+
+@choose_alpha.mistake("closest to 1 is wanted, not the largest ratio: outputs can also be too long")
+def largest_ratio(beams, references, alphas):
+    pick = lambda ratios: max(range(len(ratios)), key=ratios.__getitem__)  # noqa: E731
+    return _chosen(beams, references, alphas, _penalised, pick=pick)
+
+
+@choose_alpha.mistake("of equally close ratios the first one counts: `min` finds it")
+def last_of_equals(beams, references, alphas):
+    pick = lambda ratios: min(  # noqa: E731
+        range(len(ratios)), key=lambda i: (abs(ratios[i] - 1), -i)
+    )
+    return _chosen(beams, references, alphas, _penalised, pick=pick)
+
+
+@choose_alpha.mistake("one sentence of each beam is chosen: the others do not count")
+def all_of_the_beam(beams, references, alphas):
+    ratio = sum(len(w) for beam in beams for _, w in beam) / sum(map(len, references))
+    return alphas[0], [ratio for _ in alphas]

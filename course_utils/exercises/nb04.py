@@ -1,4 +1,7 @@
-"""Exercises of notebook 04, image captioning: heat maps, the regulariser, BLEU with references."""
+"""Exercises of notebook 04, captioning: heat maps, pointing, BLEU, a gate, what a place sees."""
+
+import math
+import random
 
 import torch
 from torch.nn import functional as F
@@ -26,6 +29,8 @@ from course_utils.exercises.judging import exercise
     **Predict first:** a grid of 8 × 8 over 64 × 64 pixels. What is the brightest that a pixel can
     get?
     """,
+    minutes=10,
+    kind="implement",
 )
 def to_pixels(weights, rows, columns, height, width):
     """Weights of places as a map of pixels that has the same sum.
@@ -164,6 +169,8 @@ def nested_lists(weights, rows, columns, height, width):
     that a dart thrown at a place at random would hit on average over the same words. Without any
     counted word both are 0.0.
     """,
+    minutes=15,
+    kind="measure",
 )
 def pointing_game(weights, holds):
     """Share of words whose largest weight lies on what they name, and the same for chance.
@@ -312,6 +319,8 @@ def no_words_forgotten(weights, holds):
     **Predict first:** which is higher, the score against five references or the mean of the five
     scores against one each?
     """,
+    minutes=15,
+    kind="measure",
 )
 def precision(candidate, references, n):
     """Clipped n-gram matches against several references, and the number of n-grams.
@@ -514,6 +523,8 @@ def shorter_ones_too(candidate, references, n):
 
     **Predict first:** β is small, the heat map is bright. What did the picture contribute?
     """,
+    minutes=15,
+    kind="implement",
 )
 def gated_read(states, weights, values, w, b):
     """What is read from the picture, scaled by a gate for each step.
@@ -655,3 +666,125 @@ def hard_gate(states, weights, values, w, b):
 @gated_read.mistake("return what was read first, then the gate")
 def gate_first(states, weights, values, w, b):
     return gated_read.solution(states, weights, values, w, b)[::-1]
+
+
+@exercise(
+    "04.5",
+    "How far does a place see?",
+    r"""
+    After the four layers of section 3 (filters of 5, 3, 3 and 3 pixels, steps of 2, 2, 2 and 1), a
+    place sees 33 × 33 pixels. **Predict first,** by hand: how many pixels wide is what it sees
+    after a fifth layer like the last one?
+
+    Write `pixels_seen(layers)`: a list of pairs `(kernel, stride)`, the first layer first. Return
+    the width of what one place sees, in pixels, an integer. (One layer adds `kernel − 1` of its own
+    steps; how many pixels is such a step?)
+    """,
+    minutes=5,
+    kind="predict",
+)
+def pixels_seen(layers):
+    """Width in pixels of what one place sees after layers (kernel, stride), an integer."""
+    seen, step = 1, 1
+    for kernel, stride in layers:
+        seen += (kernel - 1) * step
+        step *= stride
+    return seen
+
+
+@pixels_seen.cases
+def _():
+    eye = [(5, 2), (3, 2), (3, 2), (3, 1)]
+    yield case([(3, 1)], expected=3, label="one layer sees its filter")
+    yield case([(3, 2)], expected=3, label="its own stride matters to the next layer only")
+    yield case([(3, 1), (3, 1)], expected=5)
+    yield case([(3, 2), (3, 1)], expected=7)
+    yield case(eye, expected=33, label="the notebook's four layers")
+    yield case([*eye, (3, 1)], expected=49, label="the prediction")
+    yield case([], expected=1, label="no layer: a pixel")
+    yield case([(4, 4), (7, 1)], expected=28)
+
+
+@pixels_seen.hidden
+def _():
+    for _ in range(6):
+        yield case(
+            [(random.choice([3, 5, 7]), random.randint(1, 3)) for _ in range(random.randint(3, 5))]
+        )
+
+
+@pixels_seen.mistake(
+    "a step of a later layer is longer: it is the product of all strides before it"
+)
+def strides_ignored(layers):
+    return 1 + sum(kernel - 1 for kernel, _ in layers)
+
+
+@pixels_seen.mistake(
+    "a layer's own stride says where its next place lies; what one place sees depends on the"
+    " strides *before* it"
+)
+def own_stride_first(layers):
+    seen, step = 1, 1
+    for kernel, stride in layers:
+        step *= stride
+        seen += (kernel - 1) * step
+    return seen
+
+
+@pixels_seen.mistake("neighbouring filters overlap: a layer adds kernel − 1 steps, not kernel")
+def whole_kernels(layers):
+    seen, step = 1, 1
+    for kernel, stride in layers:
+        seen += kernel * step
+        step *= stride
+    return seen
+
+
+@pixels_seen.mistake("start with the pixel itself: without any layer, a place sees 1")
+def from_nothing(layers):
+    return pixels_seen.solution(layers) - 1
+
+
+@pixels_seen.mistake(
+    "that is how many pixels lie between two places: a place stands for them, and sees more"
+)
+def what_it_stands_for(layers):
+    return math.prod(stride for _, stride in layers)
+
+
+@pixels_seen.mistake("the first layer comes first: its stride lengthens the steps of all others")
+def from_the_end(layers):
+    return pixels_seen.solution(layers[::-1])
+
+
+@pixels_seen.mistake(
+    "strides multiply: after strides of 2 and 2, a step is 4 pixels, after 2, 2, 2 eight"
+)
+def strides_added(layers):
+    seen, step = 1, 1
+    for number, (kernel, stride) in enumerate(layers):
+        seen += (kernel - 1) * step
+        step = stride if number == 0 else step + stride
+    return seen
+
+
+@pixels_seen.mistake("filters overlap: their widths add up, step by step, they do not multiply")
+def kernels_multiplied(layers):
+    return math.prod(kernel for kernel, _ in layers)
+
+
+@pixels_seen.mistake("the width is asked for, not the number of pixels, which is its square")
+def area(layers):
+    return pixels_seen.solution(layers) ** 2
+
+
+@pixels_seen.mistake("to both sides together a filter adds kernel − 1, so (kernel − 1) / 2 to each")
+def one_side(layers):
+    return (pixels_seen.solution(layers) - 1) // 2
+
+
+@pixels_seen.mistake("every layer adds something, not only the last one")
+def last_layer(layers):
+    steps = math.prod(stride for _, stride in layers[:-1])
+    return 1 + (layers[-1][0] - 1) * steps if layers else 1

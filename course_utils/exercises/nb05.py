@@ -1,4 +1,6 @@
-"""Exercises of notebook 05, speech recognition: error rate, CTC, location features, padding."""
+"""Exercises of notebook 05, speech: error rate, CTC and its search, location features, padding."""
+
+import random
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +26,8 @@ from course_utils.exercises.judging import exercise
     The distance: let `row[j]` be the distance between the first `i` words of the output and the
     first `j` words of the reference. It follows from the row before and from its left neighbour.
     """,
+    minutes=20,
+    kind="measure",
 )
 def word_error_rate(outputs, references):
     """Edit distance of all outputs together, divided by the words of all references.
@@ -272,6 +276,8 @@ def texts_joined(outputs, references):
 
     **Predict first:** how does CTC write *five five*?
     """,
+    minutes=10,
+    kind="implement",
 )
 def collapse(log_probs):
     """Best path, collapsed. log_probs: (Tk, V), blank in column 0. Returns a list of ints."""
@@ -411,6 +417,8 @@ def normalised_over_positions(log_probs):
     Write `location_features(previous, filters)`: `previous` has shape (Tk,), `filters` (C, W), the
     result (Tk, C).
     """,
+    minutes=15,
+    kind="implement",
 )
 def location_features(previous, filters):
     """What each filter finds around each position.
@@ -535,6 +543,8 @@ def softmax_again(previous, filters):
 
     **Predict first:** how many positions has a sound of five frames? And one of one frame?
     """,
+    minutes=10,
+    kind="derive",
 )
 def memory_mask(lengths, T):
     """The attend_mask after two halvings, rounded up: True at the positions of the sound.
@@ -628,3 +638,294 @@ def rounded_to_the_nearest(lengths, T):
 )
 def minus_infinity(lengths, T):
     return torch.zeros(()).masked_fill(~memory_mask.solution(lengths, T), -torch.inf)
+
+
+@exercise(
+    "05.5",
+    "How many positions does a text need?",
+    r"""
+    The last text of the forward recursion did not fit: its probability under CTC was zero.
+    **Predict first,** by hand: how many positions does *two two five two two two* need at least?
+
+    Write `positions_needed(text)` for a list of words: the smallest number of positions with which
+    CTC can write it.
+    """,
+    minutes=3,
+    kind="predict",
+)
+def positions_needed(text):
+    """The smallest number of positions that a list of words needs under CTC, an integer."""
+    return len(text) + sum(a == b for a, b in zip(text, text[1:], strict=False))
+
+
+@positions_needed.cases
+def _():
+    yield case(["five"], expected=1, label="one word, no blank")
+    yield case(["five", "two"], expected=2, label="different words need no blank between them")
+    yield case(["two", "two"], expected=3, label="equal neighbours")
+    yield case(["two", "five", "two"], expected=3, label="equal, but not neighbours")
+    yield case("two two five two two two".split(), expected=9, label="the prediction")
+    yield case(["two"] * 5, expected=9, label="the text of the notebook")
+    yield case([], expected=0, label="no word")
+    for length in (7, 12):
+        yield case([random.choice(["one", "two", "six"]) for _ in range(length)])
+
+
+@positions_needed.mistake(
+    "equal neighbours would be merged into one word: they need a blank between them"
+)
+def words_alone(text):
+    return len(text)
+
+
+@positions_needed.mistake(
+    "blanks before the first word and after the last one are allowed, not needed, and different"
+    " neighbours need none"
+)
+def blanks_everywhere(text):
+    return 2 * len(text) + 1
+
+
+@positions_needed.mistake("different neighbours need no blank between them")
+def blanks_between(text):
+    return max(2 * len(text) - 1, 0)
+
+
+@positions_needed.mistake("only equal *neighbours* need a blank: a word may come again later")
+def repeated_anywhere(text):
+    return len(text) + len(text) - len(set(text))
+
+
+@positions_needed.mistake(
+    "each pair of equal neighbours needs a blank: three equal words have two pairs"
+)
+def one_for_each_run(text):
+    runs = "".join("=" if a == b else "|" for a, b in zip(text, text[1:], strict=False))
+    return len(text) + len([run for run in runs.split("|") if run])
+
+
+@positions_needed.mistake(
+    "it is the equal neighbours that need a blank between them, not the different ones"
+)
+def blanks_at_changes(text):
+    return len(text) + sum(a != b for a, b in zip(text, text[1:], strict=False))
+
+
+@positions_needed.mistake("equal neighbours are two words: both of them count, and a blank as well")
+def merged(text):
+    return len(text) - sum(a == b for a, b in zip(text, text[1:], strict=False))
+
+
+@positions_needed.mistake("one blank is enough to keep two equal words apart")
+def two_blanks(text):
+    return len(text) + 2 * sum(a == b for a, b in zip(text, text[1:], strict=False))
+
+
+@positions_needed.mistake(
+    "a blank at the end is allowed, not needed: the text may end with the last position"
+)
+def blank_at_the_end(text):
+    return positions_needed.solution(text) + 1
+
+
+@positions_needed.mistake("the words count as well as the blanks")
+def blanks_alone(text):
+    return sum(a == b for a, b in zip(text, text[1:], strict=False))
+
+
+@exercise(
+    "05.6",
+    "The most probable text",
+    r"""
+    **A project.** The most probable *path* need not spell the most probable *text*: many paths of
+    small probability can give the same text. Let CTC search.
+
+    Keep, at each position, the `width` most probable beginnings of a text. Each has two
+    probabilities: $b$, over all paths to it that end with a blank, and $w$, over all that end with
+    its last word. With the probabilities $p$ of the next position,
+
+    - a blank, or the last word once more, leaves the beginning $g$ as it is: its new $b$ is
+      $(b + w)\,p(\text{–})$, and its new $w$ gets $w\,p(\text{last word of } g)$;
+    - a word $c$ makes $g\,c$ of it, whose new $w$ gets $(b + w)\,p(c)$; but if $c$ is the last word
+      of $g$, only $b\,p(c)$, because without a blank it would have been merged.
+
+    The same beginning may be reached in several ways: add up before you keep the `width` with the
+    largest $b + w$. The empty beginning starts with $b = 1$.
+
+    Write `most_probable_text(p, width)`: `p` has shape (Tk, V), rows that sum to one, the blank in
+    column 0. Return `(text, probability)`: a list of columns without blanks, and its $b + w$ at the
+    end, a float.
+
+    When it works, let it read `posterior`, the probabilities of the sentence in the section on CTC,
+    with widths of 1 and 10. How much more probable is its text than the path of exercise 05.2?
+    """,
+    minutes=35,
+    kind="extend",
+)
+def most_probable_text(p, width):
+    """The text that a search with CTC finds, and its probability.
+
+    p: (Tk, V), the blank in column 0. width: number of beginnings that are kept.
+    Returns (list of columns, float).
+    """
+    beams = {(): (1.0, 0.0)}
+    for row in p.tolist():
+        blank, word = {}, {}
+        for text, (b, w) in beams.items():
+            blank[text] = blank.get(text, 0.0) + (b + w) * row[0]
+            if text:
+                word[text] = word.get(text, 0.0) + w * row[text[-1]]
+            for c in range(1, len(row)):
+                before = b if text and c == text[-1] else b + w
+                word[*text, c] = word.get((*text, c), 0.0) + before * row[c]
+        both = {text: (blank.get(text, 0.0), word.get(text, 0.0)) for text in {**blank, **word}}
+        beams = dict(sorted(both.items(), key=lambda one: -sum(one[1]))[:width])
+    text, found = next(iter(beams.items()))
+    return list(text), sum(found)
+
+
+@most_probable_text.cases
+def _():
+    yield case(
+        torch.tensor([[0.6, 0.4], [0.6, 0.4]]),
+        4,
+        expected=([1], 0.64),
+        label="the most probable path has two blanks: .36",
+    )
+    yield case(torch.tensor([[0.1, 0.2, 0.7]]), 3, expected=([2], 0.7), label="one position")
+    yield case(
+        torch.tensor([[0.1, 0.9], [0.9, 0.1], [0.1, 0.9]]),
+        9,
+        expected=([1, 1], 0.729),
+        label="a blank between two equal words",
+    )
+    yield case(
+        torch.tensor([[0.1, 0.9], [0.1, 0.9], [0.1, 0.9]]),
+        9,
+        expected=([1], 0.918),
+        label="three times the same word",
+    )
+    yield case(torch.tensor([[0.9, 0.1], [0.8, 0.2]]), 2, expected=([], 0.72), label="nothing said")
+    yield case(torch.tensor([[0.6, 0.4], [0.6, 0.4]]), 1, expected=([], 0.36), label="width 1")
+    for positions, size, width in ((4, 3, 99), (6, 3, 2), (5, 4, 3), (7, 2, 2), (7, 3, 1)):
+        yield case(torch.softmax(torch.randn(positions, size), dim=1), width)
+
+
+def _searched(p, width, step, value=sum):
+    """A search with another step: (text, b, w, row) → [(text, b or w, probability)]."""
+    beams = {(): (1.0, 0.0)}
+    for row in p.tolist():
+        new = {}
+        for text, (b, w) in beams.items():
+            for key, kind, q in step(text, b, w, row):
+                pair = new.setdefault(key, [0.0, 0.0])
+                pair[kind] += q
+        beams = dict(sorted(new.items(), key=lambda one: -value(one[1]))[:width])
+    text, found = next(iter(beams.items()))
+    return list(text), value(found)
+
+
+def _step(text, b, w, row):
+    found = [(text, 0, (b + w) * row[0])]
+    if text:
+        found.append((text, 1, w * row[text[-1]]))
+    for c in range(1, len(row)):
+        found.append(((*text, c), 1, (b if text and c == text[-1] else b + w) * row[c]))
+    return found
+
+
+@most_probable_text.mistake(
+    "this is what the most probable path spells; other paths may make another text more probable"
+)
+def the_best_path(p, width):
+    path = p.argmax(dim=1).tolist()
+    text = [c for i, c in enumerate(path) if c and (i == 0 or path[i - 1] != c)]
+    return text, p.amax(dim=1).prod().item()
+
+
+@most_probable_text.mistake(
+    "a word right after itself is merged: g c with c = last word of g comes from b alone"
+)
+def never_merged(p, width):
+    def step(text, b, w, row):
+        found = _step(text, b, w, row)[: 1 + bool(text)]
+        return found + [((*text, c), 1, (b + w) * row[c]) for c in range(1, len(row))]
+
+    return _searched(p, width, step)
+
+
+@most_probable_text.mistake(
+    "the last word once more leaves the text as it is: g keeps w · p(last word)"
+)
+def no_staying(p, width):
+    return _searched(
+        p, width, lambda *a: [one for one in _step(*a) if one[0] != a[0] or not one[1]]
+    )
+
+
+@most_probable_text.mistake("a blank leaves the text as it is: g keeps (b + w) · p(blank)")
+def no_blank(p, width):
+    return _searched(p, width, lambda *a: [one for one in _step(*a) if one[0] != a[0] or one[1]])
+
+
+@most_probable_text.mistake(
+    "a word may come again after a blank: g c with c = last word of g gets b · p(c)"
+)
+def no_word_twice(p, width):
+    return _searched(
+        p,
+        width,
+        lambda t, *a: [one for one in _step(t, *a) if one[0] == t or one[0][-1:] != t[-1:]],
+    )
+
+
+@most_probable_text.mistake("keep only the `width` most probable beginnings at each position")
+def everything_kept(p, width):
+    return _searched(p, 10**6, _step)
+
+
+@most_probable_text.mistake(
+    "the last word may be the one that is said right now: a beginning is worth b + w, not b"
+)
+def worth_b(p, width):
+    return _searched(p, width, _step, value=lambda pair: pair[0])
+
+
+@most_probable_text.mistake("a text may end with a blank: a beginning is worth b + w, not w")
+def worth_w(p, width):
+    return _searched(p, width, _step, value=lambda pair: pair[1])
+
+
+@most_probable_text.mistake("return the probability, not its logarithm")
+def logarithm(p, width):
+    import math
+
+    text, found = most_probable_text.solution(p, width)
+    return text, math.log(found)
+
+
+@most_probable_text.mistake(
+    "the last word once more counts only after that word: w · p(last word), not (b + w)"
+)
+def stays_from_blank(p, width):
+    def step(text, b, w, row):
+        return [
+            (key, kind, (b + w) * row[text[-1]] if text and key == text and kind else q)
+            for key, kind, q in _step(text, b, w, row)
+        ]
+
+    return _searched(p, width, step)
+
+
+@most_probable_text.mistake(
+    "after a blank, a word begins anew: g c gets (b + w) · p(c), not w · p(c)"
+)
+def words_after_words(p, width):
+    def step(text, b, w, row):
+        found = _step(text, b, w, row)[: 1 + bool(text)]
+        w = w if text else b + w
+        return found + [
+            ((*text, c), 1, (b if c in text[-1:] else w) * row[c]) for c in range(1, len(row))
+        ]
+
+    return _searched(p, width, step)

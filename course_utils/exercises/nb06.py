@@ -1,4 +1,7 @@
-"""Exercises of notebook 06: pooling, reading from the right, reasons, calibration."""
+"""Exercises of notebook 06: pooling, reading from the right, reasons, calibration, a leak."""
+
+import math
+import random
 
 import torch
 
@@ -25,6 +28,8 @@ from course_utils.exercises.judging import exercise
     **Predict first:** the states of the padding are not zero. By how much is the plain mean of a
     short text in a long batch off?
     """,
+    minutes=10,
+    kind="implement",
 )
 def mean_of_words(states, ids):
     """Mean of the states at the positions whose id is not 0.
@@ -175,6 +180,8 @@ def weighted_by_id(states, ids):
     Position $i$ of a text of length $n$ takes what stood at $n - 1 - i$. `torch.gather` or a loop
     over the rows: both are fine.
     """,
+    minutes=15,
+    kind="implement",
 )
 def turn_round(ids, lengths):
     """Each row turned round within its length, the padding behind it kept.
@@ -358,6 +365,8 @@ def _(answer):
 
     **Predict first:** one marked word, and it has the second largest weight. What comes out?
     """,
+    minutes=15,
+    kind="measure",
 )
 def average_precision(weights, marked):
     """Mean, over the marked words, of the precision at their place in the ranking.
@@ -521,6 +530,8 @@ def mean_by_weight(weights, marked):
     **Predict first:** a classifier says .5 every time, and every second verdict is right. What is
     its ECE? Would you want to use it?
     """,
+    minutes=15,
+    kind="measure",
 )
 def calibration_error(confidence, right, bins):
     """Expected calibration error with equally wide bins from 0 to 1.
@@ -703,3 +714,91 @@ def equally_full(confidence, right, bins):
     parts = [part for part in confidence.argsort().tensor_split(bins) if len(part)]
     gaps = [(right[p].float().mean() - confidence[p].mean()).abs().item() for p in parts]
     return sum(len(p) * gap for p, gap in zip(parts, gaps, strict=True)) / len(confidence)
+
+
+@exercise(
+    "06.5",
+    "What padding takes",
+    r"""
+    A text of 10 words stands in a batch that is padded to 60 positions. The padding has a score of
+    0, and somebody has forgotten the mask. **Predict first,** by hand: which share of the weight
+    goes to the padding if each word has a score of 0, too? And if each word has a score of 2?
+
+    Write `leaked(words, length, score)`: `words` real positions out of `length`, each real one with
+    the same `score`. Return the share of the padding as a float; 0.0 if there is no padding.
+    """,
+    minutes=3,
+    kind="predict",
+)
+def leaked(words, length, score):
+    """Share of the weight that padding with score 0 gets from a softmax without a mask."""
+    padding = length - words
+    return padding / (padding + words * math.exp(score))
+
+
+@leaked.cases
+def _():
+    yield case(10, 60, 0.0, expected=0.8333, label="the first prediction")
+    yield case(10, 60, 2.0, expected=0.4036, label="the second prediction")
+    yield case(60, 60, 1.0, expected=0.0, label="no padding")
+    yield case(1, 2, 0.0, expected=0.5)
+    yield case(3, 4, -1.0, expected=0.4754, label="words with less than the padding")
+    for _ in range(4):
+        words = random.randint(2, 30)
+        yield case(words, words + random.randint(1, 40), random.uniform(-3, 3))
+
+
+@leaked.mistake("this is the share of the words; the padding has the rest")
+def share_of_the_words(words, length, score):
+    return 1 - leaked.solution(words, length, score)
+
+
+@leaked.mistake(
+    "the weights come from a softmax: a score of s counts e^s, and a score of 0 counts 1"
+)
+def scores_as_weights(words, length, score):
+    total = words * score
+    return (length - words) / (length - words + total) if length - words + total else 0.0
+
+
+@leaked.mistake("a score of 0 is not a weight of 0: e⁰ = 1, so padding without a mask takes part")
+def nothing_leaks(words, length, score):
+    return 0.0
+
+
+@leaked.mistake("the words have a score, too: each of them counts e^score, not 1")
+def share_of_positions(words, length, score):
+    return (length - words) / length
+
+
+@leaked.mistake("a share has everything in the denominator: padding and words")
+def odds(words, length, score):
+    return (length - words) / (words * math.exp(score))
+
+
+@leaked.mistake(
+    "a larger score of the words takes weight from the padding, whose score is 0: e^score, not"
+    " e^−score"
+)
+def wrong_sign(words, length, score):
+    return leaked.solution(words, length, -score)
+
+
+@leaked.mistake("all positions of the padding together: there are length − words of them")
+def one_position(words, length, score):
+    return 1 / (length - words + words * math.exp(score)) if length > words else 0.0
+
+
+@leaked.mistake("`length` counts all positions, the words as well: the padding is length − words")
+def length_as_padding(words, length, score):
+    return length / (length + words * math.exp(score))
+
+
+@leaked.mistake("every word has an exponential of its own: words · e^score, not e^(words · score)")
+def one_exponential(words, length, score):
+    return (length - words) / (length - words + math.exp(words * score))
+
+
+@leaked.mistake("a share lies between 0 and 1: this is in per cent")
+def per_cent(words, length, score):
+    return 100 * leaked.solution(words, length, score)

@@ -1,4 +1,4 @@
-"""Exercises of notebook 07: what moves p_gen, the extended vocabulary, coverage, ROUGE."""
+"""Exercises of notebook 07: p_gen, the extended vocabulary, coverage, ROUGE, no repeats."""
 
 import random
 
@@ -13,7 +13,7 @@ from course_utils.exercises.judging import exercise
     "07.1",
     "Which way is p_gen pulled?",
     r"""
-    About ten minutes. The right word $w$ has the probability
+    The right word $w$ has the probability
 
     $$P(w) = p_\text{gen} P_\text{vocab}(w) + (1 - p_\text{gen})\, a(w)$$
 
@@ -30,6 +30,8 @@ from course_utils.exercises.judging import exercise
     **Predict first:** what is its sign for a name that the vocabulary does not contain? And for
     which words is it zero?
     """,
+    minutes=10,
+    kind="derive",
 )
 def pull(generated, copied, p_gen):
     """Derivative of log P(w) by p_gen; 0 where P(w) is 0. All tensors have the same shape."""
@@ -208,7 +210,7 @@ def _(answer):
     "07.2",
     "Ids for words that nobody knows",
     r"""
-    About ten minutes. Write `extended_ids(text, summary, vocabulary)`.
+    Write `extended_ids(text, summary, vocabulary)`.
 
     - `text`, `summary`: lists of words. `vocabulary`: a dict from words to ids, 0 to V − 1, with
       V = `len(vocabulary)`; the id of `"<unk>"` is `vocabulary["<unk>"]`.
@@ -222,6 +224,8 @@ def _(answer):
 
     **Predict first:** can two texts of a batch use the same id for different words?
     """,
+    minutes=10,
+    kind="implement",
 )
 def extended_ids(text, summary, vocabulary):
     """Ids of the words of a text and of its summary in the extended vocabulary: two lists."""
@@ -444,7 +448,7 @@ def strings(text, summary, vocabulary):
     "07.3",
     "A coverage loss that cannot be zero",
     r"""
-    About ten minutes. This function should say how much attention goes to places that were read
+    This function should say how much attention goes to places that were read
     before: $\sum_i \min(\alpha_{ti}, c_{ti})$ with $c_t = \sum_{t' < t} \alpha_{t'}$, the mean over
     all steps that count.
 
@@ -465,6 +469,8 @@ def strings(text, summary, vocabulary):
 
     **Predict first:** what is the loss of two steps that both look at one place only, the same one?
     """,
+    minutes=10,
+    kind="repair",
 )
 def read_again(weights, counts):
     """Mean over the steps that count of Σ_i min(α_ti, c_ti); one number, 0 without any step.
@@ -716,7 +722,7 @@ def coverage_by_step(weights, counts):
     "07.4",
     "ROUGE, once by hand",
     r"""
-    About fifteen minutes. Write `rouge(output, reference, n)` for two lists of words.
+    Write `rouge(output, reference, n)` for two lists of words.
 
     An n-gram is n words in a row; n may be any number from 1 on, and words are equal only with the
     same capitals. Count those of the output and those of the reference. An n-gram
@@ -730,6 +736,8 @@ def coverage_by_step(weights, counts):
 
     **Predict first:** a summary exchanges the names of two people. What does ROUGE-1 say?
     """,
+    minutes=15,
+    kind="measure",
 )
 def rouge(output, reference, n):
     """F1 of the n-grams of two lists of words, 0 to 1."""
@@ -970,3 +978,221 @@ def split_again(output, reference, n):
 @rouge.mistake("the elements of the lists are the words: do not make one string of them")
 def of_characters(output, reference, n):
     return rouge.solution(list(" ".join(output)), list(" ".join(reference)), n)
+
+
+@exercise(
+    "07.5",
+    "Never the same three words twice",
+    r"""
+    **A project.** Coverage makes repetition expensive while the model is trained. There is a way
+    that needs no training: the search refuses a word that would complete an $n$-gram which the
+    output already has. Build it, and measure what it removes.
+
+    So that no model is needed, the next word depends on the last one alone: `log_probs` has shape
+    (V, V), and row $i$ says how probable each word is after word $i$. Word 0 marks the start and
+    the end. It is no part of the output, and it is never refused.
+
+    Write `without_repeats(log_probs, n, longest)`. Greedy search: at each step the most probable
+    next word, until the end or until the output has `longest` words. Run it twice, as it is and
+    with the refusal. Return `(plain, blocked, repeated)`:
+
+    - the two outputs, as lists of integers;
+    - the share of the $n$-grams in `plain` that stood further to the left in it already, a float;
+      0.0 if it is too short for any.
+
+    **Predict first:** a greedy search in which each word depends on the last one alone has written
+    a word for the second time. What comes next, without the refusal?
+    """,
+    minutes=30,
+    kind="extend",
+)
+def without_repeats(log_probs, n, longest):
+    """Greedy outputs without and with a refusal of repeated n-grams, and what it is worth.
+
+    log_probs: (V, V), a row for each last word; word 0 is start and end. n: at least 1.
+    Returns (list of words, list of words, share of repeated n-grams in the first one).
+    """
+
+    def ngrams(text):
+        return [tuple(text[i : i + n]) for i in range(len(text) - n + 1)]
+
+    def search(refusing):
+        text, last = [], 0
+        while len(text) < longest:
+            scores = log_probs[last].clone()
+            for word in range(1, len(scores)):
+                if refusing and ngrams([*text, word])[-1:] in [[gram] for gram in ngrams(text)]:
+                    scores[word] = -torch.inf
+            last = int(scores.argmax())
+            if last == 0:
+                break
+            text.append(last)
+        return text
+
+    plain, grams = search(False), ngrams(search(False))
+    return plain, search(True), 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def _table(*rows):
+    return torch.tensor(rows).log()
+
+
+@without_repeats.cases
+def _():
+    circle = _table([0.1, 0.6, 0.3], [0.2, 0.1, 0.7], [0.3, 0.6, 0.1])  # 1 2 1 2 1 2 …
+    yield case(circle, 2, 5, expected=([1, 2, 1, 2, 1], [1, 2, 1], 0.5), label="n = 2")
+    yield case(circle, 1, 4, expected=([1, 2, 1, 2], [1, 2], 0.5), label="n = 1: no word twice")
+    yield case(circle, 3, 4, expected=([1, 2, 1, 2], [1, 2, 1, 2], 0.0), label="n = 3")
+    other = _table(
+        [0.1, 0.6, 0.2, 0.1], [0.1, 0.25, 0.45, 0.2], [0.1, 0.5, 0.1, 0.3], [0.7, 0.1, 0.1, 0.1]
+    )
+    yield case(
+        other,
+        2,
+        6,
+        expected=([1, 2, 1, 2, 1, 2], [1, 2, 1, 1, 3], 0.6),
+        label="the second time, another word follows",
+    )
+    yield case(
+        _table([0.2, 0.8], [0.9, 0.1]), 2, 5, expected=([1], [1], 0.0), label="too short for a pair"
+    )
+    yield case(
+        _table([0.2, 0.8], [0.1, 0.9]), 2, 4, expected=([1] * 4, [1, 1], 2 / 3), label="one word"
+    )
+    for size, n in ((4, 1), (4, 2), (5, 2), (4, 3), (6, 3)):
+        log_probs = torch.randn(size, size)
+        log_probs[:, 0] -= 1.0
+        yield case(log_probs.log_softmax(dim=1), n, 12 + size)
+
+
+def _written(log_probs, longest, refused):
+    """Greedy search. refused: a function of the text that returns the words not to write."""
+    text, last = [], 0
+    while len(text) < longest:
+        scores = log_probs[last].clone()
+        for word in refused(text):
+            scores[word] = -torch.inf
+        last = int(scores.argmax())
+        if last == 0:
+            break
+        text.append(last)
+    return text
+
+
+def _refused(n):
+    return lambda text: [
+        text[i + n - 1]
+        for i in range(len(text) - n + 1)
+        if text[i : i + n - 1] == text[len(text) - n + 1 :]
+    ]
+
+
+def _with_block(log_probs, n, longest, refused):
+    """The solution with another rule for what is refused."""
+    plain, _, repeated = without_repeats.solution(log_probs, n, longest)
+    return plain, _written(log_probs, longest, refused), repeated
+
+
+@without_repeats.mistake("a word may come again: refuse it only if it completes an n-gram again")
+def no_word_again(log_probs, n, longest):
+    return _with_block(log_probs, n, longest, lambda text: text)
+
+
+@without_repeats.mistake("the n-gram may have come anywhere in the output, not only just before")
+def last_one_only(log_probs, n, longest):
+    return _with_block(
+        log_probs, n, longest, lambda text: _refused(n)(text[max(len(text) - 2 * n + 1, 0) :])
+    )
+
+
+@without_repeats.mistake(
+    "an n-gram is n words: the word that is refused and the n − 1 words before it"
+)
+def longer_ngrams(log_probs, n, longest):
+    return _with_block(log_probs, n, longest, _refused(n + 1))
+
+
+@without_repeats.mistake("instead of the refused word, the best of the others comes: go on writing")
+def stops_at_a_repeat(log_probs, n, longest):
+    return _with_block(
+        log_probs,
+        n,
+        longest,
+        lambda text: (
+            range(1, len(log_probs))
+            if int(log_probs[text[-1] if text else 0].argmax()) in _refused(n)(text)
+            else []
+        ),
+    )
+
+
+@without_repeats.mistake(
+    "the second best word may be refused as well: look at every word before you take the best"
+)
+def second_best(log_probs, n, longest):
+    def refused(text):
+        best = int(log_probs[text[-1] if text else 0].argmax())
+        return [best] if best in _refused(n)(text) else []
+
+    return _with_block(log_probs, n, longest, refused)
+
+
+@without_repeats.mistake(
+    "`text[-(n - 1):]` is the whole text for n = 1: count from the front,"
+    " `text[len(text) - n + 1:]`"
+)
+def minus_zero(log_probs, n, longest):
+    def refused(text):
+        start = text[-(n - 1) :]
+        return [text[i + n - 1] for i in range(len(text) - n + 1) if text[i : i + n - 1] == start]
+
+    return _with_block(log_probs, n, longest, refused)
+
+
+@without_repeats.mistake("this is the share of different n-grams; the repeated ones are the rest")
+def share_of_different_ones(log_probs, n, longest):
+    plain, blocked, repeated = without_repeats.solution(log_probs, n, longest)
+    return plain, blocked, 1 - repeated
+
+
+@without_repeats.mistake("the first time, an n-gram is no repetition: only the later ones count")
+def all_copies(log_probs, n, longest):
+    plain, blocked, _ = without_repeats.solution(log_probs, n, longest)
+    grams = [tuple(plain[i : i + n]) for i in range(len(plain) - n + 1)]
+    return plain, blocked, sum(grams.count(g) > 1 for g in grams) / max(len(grams), 1)
+
+
+@without_repeats.mistake("the share belongs to the output without the refusal; with it, it is 0")
+def share_after_the_refusal(log_probs, n, longest):
+    return *without_repeats.solution(log_probs, n, longest)[:2], 0.0
+
+
+@without_repeats.mistake("a share: divide by the number of n-grams in the output")
+def number_of_repeats(log_probs, n, longest):
+    plain, blocked, repeated = without_repeats.solution(log_probs, n, longest)
+    return plain, blocked, repeated * max(len(plain) - n + 1, 0)
+
+
+@without_repeats.mistake("divide by the number of n-grams, which is less than that of the words")
+def divided_by_words(log_probs, n, longest):
+    plain, blocked, repeated = without_repeats.solution(log_probs, n, longest)
+    return plain, blocked, repeated * max(len(plain) - n + 1, 0) / max(len(plain), 1)
+
+
+@without_repeats.mistake("word 0 marks the end; it is no part of the output")
+def end_in_the_output(log_probs, n, longest):
+    plain, blocked, repeated = without_repeats.solution(log_probs, n, longest)
+    closed = [text if len(text) == longest else [*text, 0] for text in (plain, blocked)]
+    return *closed, repeated
+
+
+@without_repeats.mistake("first the output as it is, then the one with the refusal")
+def outputs_swapped(log_probs, n, longest):
+    plain, blocked, repeated = without_repeats.solution(log_probs, n, longest)
+    return blocked, plain, repeated
+
+
+@without_repeats.mistake("the output has at most `longest` words")
+def one_word_more(log_probs, n, longest):
+    plain, blocked, _ = without_repeats.solution(log_probs, n, longest + 1)
+    return plain, blocked, without_repeats.solution(log_probs, n, longest)[2]

@@ -1,4 +1,4 @@
-"""Exercises of notebook 08: ages, one hop, what may be remembered, facts found."""
+"""Exercises of notebook 08: ages, hops, what may be remembered, facts found, a chain of facts."""
 
 import random
 
@@ -13,7 +13,7 @@ from course_utils.exercises.judging import exercise
     "08.1",
     "How long ago was it said?",
     r"""
-    *(About ten minutes.)* A memory network gets a vector for the **age** of each memory. The age
+    A memory network gets a vector for the **age** of each memory. The age
     counts from the latest memory of a story, which has age 0, back to the oldest. Stories in a
     batch have different lengths, and the padding comes last.
 
@@ -23,6 +23,8 @@ from course_utils.exercises.judging import exercise
     **Predict first:** two memories, width 4. Which row comes out? And which of the two numbers
     changes when one more sentence is said?
     """,
+    minutes=10,
+    kind="implement",
 )
 def ages(lengths, width):
     """How long ago each memory was said: 0 for the latest, -1 for padding.
@@ -117,7 +119,7 @@ def negative_ages(lengths, width):
     "08.2",
     "One hop",
     r"""
-    *(About fifteen minutes.)* One look into the memory, for a batch:
+    One look into the memory, for a batch:
 
     $$p_i = \operatorname{softmax}_i(u \cdot m_i) \qquad o = \sum_i p_i\, c_i \qquad
     u' = u + o$$
@@ -131,6 +133,8 @@ def negative_ages(lengths, width):
 
     **Predict first:** all keys of a story are equal. What is $o$?
     """,
+    minutes=15,
+    kind="implement",
 )
 def hop(u, keys, values, attend_mask):
     """One look into the memory: the new u (B, D) and the weights (B, M).
@@ -316,7 +320,7 @@ def best_only(u, keys, values, attend_mask):
     "08.3",
     "What the bot could know",
     r"""
-    *(About fifteen minutes: repair.)* A dialogue is a list of pairs (what the user said, what the
+    A dialogue is a list of pairs (what the user said, what the
     bot replied). For training, each reply becomes one example: the turns before it, what was said
     last, and the reply. This code does not do that:
 
@@ -336,6 +340,8 @@ def best_only(u, keys, values, attend_mask):
     **Predict first:** a model is trained with the broken version, and its test set is made with it
     as well. How good will it look?
     """,
+    minutes=15,
+    kind="repair",
 )
 def examples(dialogue):
     """One (history, said, reply) for each reply; history is a list of the turns before ``said``.
@@ -473,7 +479,7 @@ def one_text(dialogue):
     "08.4",
     "Did it look at a fact?",
     r"""
-    *(About fifteen minutes: measure.)* For each question the data set names the **facts**: the
+    For each question the data set names the **facts**: the
     sentences that the answer follows from. For each hop, how often is the sentence with the largest
     weight one of them?
 
@@ -484,6 +490,8 @@ def one_text(dialogue):
     **Predict first:** a question has three facts, and the network three hops. Does a share of 1 in
     every hop mean that all three were looked at?
     """,
+    minutes=15,
+    kind="measure",
 )
 def facts_by_hop(weights, facts):
     """Share of the questions whose heaviest sentence is a fact, for each hop.
@@ -627,3 +635,190 @@ def _(answer):
             got=got,
             expected=torch.ones(2),
         )
+
+
+@exercise(
+    "08.5",
+    "A question that needs three hops",
+    r"""
+    **A project.** *The ball is in the box. The box is in the kitchen. The kitchen is in the house.*
+    Which name does a memory network give after one hop, after two, after three? Build one by hand:
+    nothing has to be trained if the vectors are right.
+
+    Every name has a one-hot vector $e$ of its own, as wide as there are `names`.
+
+    - The fact $(a, b)$, *a is in b*, has the key $e_a$ and the value $e_b - e_a$: it turns a
+      question about $a$ into one about $b$.
+    - A last memory says *stay where you are*. Its value is zero.
+    - The score of a fact is $\beta\, u \cdot e_a$, that of the last memory $\beta / 2$, where
+      $\beta$ is `sharpness`. A softmax over all of them gives the weights $\alpha$.
+    - One hop: $u \leftarrow u + \sum_i \alpha_i v_i$. The first question is $u = e_{\text{thing}}$.
+
+    Write `follow(facts, names, thing, hops, sharpness)`. Return `(answers, entries)`, two lists
+    with one element for each hop: the name whose entry in $u$ is the largest after it, and that
+    entry as a float.
+
+    **Predict first:** what would happen at the end of the chain without the last memory? When it
+    works, measure: from which `sharpness` on does the third hop still find the house?
+    """,
+    minutes=30,
+    kind="extend",
+)
+def follow(facts, names, thing, hops, sharpness):
+    """Follow a chain of facts with a memory network that is built by hand.
+
+    facts: list of pairs (name, name). names: all of them. thing: one of them.
+    Returns (list of names, list of floats), an element for each hop.
+    """
+    vector = dict(zip(names, torch.eye(len(names)), strict=True))
+    nothing = torch.zeros(len(names))
+    keys = torch.stack([vector[a] for a, _ in facts] + [nothing])
+    values = torch.stack([vector[b] - vector[a] for a, b in facts] + [nothing])
+    bonus = torch.tensor([0.0] * len(facts) + [sharpness / 2])
+    u, answers, entries = vector[thing], [], []
+    for _ in range(hops):
+        u = u + torch.softmax(sharpness * keys @ u + bonus, dim=0) @ values
+        answers.append(names[int(u.argmax())])
+        entries.append(u.max().item())
+    return answers, entries
+
+
+@follow.cases
+def _():
+    names = ["ball", "box", "house", "kitchen"]
+    chain = [("box", "kitchen"), ("ball", "box"), ("kitchen", "house")]
+    yield case([("ball", "box")], ["box", "ball"], "ball", 1, 100.0, expected=(["box"], [1.0]))
+    yield case(
+        chain,
+        names,
+        "ball",
+        3,
+        100.0,
+        expected=(["box", "kitchen", "house"], [1.0, 1.0, 1.0]),
+        label="three hops",
+    )
+    yield case(
+        chain,
+        names,
+        "kitchen",
+        3,
+        100.0,
+        expected=(["house"] * 3, [1.0] * 3),
+        label="the chain ends: stay",
+    )
+    yield case(
+        [("ball", "box")],
+        ["ball", "box"],
+        "ball",
+        1,
+        2.0,
+        expected=(["box"], [0.7311]),
+        label="a weight of 1 / (1 + 1/e)",
+    )
+    for count, sharpness in ((4, 9.0), (6, 12.0), (5, 7.0), (3, 5.0)):
+        some = [f"n{i}" for i in range(count + 2)]
+        order = random.sample(some, count + 1)
+        facts = random.sample(list(zip(order, order[1:], strict=False)), count)
+        yield case(facts, some, order[random.randint(0, 1)], 4, sharpness)
+
+
+def _hopped(
+    facts, names, thing, hops, sharpness, *, stay=0.5, value=None, change=None, after=None, key=None
+):
+    """The solution with another score or value, another hop, or something done after each hop."""
+    vector = dict(zip(names, torch.eye(len(names)), strict=True))
+    nothing = torch.zeros(len(names))
+    value, change = value or (lambda a, b: b - a), change or (lambda u, w, v: u + w @ v)
+    keys = torch.stack(
+        [(key or (lambda a, b: a))(vector[a], vector[b]) for a, b in facts] + [nothing]
+    )
+    values = torch.stack([value(vector[a], vector[b]) for a, b in facts] + [nothing])
+    bonus = torch.tensor([0.0] * len(facts) + [stay * sharpness])
+    u, answers, entries = vector[thing], [], []
+    for _ in range(hops):
+        u = change(u, torch.softmax(sharpness * keys @ u + bonus, dim=0), values)
+        u = after(u) if after else u
+        answers.append(names[int(u.argmax())])
+        entries.append(u.max().item())
+    return answers, entries
+
+
+@follow.mistake(
+    "the last memory is missing: at the end of the chain every fact is as good as another, and the"
+    " question wanders off"
+)
+def nowhere_to_stay(*given):
+    return _hopped(*given, stay=-torch.inf)
+
+
+@follow.mistake("the score of the last memory is β / 2, not 0: facts that do not fit have 0")
+def staying_counts_nothing(*given):
+    return _hopped(*given, stay=0.0)
+
+
+@follow.mistake("the score of the last memory is β / 2; with β it is as good as a fact that fits")
+def staying_counts_too_much(*given):
+    return _hopped(*given, stay=1.0)
+
+
+@follow.mistake("the value of a fact takes the old name away: e_b − e_a, not e_b alone")
+def old_name_kept(*given):
+    return _hopped(*given, value=lambda a, b: b)
+
+
+@follow.mistake("a hop *adds* what it read to u: u + Σ α v")
+def replaced(*given):
+    return _hopped(*given, change=lambda u, w, v: w @ v)
+
+
+@follow.mistake("the key of *a is in b* is the vector of a: one asks where a is")
+def keys_of_the_place(*given):
+    return _hopped(*given, key=lambda a, b: b)
+
+
+@follow.mistake("from a to b: the value is e_b − e_a, not e_a − e_b")
+def value_turned_round(*given):
+    return _hopped(*given, value=lambda a, b: a - b)
+
+
+@follow.mistake("multiply the scores by β before the softmax: without it, the weights are soft")
+def never_sharp(facts, names, thing, hops, sharpness):
+    return _hopped(facts, names, thing, hops, 1.0)
+
+
+@follow.mistake(
+    "a softmax shares the weight out: neither take the best memory alone, nor make a one-hot vector"
+    " of u"
+)
+def best_memory_alone(*given):
+    return _hopped(*given, change=lambda u, w, v: u + v[w.argmax()])
+
+
+@follow.mistake("the answers are those *after* each hop: the first one is not the thing itself")
+def one_hop_late(facts, names, thing, hops, sharpness):
+    answers, entries = _hopped(facts, names, thing, hops, sharpness)
+    return [thing, *answers[:-1]], [1.0, *entries[:-1]]
+
+
+@follow.mistake("one element for each hop, not that of the last hop alone")
+def last_hop(*given):
+    answers, entries = _hopped(*given)
+    return answers[-1:], entries[-1:]
+
+
+@follow.mistake(
+    "u stays as it is between the hops: the softmax is over the memories, not over its entries"
+)
+def softmax_of_the_question(*given):
+    return _hopped(*given, after=lambda u: torch.softmax(u, dim=0))
+
+
+@follow.mistake("each hop asks with the u of the hop before it, not with the first one")
+def same_question(facts, names, thing, hops, sharpness):
+    read = []
+
+    def change(u, w, v):
+        read.append(w @ v)
+        return u + read[0]
+
+    return _hopped(facts, names, thing, hops, sharpness, change=change)

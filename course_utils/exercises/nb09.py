@@ -1,4 +1,4 @@
-"""Exercises of notebook 09: what a question gives away, hops, cells, balance."""
+"""Exercises of notebook 09: what a question gives away, hops, cells, balance, counting."""
 
 import random
 from collections import Counter
@@ -13,7 +13,7 @@ from course_utils.exercises.judging import exercise
     "09.1",
     "What does the question give away?",
     r"""
-    (Ten minutes.) Somebody who may not look at the picture does best by giving each question its
+    Somebody who may not look at the picture does best by giving each question its
     most frequent answer. How often is that right?
 
     Write `blind_accuracy(questions, answers)`: two lists of texts of the same length. Return the
@@ -23,6 +23,8 @@ from course_utils.exercises.judging import exercise
     **Predict first:** "is there a star?" is answered *no, no, yes*, and "what colour is the ring?"
     once, *red*. What is the share?
     """,
+    minutes=10,
+    kind="measure",
 )
 def blind_accuracy(questions, answers):
     """Best share of right answers without the picture, a number from 0 to 1.
@@ -171,7 +173,7 @@ def leaving_one_out(questions, answers):
     "09.2",
     "Ask again",
     r"""
-    (Twenty minutes.) Stacked attention, with a general score so that there is little to write. Hop
+    Stacked attention, with a general score so that there is little to write. Hop
     $k$ has a matrix $W_k$:
 
     $$e_i = u^\top W_k\, h_i \qquad \alpha = \operatorname{softmax}(e) \qquad
@@ -187,6 +189,8 @@ def leaving_one_out(questions, answers):
 
     **Predict first:** where does the second hop look if you forget to change $u$?
     """,
+    minutes=20,
+    kind="implement",
 )
 def stack(question, places, matrices, attend_mask):
     """The question and all that it found, and where each hop looked.
@@ -392,9 +396,9 @@ def one_hop_only(question, places, matrices, attend_mask):
 
 @exercise(
     "09.3",
-    "Repair: did it look there?",
+    "Did it look there?",
     r"""
-    (Fifteen minutes.) This function should say how much of each hop's attention is on a thing. A
+    This function should say how much of each hop's attention is on a thing. A
     cell counts if at least one pixel of the thing lies in it. It runs, and its numbers are wrong:
 
     ```python
@@ -414,6 +418,8 @@ def one_hop_only(question, places, matrices, attend_mask):
 
     **Predict first:** which pixels does `reshape(n, n, -1)` put into the first cell?
     """,
+    minutes=15,
+    kind="repair",
 )
 def mass_on_thing(weights, mask):
     """How much of each hop's attention lies on the cells of a thing.
@@ -587,7 +593,7 @@ def times_chance(weights, mask):
     "09.4",
     "Take the prior away",
     r"""
-    (Fifteen minutes.) If "is there a red shape?" is answered *no* six times out of seven, leave out
+    If "is there a red shape?" is answered *no* six times out of seven, leave out
     five sixths of the *no*: then the question alone is worth nothing. VQA v2 did this to photos by
     collecting more pictures ([Goyal et al. 2017](REFERENCES.md#goyal2017)).
 
@@ -599,6 +605,8 @@ def times_chance(weights, mask):
     **Then measure** with `blind_accuracy` what the questions of easy-VQA are worth, before and
     after.
     """,
+    minutes=15,
+    kind="implement",
 )
 def balanced(questions, answers):
     """Indices of the pairs that stay, ascending: for each question, all answers equally often.
@@ -769,3 +777,180 @@ def from_one(questions, answers):
 @balanced.mistake("group by the question: this balances the questions of each answer")
 def questions_of_each_answer(questions, answers):
     return balanced(answers, questions)
+
+
+@exercise(
+    "09.5",
+    "Can attention count?",
+    r"""
+    **A project.** The weights of a softmax sum to one, so the average over two equal things is that
+    over one of them. Two ways to count all the same, from the same scores:
+
+    1. **The spread.** Over how many places do the weights $\alpha$ spread? $e^{H}$ with the entropy
+       $H = -\sum_i \alpha_i \ln \alpha_i$ says it: $k$ equal weights have $e^H = k$.
+    2. **The gates.** Each place decides for itself: $\sigma(\text{score})$, between 0 and 1. The
+       gates need not sum to one. Add them up.
+
+    And one rival who looks at nothing: whoever is **blind** always says the most frequent of the
+    right counts, the smallest of them if several are equally frequent.
+
+    Write `count_errors(scores, attend_mask, counts)`: scores (B, P), a mask (B, P), True = a place
+    of the picture, at least one in each row, and the right counts, integers (B,). Round each count
+    to a whole number. Return three floats, `[spread, gates, blind]`: how far each of the three is
+    from the right count, the mean over the pictures of the absolute difference.
+
+    **Predict first:** what does the spread say of a picture in which nothing is asked for? Then
+    look at the table of section 9 again: which of its rows could gates improve?
+    """,
+    minutes=30,
+    kind="extend",
+)
+def count_errors(scores, attend_mask, counts):
+    """Mean absolute errors of three ways to count: the spread of the weights, gates, blind.
+
+    scores: (B, P). attend_mask: (B, P), True = real. counts: (B,) integers. Returns three floats.
+    """
+    weights = torch.softmax(scores.masked_fill(~attend_mask, -torch.inf), dim=1)
+    spread = torch.special.entr(weights).sum(dim=1).exp().round()
+    gates = (torch.sigmoid(scores) * attend_mask).sum(dim=1).round()
+    right = counts.tolist()
+    usual = max(sorted(set(right)), key=right.count)
+    found = (spread, gates, torch.full_like(spread, usual))
+    return [(told - counts).abs().mean().item() for told in found]
+
+
+@count_errors.cases
+def _():
+    yes, no = 9.0, -9.0
+    two = torch.tensor([[yes, no, yes, no]])
+    real = torch.ones(1, 4, dtype=torch.bool)
+    yield case(two, real, torch.tensor([2]), expected=[0.0, 0.0, 0.0], label="two things")
+    nothing = torch.full((1, 4), no)
+    yield case(
+        nothing, real, torch.tensor([0]), expected=[4.0, 0.0, 0.0], label="nothing is asked for"
+    )
+    yield case(
+        torch.tensor([[yes, no, yes, yes], [no, yes, yes, yes]]),
+        torch.tensor([[True, True, True, False], [True, True, False, False]]),
+        torch.tensor([2, 1]),
+        expected=[0.0, 0.0, 0.5],
+        label="padding does not count",
+    )
+    yield case(
+        torch.tensor([[yes, no, no], [yes, yes, no], [no, no, no], [yes, no, no]]),
+        torch.ones(4, 3, dtype=torch.bool),
+        torch.tensor([1, 3, 0, 3]),
+        expected=[1.5, 0.75, 1.25],
+        label="mistakes of several sizes",
+    )
+    for pictures, places in ((5, 6), (7, 4), (6, 9), (8, 5)):
+        things = torch.rand(pictures, places) < 0.4
+        mask = torch.arange(places) < torch.randint(2, places + 1, (pictures, 1))
+        scores = 5.0 * things - 2.5 + 1.5 * torch.randn(pictures, places)
+        counts = (things & mask).sum(dim=1)
+        yield case(scores, mask, (counts + torch.randint(0, 2, (pictures,))) % 4)
+
+
+def _three(scores, mask, counts, spread=None, gates=None, blind=None, distance=None, whole=None):
+    """The solution with another way to count, to round or to compare."""
+    whole, distance = whole or torch.round, distance or (lambda told: (told - counts).abs().mean())
+    weights = torch.softmax(scores.masked_fill(~mask, -torch.inf), dim=1)
+    right = counts.tolist()
+    usual = max(sorted(set(right)), key=right.count) if blind is None else blind
+    one = torch.special.entr(weights).sum(dim=1).exp() if spread is None else spread
+    other = (torch.sigmoid(scores) * mask).sum(dim=1) if gates is None else gates
+    found = (whole(one), whole(other), torch.full_like(other, usual))
+    return [float(distance(told)) for told in found]
+
+
+@count_errors.mistake("padding is no place: mask the scores before the softmax of the spread")
+def padding_in_the_spread(scores, attend_mask, counts):
+    weights = torch.softmax(scores, dim=1)
+    spread = torch.special.entr(weights).sum(dim=1).exp()
+    return _three(scores, attend_mask, counts, spread=spread)
+
+
+@count_errors.mistake("padding has a gate, too, and must not be counted: multiply by the mask")
+def padding_in_the_gates(scores, attend_mask, counts):
+    return _three(scores, attend_mask, counts, gates=torch.sigmoid(scores).sum(dim=1))
+
+
+@count_errors.mistake("padding is counted twice over: mask the softmax and the gates")
+def padding_in_both(scores, attend_mask, counts):
+    return _three(scores, torch.ones_like(attend_mask), counts)
+
+
+@count_errors.mistake(
+    "the entropy is a logarithm: e^H says over how many places the weights spread"
+)
+def entropy_itself(scores, attend_mask, counts):
+    weights = torch.softmax(scores.masked_fill(~attend_mask, -torch.inf), dim=1)
+    return _three(scores, attend_mask, counts, spread=torch.special.entr(weights).sum(dim=1))
+
+
+@count_errors.mistake("with the natural logarithm it is e^H; 2^H belongs to bits")
+def two_to_the_entropy(scores, attend_mask, counts):
+    weights = torch.softmax(scores.masked_fill(~attend_mask, -torch.inf), dim=1)
+    return _three(scores, attend_mask, counts, spread=2 ** torch.special.entr(weights).sum(dim=1))
+
+
+@count_errors.mistake("0 · ln 0 is NaN in floating point, but 0 here: leave weights of 0 out")
+def zero_times_infinity(scores, attend_mask, counts):
+    weights = torch.softmax(scores.masked_fill(~attend_mask, -torch.inf), dim=1)
+    return _three(scores, attend_mask, counts, spread=(-weights * weights.log()).sum(dim=1).exp())
+
+
+@count_errors.mistake("the weights of a softmax sum to one: gates are sigmoids, each for itself")
+def softmax_added_up(scores, attend_mask, counts):
+    return _three(scores, attend_mask, counts, gates=torch.ones(len(scores)))
+
+
+@count_errors.mistake("add the gates up: their mean is a share, not a count")
+def mean_gate(scores, attend_mask, counts):
+    gates = (torch.sigmoid(scores) * attend_mask).sum(dim=1) / attend_mask.sum(dim=1)
+    return _three(scores, attend_mask, counts, gates=gates)
+
+
+@count_errors.mistake("add the gates as they are and round the sum, not each gate")
+def each_gate_rounded(scores, attend_mask, counts):
+    gates = ((scores > 0) & attend_mask).sum(dim=1).float()
+    return _three(scores, attend_mask, counts, gates=gates)
+
+
+@count_errors.mistake("a count is a whole number: round before you compare")
+def not_rounded(scores, attend_mask, counts):
+    return _three(scores, attend_mask, counts, whole=lambda told: told)
+
+
+@count_errors.mistake("round to the *nearest* whole number, not down: 1.98 is 2")
+def rounded_down(scores, attend_mask, counts):
+    return _three(scores, attend_mask, counts, whole=torch.floor)
+
+
+@count_errors.mistake("the absolute difference is asked for, not its square")
+def squared(scores, attend_mask, counts):
+    return _three(
+        scores, attend_mask, counts, distance=lambda told: (told - counts).square().mean()
+    )
+
+
+@count_errors.mistake("how far from the right count, not how often wrong: 3 for 1 is an error of 2")
+def share_of_wrong_counts(scores, attend_mask, counts):
+    return _three(
+        scores, attend_mask, counts, distance=lambda told: (told != counts).float().mean()
+    )
+
+
+@count_errors.mistake("whoever is blind says the most *frequent* count, not the mean of the counts")
+def blind_mean(scores, attend_mask, counts):
+    return _three(scores, attend_mask, counts, blind=counts.float().mean().item())
+
+
+@count_errors.mistake("the most frequent count of *these* pictures is asked for, whichever it is")
+def blind_zero(scores, attend_mask, counts):
+    return _three(scores, attend_mask, counts, blind=0)
+
+
+@count_errors.mistake("the mean over the pictures: divide the sum by their number")
+def sum_of_errors(scores, attend_mask, counts):
+    return _three(scores, attend_mask, counts, distance=lambda told: (told - counts).abs().sum())

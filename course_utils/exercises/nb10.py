@@ -1,4 +1,4 @@
-"""Exercises of notebook 10: a window, shared keys, a cache to repair and to count, a rollout."""
+"""Exercises of notebook 10: windows, shared keys, caches, rollout, a penalty for distance."""
 
 import random
 
@@ -13,7 +13,7 @@ from course_utils.exercises.judging import exercise
     "10.1",
     "A causal window",
     r"""
-    *(About ten minutes.)* For very long texts, a position may be allowed to see only the latest
+    For very long texts, a position may be allowed to see only the latest
     ones: itself and the `window - 1` positions before it, never a later one. A cache then needs
     no more than `window` keys.
 
@@ -23,6 +23,8 @@ from course_utils.exercises.judging import exercise
 
     **Predict first:** how many entries are True in a mask of length 5 with a window of 2?
     """,
+    minutes=10,
+    kind="implement",
 )
 def window_mask(length, window):
     """Which positions may attend to which: (length, length) booleans, True = may attend."""
@@ -119,7 +121,7 @@ def every_other(length, window):
     "10.2",
     "Heads that share their keys",
     r"""
-    *(About twenty minutes.)* In grouped-query attention, several heads share the same keys and
+    In grouped-query attention, several heads share the same keys and
     values, so that there is less to keep. $H$ heads have $G$ groups of keys, $G$ divides $H$, and
     **neighbours share**: with $H = 6$ and $G = 2$, the first three heads read group 0, the others
     group 1.
@@ -130,6 +132,8 @@ def every_other(length, window):
 
     **Predict first:** which values of $G$ give ordinary multi-head and multi-query attention?
     """,
+    minutes=20,
+    kind="implement",
 )
 def grouped_attention(queries, keys, values):
     """Causal attention of H heads with G groups of keys and values.
@@ -304,7 +308,7 @@ def exchanged(queries, keys, values):
     "10.3",
     "A cache that loses its order",
     r"""
-    *(About fifteen minutes: repair.)* This function attends step by step, as a decoder does when
+    This function attends step by step, as a decoder does when
     it writes, and keeps keys and values in a cache:
 
     ```python
@@ -326,6 +330,8 @@ def exchanged(queries, keys, values):
     **Predict first:** for which position is the result of the broken version right, whatever the
     numbers are?
     """,
+    minutes=15,
+    kind="repair",
 )
 def attend_step_by_step(queries, keys, values):
     """Causal attention with a cache: queries, keys (T, D) and values (T, Dv) to (T, Dv)."""
@@ -484,7 +490,7 @@ def best_alone(queries, keys, values):
     "10.4",
     "What a cache holds",
     r"""
-    *(About ten minutes: calculate.)* A decoder of `layers` layers writes a text of `length` tokens.
+    A decoder of `layers` layers writes a text of `length` tokens.
     Each layer has `heads` heads, which divide the width between them, and `kv_heads` heads of keys
     and values. How many bytes does the cache of self-attention hold after the last token, if each
     number takes `number_bytes` bytes?
@@ -494,6 +500,8 @@ def best_alone(queries, keys, values):
     **Predict first:** by which factor does multi-query attention (`kv_heads = 1`) shrink the cache
     of a model with 8 heads?
     """,
+    minutes=10,
+    kind="derive",
 )
 def cache_bytes(layers, width, heads, kv_heads, length, number_bytes):
     """Bytes of a decoder's cache of keys and values after `length` tokens, an integer."""
@@ -572,7 +580,7 @@ def one_head(layers, width, heads, kv_heads, length, number_bytes):
     "10.5",
     "Rollout",
     r"""
-    *(About fifteen minutes: measure.)* Follow the attention of an encoder down through its layers,
+    Follow the attention of an encoder down through its layers,
     as section 6 does. `weights` has shape (L, H, T, T): for each layer, from the first to the last,
     and each head, one row of weights for each position.
 
@@ -587,6 +595,8 @@ def one_head(layers, width, heads, kv_heads, length, number_bytes):
     **Predict first:** does the first layer's matrix stand on the left or on the right of the
     product?
     """,
+    minutes=15,
+    kind="measure",
 )
 def rollout(weights):
     """How the positions of the last layer are made up of the inputs: (L, H, T, T) to (T, T)."""
@@ -695,3 +705,273 @@ def _(answer):
     sums = answer(weights.clone()).sum(dim=-1)
     if difference(sums, torch.ones(4)):
         raise CheckFailed("each row has to sum to 1", input=case(weights))
+
+
+@exercise(
+    "10.6",
+    "How far back do windows reach?",
+    r"""
+    A decoder has three layers, and in each of them a position sees itself and the three before it:
+    a window of 4, as in exercise 10.1. **Predict first,** by hand: which is the earliest position
+    that the state of position 20 can depend on after the third layer?
+
+    Write `earliest(position, window, layers)` for any position, counted from 0. Return an integer.
+    """,
+    minutes=3,
+    kind="predict",
+)
+def earliest(position, window, layers):
+    """The first position that a state can depend on after layers with a window, an integer."""
+    return max(position - layers * (window - 1), 0)
+
+
+@earliest.cases
+def _():
+    yield case(5, 4, 1, expected=2, label="one layer: positions 2, 3, 4 and 5")
+    yield case(20, 4, 3, expected=11, label="the prediction")
+    yield case(9, 1, 5, expected=9, label="a window of one")
+    yield case(7, 3, 2, expected=3)
+    yield case(4, 4, 3, expected=0, label="there is nothing before position 0")
+    yield case(6, 3, 0, expected=6, label="no layer at all")
+
+
+@earliest.hidden
+def _():
+    for _ in range(8):
+        yield case(random.randint(0, 60), random.randint(2, 7), random.randint(1, 6))
+
+
+@earliest.mistake("a window of w holds the position itself and w − 1 others: each layer adds w − 1")
+def whole_windows(position, window, layers):
+    return max(position - layers * window, 0)
+
+
+@earliest.mistake(
+    "each layer looks at states that have looked further back already: the windows add up"
+)
+def one_layer_only(position, window, layers):
+    return max(position - (window - 1), 0)
+
+
+@earliest.mistake("the windows of the layers add up; they do not multiply")
+def multiplied_windows(position, window, layers):
+    return max(position - (window - 1) ** layers, 0)
+
+
+@earliest.mistake("w positions at each layer, but one of them is shared: they do not multiply")
+def power_of_the_window(position, window, layers):
+    return max(position - window**layers + 1, 0)
+
+
+@earliest.mistake("there is no position before 0")
+def before_the_beginning(position, window, layers):
+    return position - layers * (window - 1)
+
+
+@earliest.mistake("that is how many positions it reaches back; asked is for the position itself")
+def distance_back(position, window, layers):
+    return min(layers * (window - 1), position)
+
+
+@earliest.mistake("the first layer looks back as well: all layers count")
+def one_layer_fewer(position, window, layers):
+    return max(position - max(layers - 1, 0) * (window - 1), 0)
+
+
+@earliest.mistake("the window ends at the position itself: it does not reach forward")
+def latest(position, window, layers):
+    return position + layers * (window - 1)
+
+
+@earliest.mistake("without a window the first position would be in reach; here each layer has one")
+def everything_in_reach(position, window, layers):
+    return 0
+
+
+@earliest.mistake("positions count from 0, and a window of 1 reaches no other position")
+def counted_from_one(position, window, layers):
+    return max(position - layers * (window - 1) + 1, 0)
+
+
+@exercise(
+    "10.7",
+    "Positions without a table",
+    r"""
+    **A project.** Section 1 gives positions to the words. Another way leaves words, queries and
+    keys as they are and takes something off each score instead: a slope $m$ times the distance.
+    With the query at position $i$ and the key at position $j \le i$,
+
+    $$e_{ij} = \frac{q_i \cdot k_j}{\sqrt{D}} - m\,(i - j)$$
+
+    Every head has a slope of its own, so that some look near and others far. Nothing is learnt, and
+    no table ends, so a longer text is no special case. Build it, and measure how far each head
+    looks.
+
+    Write `attend_near(queries, keys, values, slopes)`: queries and keys (H, T, D), values
+    (H, T, Dv), slopes (H,), not negative. No position sees a later one. Return
+    `(output, distances)`:
+
+    - `output` (H, T, Dv);
+    - `distances` (H,): for each head, the mean over its queries of $\sum_j \alpha_{ij}\,(i - j)$.
+
+    **Predict first:** what is the distance of a head with a very large slope? And of one with slope
+    0 whose scores are all equal, for $T = 5$? When it works, compare a head's distance on 20 and on
+    200 random positions, with slopes of 0 and of ½.
+    """,
+    minutes=30,
+    kind="extend",
+)
+def attend_near(queries, keys, values, slopes):
+    """Causal attention whose scores fall with the distance, and how far each head looks.
+
+    queries, keys: (H, T, D). values: (H, T, Dv). slopes: (H,). Returns (H, T, Dv) and (H,).
+    """
+    T, D = queries.shape[1:]
+    place = torch.arange(T)
+    back = place[:, None] - place[None, :]  # (T, T): how far the key lies behind the query
+    scores = queries @ keys.transpose(1, 2) / D**0.5 - slopes[:, None, None] * back
+    weights = torch.softmax(scores.masked_fill(back < 0, -torch.inf), dim=2)
+    return weights @ values, (weights * back).sum(dim=2).mean(dim=1)
+
+
+@attend_near.cases
+def _():
+    flat, one_hot = torch.zeros(1, 3, 2), torch.eye(3)[None]
+    thirds = torch.tensor([[[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]]])
+    yield case(
+        flat,
+        flat,
+        one_hot,
+        torch.tensor([0.0]),
+        expected=(thirds, torch.tensor([0.5])),
+        label="equal scores, slope 0",
+    )
+    yield case(
+        flat,
+        flat,
+        one_hot,
+        torch.tensor([200.0]),
+        expected=(one_hot, torch.tensor([0.0])),
+        label="a very large slope",
+    )
+    half = torch.tensor([[[1.0, 0.0], [1 / 3, 2 / 3]]])  # weights 1 : 2 for a slope of ln 2
+    yield case(
+        torch.zeros(1, 2, 4),
+        torch.zeros(1, 2, 4),
+        torch.eye(2)[None],
+        torch.tensor([0.693147]),
+        expected=(half, torch.tensor([1 / 6])),
+        label="slope ln 2: each step back halves the weight",
+    )
+    for heads, length, width, out in ((2, 4, 3, 5), (3, 6, 2, 4), (4, 2, 5, 3), (2, 7, 8, 1)):
+        queries, keys = 2 * torch.randn(2, heads, length, width)
+        yield case(queries, keys, torch.randn(heads, length, out), 0.1 + torch.rand(heads))
+
+
+def _near(queries, keys, values, bias, scale=None, cut=None, measured=None):
+    """The solution with another bias (a function of the distances), scale, mask or measure."""
+    T, D = queries.shape[1:]
+    place = torch.arange(T)
+    back = place[:, None] - place[None, :]
+    scores = queries @ keys.transpose(1, 2) / (scale or D**0.5) + bias(back)
+    hidden = back < 0 if cut is None else cut(back)
+    weights = torch.softmax(scores.masked_fill(hidden, -torch.inf), dim=2).nan_to_num()
+    measured = measured or (lambda weights, back: (weights * back).sum(dim=2).mean(dim=1))
+    return weights @ values, measured(weights, back)
+
+
+def _falling(slopes):
+    return lambda back: -slopes[:, None, None] * back
+
+
+@attend_near.mistake("the distance is taken off the score: with a plus, far words win")
+def far_words_win(queries, keys, values, slopes):
+    return _near(queries, keys, values, _falling(-slopes))
+
+
+@attend_near.mistake("the slopes are not used: subtract slope · distance from each score")
+def slopes_ignored(queries, keys, values, slopes):
+    return _near(queries, keys, values, _falling(0 * slopes))
+
+
+@attend_near.mistake("no position sees a later one: fill those scores with −∞")
+def later_ones_too(queries, keys, values, slopes):
+    return _near(
+        queries, keys, values, lambda back: _falling(slopes)(back.abs()), cut=lambda b: b > 99
+    )
+
+
+@attend_near.mistake("only q · k is divided by √D, not the slope times the distance")
+def bias_scaled_too(queries, keys, values, slopes):
+    return _near(queries, keys, values, _falling(slopes / queries.shape[2] ** 0.5))
+
+
+@attend_near.mistake("divide q · k by √D, where D is the width of a head")
+def never_scaled(queries, keys, values, slopes):
+    return _near(queries, keys, values, _falling(slopes), scale=1.0)
+
+
+@attend_near.mistake("every head has a slope of its own: `slopes[:, None, None]`")
+def first_slope_for_all(queries, keys, values, slopes):
+    return _near(queries, keys, values, _falling(slopes[:1].expand(len(slopes))))
+
+
+@attend_near.mistake("a position sees itself, at distance 0: hide only what comes after it")
+def itself_hidden(queries, keys, values, slopes):
+    return _near(queries, keys, values, _falling(slopes), cut=lambda back: back <= 0)
+
+
+@attend_near.mistake(
+    "the distance belongs to the score, before the softmax; afterwards the weights no longer sum"
+    " to one"
+)
+def after_the_softmax(queries, keys, values, slopes):
+    T, D = queries.shape[1:]
+    back = torch.arange(T)[:, None] - torch.arange(T)
+    scores = (queries @ keys.transpose(1, 2) / D**0.5).masked_fill(back < 0, -torch.inf)
+    weights = torch.softmax(scores, dim=2) * torch.exp(-slopes[:, None, None] * back.clamp_min(0))
+    return weights @ values, (weights * back).sum(dim=2).mean(dim=1)
+
+
+@attend_near.mistake("the distances of the heads: the mean over the queries, not their sum")
+def summed_distances(queries, keys, values, slopes):
+    return _near(
+        queries, keys, values, _falling(slopes), measured=lambda w, b: (w * b).sum(dim=(1, 2))
+    )
+
+
+@attend_near.mistake(
+    "weigh the distances with α: where the largest weight lies says less than how far one looks"
+)
+def distance_of_the_largest(queries, keys, values, slopes):
+    def measured(weights, back):
+        far = torch.arange(len(back)) - weights.argmax(dim=2)
+        return far.float().mean(dim=1)
+
+    return _near(queries, keys, values, _falling(slopes), measured=measured)
+
+
+@attend_near.mistake("i − j: the query's position minus the key's, so no distance is negative")
+def negative_distances(queries, keys, values, slopes):
+    output, distances = attend_near.solution(queries, keys, values, slopes)
+    return output, -distances
+
+
+@attend_near.mistake("one distance for each head, (H,): take no mean over the heads")
+def one_distance(queries, keys, values, slopes):
+    output, distances = attend_near.solution(queries, keys, values, slopes)
+    return output, distances.mean()
+
+
+@attend_near.mistake(
+    "Σ α (i − j) has one value for each query: do not take the mean over the keys, too"
+)
+def mean_over_keys(queries, keys, values, slopes):
+    return _near(
+        queries, keys, values, _falling(slopes), measured=lambda w, b: (w * b).mean(dim=(1, 2))
+    )
+
+
+@attend_near.mistake("the distance itself, not its square: each step back costs the same")
+def squared_distance(queries, keys, values, slopes):
+    return _near(queries, keys, values, lambda back: _falling(slopes)(back**2))

@@ -7,6 +7,8 @@
 //                                           its formulas, and its width on a telephone
 //     node browser.mjs site BASE PAGE …     the same with what axe finds
 //     node browser.mjs search BASE TERM     what the search of that site finds: [[title, address], …]
+//     node browser.mjs slides F,C,W FILE.html …  what is wrong on each slide of each deck: letters of figures smaller than
+//                                           F pixels, of code than C, of words than W, and more
 //
 // CHROMIUM names the browser's executable.
 
@@ -136,12 +138,79 @@ async function search(browser, base, term) {
   );
 }
 
+/** What is wrong on the slide that is shown, in words. Sizes are pixels of a slide of 1280 × 720. */
+function faults([figureText, codeText, wordText]) {
+  const slide = Reveal.getCurrentSlide(), found = [];
+  const size = (part) => parseFloat(getComputedStyle(part).fontSize);
+  const inside = (part) => part.closest("mjx-assistive-mml, .notes, svg") === null;
+  const parts = [...slide.querySelectorAll(".slide *")].filter(inside);
+  for (const part of parts) {
+    const { left, top, right, bottom, width } = part.getBoundingClientRect();
+    const where = `${part.tagName} ${part.textContent.trim().slice(0, 40)}`;
+    if (width && (left < 0 || top < 0 || right > 1280 || bottom > 720))
+      found.push(`${where}: reaches ${Math.round(right)} × ${Math.round(bottom)}`);
+    if (part.scrollWidth > part.clientWidth + 1 && part.clientWidth) found.push(`${where}: cut on the right`);
+    if (part.tagName === "PRE" && size(part) < codeText) found.push(`${where}: letters of ${size(part)} pixels`);
+    if (["P", "LI", "TD"].includes(part.tagName) && size(part) < wordText)
+      found.push(`${where}: letters of ${size(part)} pixels`);
+  }
+  const boxes = [...slide.querySelectorAll(".slide > *, .words > *, .outputs > *")].map((part) => [part, part.getBoundingClientRect()]);
+  for (const [one, a] of boxes)
+    for (const [other, b] of boxes)
+      if (one.parentNode === other.parentNode && one !== other && a.top <= b.top && a.left < b.right && b.left < a.right && a.bottom > b.top + 1)
+        found.push(`${one.tagName} and ${other.tagName} overlap`);
+  for (const image of slide.querySelectorAll("img")) {
+    const { width, height } = image.getBoundingClientRect();
+    const scale = Math.min(width / image.naturalWidth, height / image.naturalHeight);
+    // The course draws letters of 11 points, 96 pixels an inch.
+    const letters = (11 / 72) * 96 * (scale * image.naturalWidth) / image.getAttribute("width");
+    if (!image.naturalWidth) found.push(`a figure is not shown: ${image.alt}`);
+    if (!(letters >= figureText)) found.push(`letters of ${letters.toFixed(1)} pixels in a figure: ${image.alt}`);
+  }
+  const words = parts.filter((part) => !part.closest("pre, code")).flatMap((part) => [...part.childNodes]);
+  for (const text of words.filter((node) => node.nodeType === Node.TEXT_NODE && node.data.includes("$")))
+    found.push(`a formula is not set: ${text.data.slice(0, 60)}`);
+  for (const error of slide.querySelectorAll("[data-mjx-error]")) found.push(error.dataset.mjxError);
+  return { found, formulas: slide.querySelectorAll("mjx-container svg path").length, alts: [...slide.querySelectorAll("img")].map((image) => image.alt) };
+}
+
+/** Every slide of every deck, each shown once, without a network. */
+async function slides(browser, limits, files) {
+  const found = {};
+  const context = await browser.newContext({ offline: true, viewport: { width: 1280, height: 720 } });
+  for (const file of files) {
+    const page = await context.newPage();
+    const own = pathToFileURL(file.slice(0, file.lastIndexOf("/") + 1)).href, outside = [], errors = [];
+    page.on("request", (request) => {
+      if (![own, "data:"].some((start) => request.url().startsWith(start))) outside.push(request.url());
+    });
+    page.on("requestfailed", (request) => errors.push(`not loaded: ${request.url()}`));
+    page.on("pageerror", (error) => errors.push(String(error)));
+    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    await page.goto(pathToFileURL(file).href);
+    await typeset(page);
+    await page.waitForFunction(() => Reveal.isReady());
+    const shown = [];
+    for (let number = 0; number < (await page.evaluate(() => Reveal.getTotalSlides())); number++) {
+      await page.evaluate((number) => {
+        Reveal.slide(number);
+        return Promise.all([...Reveal.getCurrentSlide().querySelectorAll("img")].map((image) => image.decode()));
+      }, number);
+      shown.push(await page.evaluate(faults, limits));
+    }
+    found[file] = { slides: shown, outside, errors };
+    await page.close();
+  }
+  return found;
+}
+
 const doings = {
   lab,
   pages: (browser, ...files) => pages(browser, files),
   site: (browser, base, ...files) => site(browser, base, files),
   visit: (browser, base, ...files) => site(browser, base, files, () => []),
   search,
+  slides: (browser, limits, ...files) => slides(browser, limits.split(",").map(Number), files),
 };
 const browser = await chromium.launch(settings);
 try {

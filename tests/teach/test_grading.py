@@ -9,12 +9,7 @@ from pathlib import Path
 import pytest
 
 from course_utils.exercises import get, numbers
-from course_utils.exercises.assignment import (
-    HIDDEN_POINTS,
-    VISIBLE_POINTS,
-    memorised,
-    write_course,
-)
+from course_utils.exercises.assignment import memorised, points_for, write_course
 from tools.notebooks import all_notebooks
 
 api = pytest.importorskip("nbgrader.apps.api", reason="needs nbgrader: make test-teach")
@@ -72,7 +67,8 @@ KINDS = (right, wrong, empty, hard_coded)
 def points(kind, exercise):
     """What an answer has to get for the visible and for the hidden cases."""
     visible = kind is right or (kind is hard_coded and bool(exercise.judge(memorised(exercise))))
-    return [visible * VISIBLE_POINTS, (kind is right) * HIDDEN_POINTS]
+    given = points_for(exercise)
+    return [visible * given[0], (kind is right) * given[1]]
 
 
 def hand_in(course, name, student, answers):

@@ -102,6 +102,7 @@ def kernel_environment(notebook: Path, scratch: Path) -> dict[str, str | None]:
     """
     return {
         "COURSE_NOTEBOOK": Path(notebook).stem,
+        "COURSE_PROGRESS": "off",
         "COURSE_REAL_DATA_LOG": str(scratch / "real-data.jsonl"),
         "JUPYTER_PATH": os.path.join(sys.prefix, "share", "jupyter"),
         "JUPYTER_PREFER_ENV_PATH": "1",

@@ -1,5 +1,6 @@
 """Recipes for classification: real film reviews, and generated reviews with known reasons."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from course_utils.tasks.classification.data import (
     eraser_test,
     generated_pairs,
     generated_reviews,
+    imdb_contrast_data,
     imdb_data,
     imdb_test,
     sentence_end,
@@ -23,6 +25,7 @@ from course_utils.tasks.recipe import Recipe
 from course_utils.training import FitSettings
 
 __all__ = [
+    "CONTRASTS",
     "ERASER",
     "GENERATED",
     "IMDB",
@@ -100,6 +103,16 @@ IMDB = Recipe(
     },
     prepare=start_from_neighbours,
 )
+CONTRASTS = replace(
+    IMDB,
+    name="classification-imdb-contrasts",
+    title="Film reviews and generated contrast pairs, from the IMDB checkpoint",
+    data=imdb_contrast_data,
+    settings=FitSettings(steps=1200, label_smoothing=0.0, validate_every=400),
+    start=IMDB.name,
+    prepare=None,
+    model=IMDB.model | {"dropout": 0.3, "pair_dropout": 0.5, "word_dropout": 0.03},
+)
 ERASER = Recipe(
     name="classification-eraser",
     title="Film reviews with people's marks, ERASER",
@@ -114,4 +127,4 @@ ERASER = Recipe(
     prepare=start_from_neighbours,
 )
 
-RECIPES = (GENERATED, QUESTIONS, LONG, IMDB, ERASER)
+RECIPES = (GENERATED, QUESTIONS, LONG, IMDB, CONTRASTS, ERASER)

@@ -1,17 +1,31 @@
 """Studies of classification: generated reviews with known reasons, and real film reviews."""
 
+from dataclasses import dataclass, replace
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
+import torch
+from scipy.stats import kendalltau
 
 from course_utils.datasets.generated.reviews import reviews
 from course_utils.datasets.public.eraser_movies import MarkedReview, eraser_movies
 from course_utils.metrics import accuracy
-from course_utils.tasks.base import Pair, Predictor
+from course_utils.models.seq2seq import count_parameters
+from course_utils.tasks.base import Pair, Predictor, TaskData
 from course_utils.tasks.classification import recipes
 from course_utils.tasks.classification.baselines import MajorityBaseline, MeanOfTwo, TfidfBaseline
 from course_utils.tasks.classification.classifier import Classifier
 from course_utils.tasks.classification.data import generated_pairs, imdb_test
+from course_utils.tasks.classification.faithfulness import (
+    adversarial_weights,
+    divergence,
+    erasure,
+    given_weights,
+    integrated_gradients,
+    train_adversary,
+    train_guided,
+)
 from course_utils.tasks.classification.rationales import (
     frequency_scores,
     random_scores,
@@ -20,11 +34,13 @@ from course_utils.tasks.classification.rationales import (
     word_gradients,
     word_weights,
 )
+from course_utils.tasks.recipe import train_model
 from course_utils.tasks.study import Study, Variant
 
 __all__ = [
     "STUDIES",
     "measure_eraser",
+    "measure_faithfulness",
     "measure_imdb",
     "measure_long",
     "measure_questions",
@@ -124,7 +140,116 @@ def measure_eraser(classifier: Classifier) -> dict:
     }
 
 
+EXAMINED = 200  # reviews of the test set that the slower tests read
+
+
+def _examined() -> tuple[list[str], list[Pair], list]:
+    test = reviews("test")[:EXAMINED]
+    return [r.text for r in test], [(r.text, r.label) for r in test], [r.rationale for r in test]
+
+
+def measure_faithfulness(classifier: Classifier) -> dict:
+    """What erasing, shuffling and replacing weights do to a classifier of generated reviews."""
+    texts, _, marks = _examined()
+    scores = {
+        "attention": word_weights(classifier, texts),
+        "gradient": word_gradients(classifier, texts),
+        "integrated gradients": integrated_gradients(classifier, texts),
+        "random": random_scores(map(len, marks)),
+        "rationale": [np.array(mark, dtype=float) for mark in marks],
+    }
+    measured: dict[str, Any] = {
+        "accuracy": _accuracy(classifier, [(r.text, r.label) for r in reviews("test")])
+    }
+    for name, given in scores.items():
+        found = erasure(classifier, texts, given)
+        spans = erasure(classifier, texts, given, width=3)
+        measured[name] = {
+            "auprc": round(token_auprc(given, marks), 4),
+            "shares": list(found.shares),
+            "comprehensiveness": found.comprehensiveness.round(4).tolist(),
+            "sufficiency": found.sufficiency.round(4).tolist(),
+            "turned": found.turned.round(4).tolist(),
+            "comprehensiveness of spans": spans.comprehensiveness.round(4).tolist(),
+        }
+    before = given_weights(classifier, texts, "none").argmax(axis=1)
+    for change in ("shuffled", "uniform"):
+        after = given_weights(classifier, texts, change).argmax(axis=1)
+        measured[f"turned, {change}"] = round(float((before != after).mean()), 4)
+    apart, moved = adversarial_weights(classifier, texts)
+    return measured | {
+        "adversarial divergence": round(float(np.median(apart)), 4),
+        "adversarial, moved": round(float(moved.max()), 4),
+    }
+
+
+@dataclass(frozen=True)
+class Told:
+    """The figures of a training that is not one of a recipe."""
+
+    parameters: int
+    figures: dict
+
+
+def _figures(told: Told) -> dict:
+    return told.figures
+
+
+@cache
+def _base(seed: int) -> Classifier:
+    """The classifier of generated reviews that a seed gives."""
+    recipe = recipes.GENERATED
+    data = recipe.data()
+    settings = replace(recipe.settings, seed=seed)
+    model, _, _ = train_model(replace(recipe, settings=settings), data, progress=False)
+    return Classifier(model, data.vocabulary)
+
+
+def _compared(one: Classifier, other: Classifier) -> dict:
+    """How far two classifiers are apart, in verdicts and in weights, on the examined reviews."""
+    texts, pairs, _ = _examined()
+    a, b = one.classify(texts), other.classify(texts)
+    weights = [
+        (torch.tensor(x.weights), torch.tensor(y.weights)) for x, y in zip(a, b, strict=True)
+    ]
+    taus = [kendalltau(x.weights, y.weights).statistic for x, y in zip(a, b, strict=True)]
+    off = [
+        abs(x.probabilities["positive"] - y.probabilities["positive"])
+        for x, y in zip(a, b, strict=True)
+    ]
+    return {
+        "accuracy": _accuracy(other, pairs),
+        "same verdict": round(
+            float(np.mean([x.label == y.label for x, y in zip(a, b, strict=True)])), 4
+        ),
+        "moved": round(float(np.mean(off)), 4),
+        "divergence": round(float(np.mean([float(divergence(x, y)) for x, y in weights])), 4),
+        "kendall": round(float(np.nanmean(taus)), 4),
+        "auprc": round(token_auprc(word_weights(other, texts), _examined()[2]), 4),
+    }
+
+
+def _another_seed(data: TaskData, seed: int) -> Told:
+    other = _base(seed + 10)
+    return Told(count_parameters(other.model), _compared(_base(seed), other))
+
+
+def _adversary(weight: float, data: TaskData, seed: int) -> Told:
+    found = train_adversary(_base(seed), data, weight, 2 * BUDGET, seed)
+    return Told(count_parameters(found.model), _compared(_base(seed), found))
+
+
+def _guided(guide: str, data: TaskData, seed: int) -> Told:
+    base = _base(seed)
+    if guide == "an adversary":
+        base = train_adversary(base, data, ADVERSE, 2 * BUDGET, seed)
+    given = None if guide == "equal weights" else base
+    found = train_guided(given, data, generated_pairs("test"), BUDGET, seed)
+    return Told(0, {"accuracy": round(found, 4)})
+
+
 BUDGET = recipes.GENERATED.settings.steps
+ADVERSE = 0.01
 POOLINGS = {
     "mean pooling": {"kind": "mean"},
     "max pooling": {"kind": "max"},
@@ -211,5 +336,36 @@ STUDIES = (
         seeds=(0, 1, 2),
         recipe=recipes.ERASER,
         measure=measure_eraser,
+    ),
+    Study(
+        "faithfulness",
+        "Is attention an explanation? Erased words, other weights, other models",
+        (
+            Variant("attention", {}, BUDGET),
+            Variant("another seed", {}, 0, baseline=_another_seed, measure=_figures),
+            *(
+                Variant(
+                    f"adversary, λ = {weight}",
+                    {},
+                    0,
+                    baseline=partial(_adversary, weight),
+                    measure=_figures,
+                )
+                for weight in (0.0, 0.001, ADVERSE, 0.1)
+            ),
+            *(
+                Variant(
+                    f"words guided by {guide}",
+                    {},
+                    0,
+                    baseline=partial(_guided, guide),
+                    measure=_figures,
+                )
+                for guide in ("equal weights", "attention", "an adversary")
+            ),
+        ),
+        seeds=(0, 1, 2),
+        recipe=recipes.GENERATED,
+        measure=measure_faithfulness,
     ),
 )

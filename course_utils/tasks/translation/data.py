@@ -2,17 +2,22 @@
 
 import random
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from course_utils.batches import Example
 from course_utils.datasets.registry import public_card
 from course_utils.tasks.base import Pair, TaskData
 from course_utils.vocabulary import Vocabulary
 
 __all__ = [
+    "SampledTranslationData",
     "TranslationData",
     "generated_pairs",
     "generated_translation",
     "multi30k_data",
     "multi30k_test",
+    "sampled_multi30k_data",
     "with_numerals",
 ]
 
@@ -23,6 +28,25 @@ class TranslationData(TaskData):
     def encode_inputs(self, inputs: list[str]) -> list[list[int]]:
         """Texts as ids."""
         return self.vocabulary.encode_all(inputs)
+
+
+@dataclass
+class SampledTranslationData(TranslationData):
+    """Each training pair several times: once as it is, and ``copies`` times with BPE-dropout."""
+
+    bpe_dropout: float = 0.1
+    copies: int = 4
+
+    def to_examples(self, pairs: Sequence[Pair]) -> list[Example]:
+        """As always; the training pairs with their copies, which are cut at random."""
+        examples = super().to_examples(pairs)
+        if pairs is not self.train:
+            return examples
+        texts = [text for pair in pairs for text in pair]
+        for copy in range(self.copies):
+            ids = self.vocabulary.sample_all(texts, self.bpe_dropout, seed=copy)
+            examples += [Example(s, t) for s, t in zip(ids[::2], ids[1::2], strict=True)]
+        return examples
 
 
 def multi30k_data(size: int = 3000) -> TranslationData:
@@ -80,6 +104,12 @@ def with_numerals(pairs: list[Pair], share: float = 0.25, seed: int = 0) -> list
                     numeral += f".{chance.randrange(10)}"
                 copies.append((words[0].sub(numeral, source), words[1].sub(numeral, target)))
     return copies
+
+
+def sampled_multi30k_data() -> TranslationData:
+    """`multi30k_data` whose training pairs are also cut at random, by BPE-dropout of 0.1."""
+    data = multi30k_data()
+    return SampledTranslationData(data.train, data.valid, data.vocabulary, cards=data.cards)
 
 
 def multi30k_test() -> list[Pair]:

@@ -1,4 +1,4 @@
-"""Studies of translation on the generated corpus, whose alignments are known."""
+"""Studies of translation: generated sentences with known alignments, and real captions."""
 
 from dataclasses import replace
 from functools import partial
@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from course_utils.attention import Attention, GeneralScore
 from course_utils.batches import Example, make_batch
+from course_utils.callbacks import AverageWeights
 from course_utils.datasets.generated.english_french import english_french
+from course_utils.datasets.public.multi30k import multi30k
 from course_utils.metrics import (
     alignment_error_rate,
     alignment_from_attention,
@@ -25,7 +27,7 @@ from course_utils.tasks.base import Pair, TaskData
 from course_utils.tasks.inference import in_batches
 from course_utils.tasks.study import Study, Variant
 from course_utils.tasks.translation import recipes
-from course_utils.tasks.translation.data import generated_pairs
+from course_utils.tasks.translation.data import generated_pairs, sampled_multi30k_data
 from course_utils.tasks.translation.translator import Translator
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "ScaledGeneralScore",
     "head_alignment_errors",
     "heads_of",
+    "measure_multi30k",
     "measure_generated",
     "measure_transformer",
 ]
@@ -134,6 +137,17 @@ def measure_transformer(translator: Translator) -> dict:
     return measure_generated(translator) | found
 
 
+def measure_multi30k(translator: Translator) -> dict:
+    """BLEU on the validation captions, greedy and with a beam of 5. No study uses the test set."""
+    pairs = multi30k("valid")
+    sources, references = [source for source, _ in pairs], [target for _, target in pairs]
+
+    def score(beam: int) -> float:
+        return round(bleu(translator.predict(sources, beam), references, lowercase=True).score, 2)
+
+    return {"valid_bleu_greedy": score(1), "valid_bleu_beam5": score(5)}
+
+
 class ScaledGeneralScore(GeneralScore):
     """e = qᵀ W k / √D: the general score with the factor of the scaled dot product.
 
@@ -155,6 +169,22 @@ ATTENTION = {"decoder": "attention"}
 FIXED = {"decoder": "fixed_vector"}
 
 OnGenerated = partial(Study, recipe=recipes.GENERATED, measure=measure_generated)
+
+# The recipes' models on real captions, with matrix products in bfloat16. At one budget, the steps
+# of each are three minutes of one processor by its seconds a step, without validations.
+MULTI30K_BUDGET = replace(
+    recipes.MULTI30K_TRANSFORMER,
+    settings=replace(recipes.MULTI30K_TRANSFORMER.settings, bfloat16=True),
+    callbacks=(partial(AverageWeights, count=5, every=50),),
+)
+RECURRENT: dict = dict.fromkeys(recipes.MULTI30K_TRANSFORMER.model)
+RECURRENT_FIT = {"learning_rate": 3e-3}
+LARGE_RECURRENT = RECURRENT | {"embedding_dim": 256, "memory_dim": 448, "hidden_dim": 448}
+SMALL = {"embedding_dim": 128, "hidden_dim": 320, "encoder_layers": 3}
+SMALL_FIT = {"learning_rate": 2e-3}
+SMALL_STEPS = 1850
+
+OnMulti30k = partial(Study, recipe=MULTI30K_BUDGET, measure=measure_multi30k)
 
 STUDIES = (
     OnGenerated(
@@ -221,5 +251,46 @@ STUDIES = (
         seeds=(0, 1),
         recipe=recipes.GENERATED_TRANSFORMER,
         measure=measure_transformer,
+    ),
+    OnMulti30k(
+        "transformer-budget",
+        "A Transformer and a recurrent model with attention at equal minutes and parameters",
+        (
+            Variant("recurrent + attention", RECURRENT, 3500, fit=RECURRENT_FIT),
+            Variant("Transformer", SMALL, SMALL_STEPS, fit=SMALL_FIT),
+        ),
+        seeds=(0, 1, 2),
+    ),
+    OnMulti30k(
+        "recurrent-longer",
+        "A larger recurrent model on Multi30k, trained for longer",
+        (Variant("recurrent + attention, larger", LARGE_RECURRENT, 8000, fit=RECURRENT_FIT),),
+        seeds=(0,),
+    ),
+    # The Transformer of "transformer-budget", with one change each.
+    OnMulti30k(
+        "transformer-tricks",
+        "What each setting of the Transformer is worth on Multi30k's validation captions",
+        (
+            Variant("dropout .1", SMALL | {"dropout": 0.1}, SMALL_STEPS, fit=SMALL_FIT),
+            Variant("no label smoothing", SMALL, SMALL_STEPS, SMALL_FIT | {"label_smoothing": 0.0}),
+            Variant("BPE-dropout", SMALL, SMALL_STEPS, fit=SMALL_FIT, data=sampled_multi30k_data),
+            # A decoder layer is larger than an encoder layer, by its second attention.
+            Variant(
+                "2 + 3 layers",
+                SMALL | {"encoder_layers": 2, "decoder_layers": 3},
+                SMALL_STEPS,
+                fit=SMALL_FIT,
+            ),
+        ),
+        seeds=(0,),
+    ),
+    Study(
+        "transformer-averaging",
+        "The Transformer of the budget without the average of its last weights",
+        (Variant("no averaging", SMALL, SMALL_STEPS, fit=SMALL_FIT),),
+        seeds=(0,),
+        recipe=replace(MULTI30K_BUDGET, callbacks=()),
+        measure=measure_multi30k,
     ),
 )

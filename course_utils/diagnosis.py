@@ -1,0 +1,653 @@
+"""Diagnosis: which of the classical faults does a model have? By measurement only.
+
+`diagnose` runs the model and compares: an example alone and in a batch with longer ones, an output
+before and after a later token is changed, the probability that a search reports and the one that
+the decoder gives. It reads no code, and it does not look for a name. So it finds a fault wherever
+it sits, in a mask, a class or a batch, and says nothing about a healthy model.
+
+    for finding in diagnose(model):                        # with random inputs
+        print(finding)
+    diagnose(model, data.to_examples(pairs), trained=True) # with real ones, for two more checks
+
+The faults are named in `FAULTS`. A fault often causes others: a softmax over the wrong axis lets
+padding in as well. Where one finding explains the next checks, these are left out. Mend it, and run
+`diagnose` again.
+
+Taught in notebook 11.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.attention import Attention, DotScore, MultiHeadAttention, ScaledDotScore
+from course_utils.batches import Batch, Example, make_batch
+from course_utils.messages import _, marked
+from course_utils.models.answerers import Answerer
+from course_utils.models.classifiers import TextClassifier
+from course_utils.models.image_encoders import PhotoEncoder
+from course_utils.models.memory_network import MemoryNetwork, StoryBatch
+from course_utils.models.speech_encoder import SpeechEncoder
+from course_utils.runtime import evaluating
+from course_utils.search import Hypothesis, beam_search, greedy_search
+from course_utils.training import Loss, attention_loss
+from course_utils.vocabulary import BOS, EOS, PAD, UNK
+
+__all__ = ["FAULTS", "Finding", "diagnose", "random_examples", "report"]
+
+# Each fault, and where to look for it.
+FAULTS = {
+    "softmax axis": marked("softmax over the wrong axis: it has to be that of the keys"),
+    "mask polarity": marked("a mask the wrong way round: True has to mean that a key may be seen"),
+    "targets not shifted": marked("the decoder reads the token that it has to predict"),
+    "leak from the future": marked("a position reads tokens that come after it"),
+    "padding": marked("the rest of the batch changes the output of an example"),
+    "padding, backward": marked("the rest of the batch changes the gradient of an example"),
+    "padding in the loss": marked("the loss of a batch is not the mean over its predictions"),
+    "scale": marked("a dot product that is not divided by √D"),
+    "steps": marked("one token at a time gives something else than all at once"),
+    "beam": marked("the beam mixes up its rows: states, tokens or probabilities"),
+    "random at test time": marked("the same input gives different outputs: training mode is on"),
+    "vocabulary": marked("the ids mean something else to the model: vocabularies are mixed up"),
+}
+TOLERANCE = 1e-3  # of the spread of what is compared; rounding is a hundred times smaller
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A fault, one of `FAULTS`, and what was measured."""
+
+    fault: str
+    evidence: str
+
+    def __str__(self) -> str:
+        return f"{self.fault}: {_(FAULTS[self.fault])} ({self.evidence})"
+
+
+Run = Callable[[nn.Module, Batch], tuple[Tensor, Tensor | None]]
+Collate = Callable[[Sequence[Example]], Batch]
+
+
+def diagnose(
+    model: nn.Module,
+    examples: Sequence[Example] | None = None,
+    *,
+    collate: Collate | None = None,
+    run: Run | None = None,
+    loss: Loss | None = None,
+    search: Callable[..., list[list[Hypothesis]]] = beam_search,
+    predict: Callable[[], Any] | None = None,
+    trained: bool = False,
+) -> list[Finding]:
+    """What is wrong with a model; an empty list if the checks find nothing.
+
+    model     of any task; it is tested in evaluation mode and left as it was
+    examples  at least two, of different lengths; by default random ones, which fit the model
+    collate   makes a batch of them, by default `make_batch`, or what the model needs
+    run       ``run(model, batch)`` → logits (B, C) or (B, Tt, V), weights (B, …, Tk) or None; by
+              default, the call that the models of the course have
+    loss      is checked as well if it is given; for a `Seq2Seq`, it is `attention_loss` unless said
+              otherwise
+    search    a beam search with the arguments of `beam_search`; for models with a decoder
+    predict   a function without arguments that predicts with the model, as its users do
+    trained   True: the model has learnt from examples like these, so they have to mean something to
+              it
+
+    Raises ValueError for fewer than two examples, or if ``trained`` comes without examples.
+    """
+    if examples is None and trained:
+        raise ValueError("trained=True needs real examples: random ones mean nothing to any model")
+    if examples is None:
+        examples = random_examples(model)
+        collate = collate or _collate_of(model)
+    if len(examples) < 2:
+        raise ValueError(f"needs at least two examples, to put one beside another: {len(examples)}")
+    if loss is None and hasattr(model, "decoder"):
+        loss = attention_loss
+    case = _Case(model, list(examples), collate or _collate_of(model), run or _run, loss, search)
+    findings = []
+    if predict is not None:
+        findings += case.mode(predict)
+    with evaluating(model):
+        findings += case.deterministic()
+        if findings:  # nothing can be compared with itself
+            return findings
+        findings += case.axis()
+        if not findings:
+            findings += case.future()
+            findings += case.polarity()
+        if not findings:
+            findings += case.padding()
+        if not findings:
+            findings += case.loss_of_batch()
+        if not findings:
+            findings += case.scale()
+        if not findings and hasattr(model, "decoder"):
+            findings += case.steps() or case.beam()
+            findings += case.copies() if trained else []
+        if trained and not findings:
+            findings += case.meaning()
+    return list({finding.fault: finding for finding in findings}.values())
+
+
+def report(findings: Sequence[Finding]) -> None:
+    """Print findings, one a line, or that there are none."""
+    for finding in findings:
+        print("✘ " + str(finding))
+    if not findings:
+        print(_("✔ no fault found"))
+
+
+def random_examples(model: nn.Module, seed: int = 0) -> list[Example]:
+    """Four random examples of different lengths that a model of the course can read.
+
+    Raises TypeError for other models.
+    """
+    draw = torch.Generator().manual_seed(seed)
+
+    def ids(count: int, size: int) -> list[int]:
+        return torch.randint(UNK + 1, size, (count,), generator=draw).tolist()
+
+    lengths = (4, 11, 7, 9)
+    if isinstance(model, MemoryNetwork):
+        size, answers = model.embedding.num_embeddings, len(model.candidates)
+        return [
+            Example(
+                [tuple(ids(3 + i, size)) for i in range(n // 2)],  # type: ignore[arg-type]
+                [n % answers],
+                {"question": ids(n, size)},
+            )
+            for n in lengths
+        ]
+    if isinstance(model, Answerer):
+        size = model.reader.embedding.num_embeddings
+        return [
+            Example(_source(model.encoder, n, draw), [1], {"question": ids(n, size)})
+            for n in lengths
+        ]
+    table = getattr(model, "embedding", None)
+    if isinstance(table, nn.Embedding):
+        return [Example(ids(n, table.num_embeddings), [n % 2]) for n in lengths]
+    decoder = getattr(model, "decoder", None)
+    if decoder is None:
+        raise TypeError(
+            f"no random examples are known for a {type(model).__name__}: give examples of your own"
+        )
+    size = decoder.embedding.num_embeddings
+    sources = [_source(getattr(model, "encoder", None), n, draw) for n in lengths]
+    return [Example(s, ids(n + 1, size)) for s, n in zip(sources, lengths, strict=True)]
+
+
+def _source(encoder: Any, length: int, draw: torch.Generator) -> Any:
+    """A random source of about ``length`` positions for an encoder."""
+    table = getattr(encoder, "embedding", None)
+    if encoder is None or isinstance(table, nn.Embedding):
+        size = 8 if table is None else table.num_embeddings
+        return torch.randint(UNK + 1, size, (length,), generator=draw).tolist()
+    if isinstance(encoder, SpeechEncoder):
+        frames = encoder.reduction * length - 1
+        return torch.randn(frames, encoder.mels, generator=draw)
+    if isinstance(encoder, PhotoEncoder):
+        shape: tuple[int, ...] = (len(encoder.places), encoder.feature_dim)
+    else:
+        shape = (3, encoder.side, encoder.side)
+    return torch.randint(0, 256, shape, generator=draw, dtype=torch.uint8)
+
+
+def _collate_of(model: nn.Module) -> Collate:
+    if isinstance(model, MemoryNetwork):
+        return lambda examples: StoryBatch.of(
+            [example.source for example in examples],  # type: ignore[misc]
+            [example.others["question"] for example in examples],  # type: ignore[misc]
+            [example.target[0] for example in examples],
+        )
+    return make_batch
+
+
+def _run(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    """Logits and weights, whatever the model of the course."""
+    if isinstance(model, MemoryNetwork):
+        return model.attend(batch)  # type: ignore[arg-type]
+    if isinstance(model, Answerer):
+        of = getattr(batch, "picture_of", torch.arange(len(batch.source)))
+        return model.attend(batch.source, batch.others["question"], of)
+    if isinstance(model, TextClassifier) or hasattr(model, "attend"):
+        return model.attend(batch.source)  # type: ignore[operator]
+    found = model(batch)
+    return found if isinstance(found, tuple) else (found, None)
+
+
+@dataclass
+class _Case:
+    """A model with its examples; each method is one check and returns its findings."""
+
+    model: nn.Module
+    examples: list[Example]
+    collate: Collate
+    run: Run
+    loss: Loss | None
+    search: Callable[..., list[list[Hypothesis]]]
+
+    def batch(self, *numbers: int) -> Batch:
+        """A batch of some of the examples; of all, if none is named."""
+        chosen = [self.examples[i] for i in numbers] if numbers else self.examples
+        device = next(self.model.parameters()).device
+        return self.collate(chosen).to(device)
+
+    def outputs(self, batch: Batch) -> tuple[Tensor, list[tuple[str, Tensor]]]:
+        """Logits, and the weights of every attention inside, with a name each."""
+        with _watched(self.model) as seen:
+            logits, weights = self.run(self.model, batch)
+        found = [(name, w) for name, w, _ in seen]
+        if weights is not None:
+            found.append((_("the model"), weights))
+        return logits, found
+
+    def deterministic(self) -> list[Finding]:
+        with torch.no_grad():
+            once, again = (self.run(self.model, self.batch())[0] for _ in range(2))
+        if torch.equal(torch.nan_to_num(once), torch.nan_to_num(again)):
+            return []
+        off = _("in evaluation mode, two calls differ by {x:.3g}")
+        return [Finding("random at test time", off.format(x=_largest(once - again)))]
+
+    def mode(self, predict: Callable[[], Any]) -> list[Finding]:
+        """Does ``predict`` give the same twice, inside and outside?"""
+        before = {name: value.clone() for name, value in self.model.named_buffers()}
+        seen: list[list[Tensor]] = []
+        results = []
+        for _number in range(2):
+            found: list[Tensor] = []
+            hooks = [
+                part.register_forward_hook(
+                    lambda part, given, out, found=found: (
+                        found.append(out.detach().double().sum())
+                        if isinstance(out, Tensor) and out.is_floating_point()
+                        else None
+                    )
+                )
+                for part in self.model.modules()
+            ]
+            try:
+                results.append(repr(predict()))
+            finally:
+                for hook in hooks:
+                    hook.remove()
+            seen.append(found)
+        same = len(seen[0]) == len(seen[1]) and all(
+            torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(*seen, strict=True)
+        )
+        moved = [n for n, v in self.model.named_buffers() if not torch.equal(v, before[n])]
+        if same and results[0] == results[1] and not moved:
+            return []
+        if moved:
+            text = _("predicting changes {names}").format(names=", ".join(moved[:3]))
+        else:
+            text = _("two predictions for the same input differ")
+        return [Finding("random at test time", text)]
+
+    @torch.no_grad()
+    def axis(self) -> list[Finding]:
+        """Alone, without padding, the weights of a query have to sum to one (or be zero)."""
+        _logits, found = self.outputs(self.batch(0))
+        for name, weights in found:
+            sums = weights.double().sum(dim=-1)
+            wrong = (sums.abs() > 1e-3) & ((sums - 1).abs() > 1e-3)
+            if wrong.any() or not weights.isfinite().all():
+                worst = sums[wrong].flatten()[:1].tolist() or [math.nan]
+                text = _("{name}: the weights of one query sum to {x:.3g}")
+                return [Finding("softmax axis", text.format(name=name, x=worst[0]))]
+        return []
+
+    @torch.no_grad()
+    def polarity(self) -> list[Finding]:
+        """Beside a longer example, an example's attention may not lie on its padding."""
+        for short, long in self.pairs():
+            _logits, alone = self.outputs(self.batch(short))
+            _logits, beside = self.outputs(self.batch(short, long))
+            for (name, a), (_name, b) in zip(alone, beside, strict=False):
+                own, row = a.shape[-1], b[0]
+                if row.dim() > 1:
+                    row = row[..., : a.shape[-2], :]
+                total = float(row.sum())
+                outside = float(row[..., own:].sum())
+                dark = float(a.sum()) < 1e-3 < total
+                if dark or (row.shape[-1] > own and total and outside / total > 0.9):
+                    text = _("{name}: {x:.0%} of the attention lies on padding")
+                    share = outside / total if total else 1.0
+                    return [Finding("mask polarity", text.format(name=name, x=share))]
+        return []
+
+    @torch.no_grad()
+    def future(self) -> list[Finding]:
+        """Changing a token may change only what comes after it."""
+        number = max(range(len(self.examples)), key=lambda i: len(self.examples[i].target))
+        batch = self.batch(number)
+        if batch.target.dim() != 2 or len(self.examples[number].target) < 2:
+            return []
+        place = len(self.examples[number].target) // 2 + 1  # in batch.target, which begins with BOS
+        other = batch.target.clone()
+        other[0, place] = next(t for t in (UNK + 1, UNK + 2) if t != int(other[0, place]))
+        changed = replace(batch, target=other)
+        decoder = getattr(self.model, "decoder", None)
+        if decoder is not None:
+            memory = self.model.remember(batch) if hasattr(self.model, "remember") else None
+            # The decoder itself reads the changed token at ``place``.
+            off = _moved(decoder(memory, batch.target)[0], decoder(memory, other)[0])
+            if off[:place].any():
+                text = _("a change of token {i} changes the output at position {t}")
+                fault = (
+                    "mask polarity" if self._looks_back(batch) < 0.02 else "leak from the future"
+                )
+                first = int(off.nonzero()[0])
+                return [Finding(fault, text.format(i=place, t=first))]
+        off = _moved(self.run(self.model, batch)[0], self.run(self.model, changed)[0])
+        if off[:place].any():
+            first = int(off.nonzero()[0])
+            text = _("a change of target {i} changes the prediction of target {t}")
+            fault = "targets not shifted" if first == place - 1 else "leak from the future"
+            return [Finding(fault, text.format(i=place, t=first + 1))]
+        return []
+
+    def _looks_back(self, batch: Batch) -> float:
+        """The smallest share of attention on earlier positions, among the decoder's own maps."""
+        shares = [1.0]
+        for name, weights in self.outputs(batch)[1]:
+            own = name.startswith("decoder") and "memory" not in name
+            if own and weights.shape[-1] == weights.shape[-2]:
+                shares.append(float(weights.tril(-1).sum() / weights.sum().clamp_min(1e-9)))
+        return min(shares)
+
+    @torch.no_grad()
+    def copies(self) -> list[Finding]:
+        """A decoder that was trained on unshifted targets predicts the token that it reads."""
+        batch = self.batch(0)
+        size = getattr(getattr(self.model.decoder, "embedding", None), "num_embeddings", 0)
+        if size < 12:
+            return []
+        draw = torch.Generator().manual_seed(1)
+        count = min(12, size - EOS - 1)
+        tokens = torch.randperm(size - UNK - 1, generator=draw)[:count] + UNK + 1
+        given = torch.cat([torch.tensor([BOS]), tokens, torch.tensor([EOS])])[None]
+        given = given.to(batch.target.device)
+        logits, _weights = self.run(self.model, replace(batch, target=given))
+        share = float((logits[0].argmax(dim=-1) == given[0, :-1])[1:].double().mean())
+        if share < 0.5:
+            return []
+        text = _("it predicts the token that it has just read, in {x:.0%} of the positions")
+        return [Finding("targets not shifted", text.format(x=share))]
+
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """The shortest example with the longest, and the other way round."""
+
+        def size(i: int) -> tuple[int, ...]:
+            example = self.examples[i]
+            return (len(example.source), *(len(x) for x in example.others.values()))
+
+        order = sorted(range(len(self.examples)), key=size)
+        yield order[0], order[-1]
+        yield order[-1], order[0]
+
+    def padding(self) -> list[Finding]:
+        """An example alone, and beside another: the same output and the same gradient."""
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
+        for one, other in self.pairs():
+            found = []
+            for batch in (self.batch(one), self.batch(one, other)):
+                logits = self.run(self.model, batch)[0][0]
+                if logits.dim() == 2:
+                    logits = logits[: len(self.examples[one].target) + 1]
+                pull = torch.linspace(-1, 1, logits.numel(), device=logits.device)
+                # Log probabilities may be −∞ where a token is impossible.
+                kept = logits.flatten().isfinite()
+                total = (logits.flatten()[kept].tanh() * pull[kept]).sum()
+                gradient = torch.autograd.grad(total, parameters, allow_unused=True)
+                found.append((logits.detach(), gradient))
+            (alone, back), (beside, back_beside) = found
+            beside = beside[..., : alone.shape[-1]]  # a pointer's row is wider beside longer texts
+            if not _same(alone, beside):
+                text = _("beside another example, an output moves by {x:.3g}")
+                return [Finding("padding", text.format(x=_largest(alone - beside)))]
+            off = _distance(back, back_beside)
+            if not off <= 10 * TOLERANCE:
+                text = _("beside another example, the gradient moves by {x:.2%}")
+                return [Finding("padding, backward", text.format(x=off))]
+        return []
+
+    @torch.no_grad()
+    def loss_of_batch(self) -> list[Finding]:
+        """The loss of a batch is the mean of its parts, weighted by the predictions in them."""
+        if self.loss is None:
+            return []
+        parts = [self.batch(i) for i in range(len(self.examples))]
+        counts = [part.target_tokens for part in parts]
+        singles = [float(self.loss(self.model, part, 0.0)) for part in parts]
+        expected = sum(n * x for n, x in zip(counts, singles, strict=True)) / sum(counts)
+        together = float(self.loss(self.model, self.batch(), 0.0))
+        if abs(together - expected) <= 0.1 * TOLERANCE * (1 + abs(expected)):
+            return []
+        text = _("a batch has the loss {x:.3f}, the mean of its examples is {y:.3f}")
+        return [Finding("padding in the loss", text.format(x=together, y=expected))]
+
+    @torch.no_grad()
+    def scale(self) -> list[Finding]:
+        """How fast do the logarithms of the weights grow with the dot product? With 1/√D."""
+        with _watched(self.model) as seen:
+            self.run(self.model, self.batch(0))
+        for name, weights, products in seen:
+            if products is None:
+                continue
+            dots, width = products
+            slope = _slope(dots, weights)
+            expected = 1 / math.sqrt(width)
+            if slope is not None and not 0.8 < slope / expected < 1.25:
+                text = _("{name}: the scores are {x:.3g} times the dot product, 1/√{D} = {y:.3g}")
+                return [Finding("scale", text.format(name=name, x=slope, D=width, y=expected))]
+        return []
+
+    @torch.no_grad()
+    def steps(self) -> list[Finding]:
+        """One token at a time gives the logits of all at once."""
+        decoder, batch = self.model.decoder, self.batch(0)
+        if not hasattr(decoder, "step") or batch.target.dim() != 2:
+            return []
+        memory = self._memory(batch)
+        whole = decoder(memory, batch.target_in)[0]  # type: ignore[operator]
+        state, rows = decoder.start(1 if memory is None else memory), []  # type: ignore[operator]
+        for token in batch.target_in[0]:
+            logits, state, _weights = decoder.step(state, token[None])  # type: ignore[operator]
+            rows.append(logits[0])
+        stepped = torch.stack(rows)
+        if _same(whole[0], stepped):
+            return []
+        text = _("step by step, an output moves by {x:.3g}")
+        return [Finding("steps", text.format(x=_largest(whole[0] - stepped)))]
+
+    def _memory(self, batch: Batch) -> Any:
+        return self.model.remember(batch) if hasattr(self.model, "remember") else None
+
+    @torch.no_grad()
+    def beam(self) -> list[Finding]:
+        """A hypothesis is as probable as the decoder says; none twice; the best beats greedy."""
+        decoder = self.model.decoder
+        if not hasattr(decoder, "step"):
+            return []
+        memory = self._memory(self.batch())
+        count = {"batch_size": len(self.examples)} if memory is None else {}
+        found = self.search(decoder, memory, 4, 9, 0.0, 4, **count)
+        greedy = greedy_search(decoder, memory, 9, 0.0, **count)  # type: ignore[arg-type]
+        better = 0
+        for row, (hypotheses, quick) in enumerate(zip(found, greedy, strict=True)):
+            distinct = {(tuple(h.tokens), h.finished) for h in hypotheses}
+            if len(distinct) < len(hypotheses):
+                text = _("example {i}: the same hypothesis twice").format(i=row)
+                return [Finding("beam", text)]
+            for hypothesis in hypotheses:
+                given = self._log_prob(memory, row, hypothesis)
+                if not abs(given - hypothesis.log_prob) <= 0.01 * (1 + abs(given)):
+                    text = _("the search reports a log probability of {x:.2f}, the decoder {y:.2f}")
+                    return [Finding("beam", text.format(x=hypothesis.log_prob, y=given))]
+            better += quick.log_prob > hypotheses[0].log_prob + 0.01
+        if better <= len(found) / 2:
+            return []
+        text = _("greedy search finds something more probable for {n} of {all} examples")
+        return [Finding("beam", text.format(n=better, all=len(found)))]
+
+    def _log_prob(self, memory: Any, row: int, hypothesis: Hypothesis) -> float:
+        device = next(self.model.parameters()).device
+        one = None if memory is None else memory.select(torch.tensor([row], device=device))
+        tokens = [BOS, *hypothesis.tokens] + [EOS] * hypothesis.finished
+        given = torch.tensor([tokens], device=device)
+        scores = self.model.decoder(one, given[:, :-1])[0][0]  # type: ignore[operator]
+        if not getattr(self.model.decoder, "normalised", False):
+            # A search never chooses these two, and normalises over the others.
+            scores[:, [PAD, BOS]] = -math.inf
+            scores = scores.log_softmax(dim=-1)
+        return float(scores.gather(1, given[0, 1:, None]).sum())
+
+    @torch.no_grad()
+    def meaning(self) -> list[Finding]:
+        """A trained model predicts its own targets better than a guess, or than others'."""
+        batch = self.batch()
+        loss = self.loss or _cross_entropy(self.run)
+        classes = self.run(self.model, batch)[0].shape[-1]
+        own = float(loss(self.model, batch, 0.0))
+        exchanged = []
+        for i, example in enumerate(self.examples):
+            others = self.examples[i + 1 :] + self.examples[:i]
+            other = next((e for e in others if e.target != example.target), example)
+            exchanged.append(replace(other, target=example.target))
+        device = batch.source.device
+        wrong = float(loss(self.model, self.collate(exchanged).to(device), 0.0))
+        guess = math.log(classes)
+        if own < 0.9 * guess and wrong - own > 0.05 * wrong:
+            return []
+        text = _("loss {x:.2f}, with the inputs of others {y:.2f}, of a blind guess {z:.2f}")
+        return [Finding("vocabulary", text.format(x=own, y=wrong, z=guess))]
+
+
+def _cross_entropy(run: Run) -> Loss:
+    def loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+        logits = run(model, batch)[0]
+        return nn.functional.cross_entropy(logits, batch.target_out)
+
+    return loss
+
+
+@contextmanager
+def _watched(
+    model: nn.Module,
+) -> Iterator[list[tuple[str, Tensor, tuple[Tensor, int] | None]]]:
+    """Collects, for every attention that is used, its weights, and dot products with their width.
+
+    Of `MultiHeadAttention`, and of `Attention` with a scaled dot product, the dot products of its
+    own queries and keys; of others, None. A plain dot product counts as one that should have been
+    scaled if it saturates.
+    """
+    seen: list[tuple[str, Tensor, tuple[Tensor, int] | None]] = []
+    undo: list[Callable[[], Any]] = []
+    for name, part in model.named_modules():
+        if isinstance(part, MultiHeadAttention):
+            undo.append(_watch_heads(name, part, seen))
+        elif isinstance(part, Attention):
+            hook = part.register_forward_hook(_watch_score(name, seen), with_kwargs=True)
+            undo.append(hook.remove)
+    try:
+        yield seen
+    finally:
+        for restore in undo:
+            restore()
+
+
+def _watch_heads(name: str, part: MultiHeadAttention, seen: list) -> Callable[[], Any]:
+    inner = part.attend
+
+    def attend(query: Tensor, cache: Any, **settings: Any) -> tuple[Tensor, Tensor]:
+        context, weights = inner(query, cache, **settings)
+        if weights.dim() == 4 and weights.shape[1] == part.heads:
+            first = cache.length - query.shape[1]
+            q = part.place(part.split(part.W_q(query)), first)
+            keys = cache.keys.repeat_interleave(part.heads // part.kv_heads, dim=1)
+            seen.append((name, weights, (q @ keys.transpose(2, 3), part.head_dim)))
+        else:
+            seen.append((name, weights, None))
+        return context, weights
+
+    part.attend = attend  # type: ignore[method-assign]
+    return lambda: part.__dict__.pop("attend", None)
+
+
+def _watch_score(name: str, seen: list) -> Callable[..., None]:
+    def hook(part: Any, given: tuple, settings: dict, result: tuple[Tensor, Tensor]) -> None:
+        query, keys = given[0], given[1]  # a dot product prepares nothing: these are the keys
+        products = None
+        if isinstance(part.score, DotScore | ScaledDotScore):
+            products = (query @ keys.transpose(1, 2), query.shape[-1])
+        plain = type(part.score) is DotScore and not _saturated(result[1])
+        seen.append((name, result[1], None if plain else products))
+
+    return hook
+
+
+def _saturated(weights: Tensor) -> bool:
+    """Whether nearly all attention of nearly every query lies on one of at least four keys."""
+    return weights.shape[-1] >= 4 and float(weights.amax(dim=-1).mean()) > 0.9
+
+
+def _slope(dots: Tensor, weights: Tensor) -> float | None:
+    """The slope of ln α over the dot products, within each row; None where nothing differs."""
+    kept = weights > 1e-6
+    count = kept.sum(dim=-1, keepdim=True)
+    kept = kept & (count > 1)
+    if not kept.any():
+        return None
+    x, y = dots.double() * kept, weights.double().clamp_min(1e-30).log() * kept
+    count = kept.sum(dim=-1, keepdim=True).clamp_min(1)
+    x = (x - x.sum(dim=-1, keepdim=True) / count) * kept
+    y = (y - y.sum(dim=-1, keepdim=True) / count) * kept
+    spread = float((x * x).sum())
+    if spread < 1e-6:
+        return None
+    return float((x * y).sum()) / spread
+
+
+def _largest(difference: Tensor) -> float:
+    finite = difference[difference.isfinite()]
+    return float(finite.abs().max()) if finite.numel() else math.nan
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Equal within the tolerance, relative to the spread; infinite in the same places."""
+    if one.isnan().any() or other.isnan().any():
+        return False
+    kept = one.isfinite()
+    if not torch.equal(kept, other.isfinite()):
+        return False
+    a, b = one[kept], other[kept]
+    spread = float(a.double().std(correction=0)) if a.numel() > 1 else 1.0
+    return bool((a - b).abs().max() <= TOLERANCE * spread + 1e-6) if a.numel() else True
+
+
+def _moved(one: Tensor, other: Tensor) -> Tensor:
+    """For each position of (1, T, V): has anything moved?"""
+    spread = float(one[one.isfinite()].double().std(correction=0))
+    off = torch.nan_to_num(one[0] - other[0], nan=0.0, posinf=1e9, neginf=-1e9).abs().amax(dim=-1)
+    return off > TOLERANCE * spread + 1e-6
+
+
+def _distance(one: Sequence[Tensor | None], other: Sequence[Tensor | None]) -> float:
+    """Relative distance of two gradients; NaN if one of them has a NaN."""
+    apart = size = 0.0
+    for a, b in zip(one, other, strict=True):
+        if a is None and b is None:
+            continue
+        a = torch.zeros_like(b) if a is None else a  # type: ignore[arg-type]
+        b = torch.zeros_like(a) if b is None else b
+        apart += float((a - b).double().square().sum())
+        size += float(a.double().square().sum())
+    return math.sqrt(apart) / max(math.sqrt(size), 1e-12)
