@@ -853,7 +853,11 @@ def test_baselines_and_training_settings_of_variants():
         ("extras", "regulariser"): {"regulariser": 0.01},
         ("transformer-positions", "sinusoidal, post-norm, lower rate"): {"learning_rate": 0.001},
         **{("photos", name): {"validate_every": 400} for name in variants("photos")},
-        **{("patches", name): {"bfloat16": True} for name in variants("patches")},
+        **{
+            ("patches", name): {"bfloat16": True} | ({"learning_rate": 0.001} if slow else {})
+            for name in variants("patches")
+            for slow in ["lower" in name or "longer" in name]
+        },
         ("transformer-budget", "recurrent + attention"): {"learning_rate": 0.003},
         ("transformer-budget", "Transformer"): small,
         ("transformer-tricks", "dropout .1"): small,

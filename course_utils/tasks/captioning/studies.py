@@ -139,7 +139,8 @@ PHOTO_BUDGET = 1200
 SMALL = {"embedding_dim": 128, "memory_dim": 128, "hidden_dim": 256}
 FINE = {"pictures": "photos-fine"}
 PATCHES = {"pictures": "patches", "encoder_layers": 2}
-BFLOAT16 = {"bfloat16": True}
+STEM = {"encoder_layers": 2}
+BFLOAT16, LOWER = {"bfloat16": True}, {"learning_rate": 1e-3}
 POOLED = {"decoder": "fixed_vector", "positions": False}
 COORDINATES = {"decoder": "fixed_vector"}
 
@@ -206,10 +207,15 @@ STUDIES = (
         "A Vision Transformer against convolutions on the scenes",
         (
             Variant("patches", PATCHES, BUDGET, BFLOAT16),
-            Variant("convolutions, then attention", {"encoder_layers": 2}, BUDGET, BFLOAT16),
-            Variant("patches, longer", PATCHES, 3 * BUDGET, BFLOAT16),
+            Variant("convolutions, then attention", STEM, BUDGET, BFLOAT16),
+            Variant("patches, lower rate", PATCHES, BUDGET, BFLOAT16 | LOWER),
+            Variant("convolutions, then attention, lower rate", STEM, BUDGET, BFLOAT16 | LOWER),
+            Variant("patches, longer", PATCHES, 3 * BUDGET, BFLOAT16 | LOWER),
         ),
-        seeds=(0, 1),
-        seeds_of={"patches, longer": (0,)},
+        seeds=(0,),
+        seeds_of={
+            "patches, lower rate": (0, 1),
+            "convolutions, then attention, lower rate": (0, 1),
+        },
     ),
 )
