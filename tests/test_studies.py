@@ -787,7 +787,7 @@ def test_models_that_a_study_calls_equal_are_within_one_per_cent():
         return [found[variant] for variant in variants or found]
 
     groups = (
-        parameters("photos", "7 × 7", "pooled", "7 × 7, sparsemax", "7 × 7, one head"),
+        parameters("photos"),
         parameters("listening"),
         parameters("hierarchy"),
         parameters("order"),
@@ -885,8 +885,6 @@ MODELS = {
     ("pooled", "pooled vector"): {"decoder": "fixed_vector", "positions": False},
     ("photos", "7 × 7"): WIDTHS,
     ("photos", "pooled"): WIDTHS | {"pooled": True},
-    ("photos", "14 × 14"): WIDTHS | {"pictures": "photos-fine"},
-    ("photos", "7 × 7, sparsemax"): WIDTHS | {"weights": "sparsemax"},
     ("patches", "patches"): {"pictures": "patches", "encoder_layers": 2},
     ("patches", "patches, longer"): {"pictures": "patches", "encoder_layers": 2},
     ("pooling", "mean pooling"): {"kind": "mean"},
