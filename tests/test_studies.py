@@ -854,9 +854,9 @@ def test_baselines_and_training_settings_of_variants():
         ("transformer-positions", "sinusoidal, post-norm, lower rate"): {"learning_rate": 0.001},
         **{("photos", name): {"validate_every": 400} for name in variants("photos")},
         **{
-            ("patches", name): {"bfloat16": True} | ({"learning_rate": 0.001} if slow else {})
+            ("patches", name): {"bfloat16": True} | ({"learning_rate": 0.001} if lower else {})
             for name in variants("patches")
-            for slow in ["lower" in name or "longer" in name]
+            for lower in [name.endswith("lower rate")]
         },
         ("transformer-budget", "recurrent + attention"): {"learning_rate": 0.003},
         ("transformer-budget", "Transformer"): small,
@@ -886,7 +886,7 @@ MODELS = {
     ("photos", "7 × 7"): WIDTHS,
     ("photos", "pooled"): WIDTHS | {"pooled": True},
     ("patches", "patches"): {"pictures": "patches", "encoder_layers": 2},
-    ("patches", "patches, longer"): {"pictures": "patches", "encoder_layers": 2},
+    ("patches", "convolutions, then attention"): {"encoder_layers": 2},
     ("pooling", "mean pooling"): {"kind": "mean"},
     ("pooling", "max pooling"): {"kind": "max"},
     ("pooling", "last state"): {"kind": "last"},
