@@ -863,7 +863,7 @@ def test_baselines_and_training_settings_of_variants():
         **{
             ("patches", name): {"bfloat16": True} | ({"learning_rate": 0.001} if lower else {})
             for name in variants("patches")
-            for lower in [name.endswith("lower rate")]
+            for lower in [name.endswith(("lower rate", "longer"))]
         },
         ("transformer-budget", "recurrent + attention"): {"learning_rate": 0.003},
         ("transformer-budget", "Transformer"): small,

@@ -196,6 +196,7 @@ STUDIES = (
             Variant("convolutions, then attention", STEM, BUDGET, BFLOAT16),
             Variant("patches, lower rate", PATCHES, BUDGET, BFLOAT16 | LOWER),
             Variant("convolutions, then attention, lower rate", STEM, BUDGET, BFLOAT16 | LOWER),
+            Variant("patches, longer", PATCHES, 3 * BUDGET, BFLOAT16 | LOWER),
         ),
         seeds=(0,),
     ),
