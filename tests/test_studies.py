@@ -892,6 +892,8 @@ MODELS = {
     ("pooled", "pooled vector"): {"decoder": "fixed_vector", "positions": False},
     ("photos", "7 × 7"): WIDTHS,
     ("photos", "pooled"): WIDTHS | {"pooled": True},
+    ("photos", "7 × 7, sparsemax"): WIDTHS | {"weights": "sparsemax"},
+    ("photos", "7 × 7, one place"): WIDTHS | {"weights": "top1"},
     ("patches", "patches"): {"pictures": "patches", "encoder_layers": 2},
     ("patches", "convolutions, then attention"): {"encoder_layers": 2},
     ("pooling", "mean pooling"): {"kind": "mean"},

@@ -185,8 +185,11 @@ STUDIES = (
         (
             OfPhotos("7 × 7", SMALL),
             OfPhotos("pooled", SMALL | {"pooled": True}),
+            OfPhotos("7 × 7, sparsemax", SMALL | {"weights": "sparsemax"}),
+            OfPhotos("7 × 7, one place", SMALL | {"weights": "top1"}),
         ),
-        seeds=(0, 1),
+        seeds=(0,),
+        seeds_of={"7 × 7": (0, 1), "pooled": (0, 1)},
     ),
     OnScenes(
         "patches",
