@@ -12,6 +12,7 @@ Built by hand in notebooks 01 and 02, imported from there on.
 
 import inspect
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -510,7 +511,8 @@ class MultiHeadAttention(nn.Module):
         self.W_v = nn.Linear(query_dim if value_dim is None else value_dim, width, bias=bias)
         self.W_o = nn.Linear(query_dim, query_dim, bias=bias)
         self.dropout = nn.Dropout(dropout)
-        self.weigh = masked_softmax  # another function of scores and mask may take its place
+        # Another function of scores and mask may take its place.
+        self.weigh: Callable[[Tensor, Tensor | None], Tensor] = masked_softmax
 
     def split(self, tensor: Tensor) -> Tensor:
         """(B, T, H·D) → (B, H, T, D): give every head its part of the width."""
