@@ -57,7 +57,8 @@ whose cases are all fixed needs a generator of random ones, ``@middle.hidden``, 
 
 **Mistakes.** An exercise needs at least three; eight or more are better. An answer with the same
 wrong results as a mistake gets its hint, so the cases have to tell the mistakes apart; the tests
-report any two that they do not.
+report any two that they do not. Other programs with the same mistake follow it, under
+``@middle.again``: they get the same hint.
 
 **Free checks** run after all cases and raise `CheckFailed`. Use them for gradients, invariances and
 the like. If the solution is a class, each of its methods becomes a stub; use free checks instead of

@@ -69,6 +69,7 @@ class Mistake:
     answer: Callable[..., Any]
     hint: str
     name: str
+    repeats: bool = False  # another way to make the mistake before it
 
 
 @dataclass
@@ -162,6 +163,12 @@ class Exercise:
             return answer
 
         return register
+
+    def again(self, answer: Callable[..., Any]) -> Callable[..., Any]:
+        """Register another way to make the last mistake: it gets the same hint."""
+        hint = self.mistakes[-1].hint
+        self.mistakes.append(Mistake(answer, hint, answer.__name__, repeats=True))
+        return answer
 
     # -- judging ---------------------------------------------------------------------------------
 
