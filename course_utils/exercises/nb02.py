@@ -878,6 +878,7 @@ def not_divided(query, keys, values, size):
     `reshape` cuts the numbers in the order in which they lie in memory. Which one may you reshape
     to, and which dimensions have to be exchanged afterwards?
     """,
+    prediction="one number: each head has the width D/H = 1",
     minutes=15,
     kind="implement",
 )

@@ -319,6 +319,7 @@ def texts_joined(outputs, references):
 
     **Predict first:** how does CTC write *five five*?
     """,
+    prediction="five, blank, five: without the blank between them, the two would become one",
     minutes=10,
     kind="implement",
 )
@@ -598,6 +599,7 @@ def softmax_again(previous, filters):
 
     **Predict first:** how many positions has a sound of five frames? And one of one frame?
     """,
+    prediction="two, by way of three; and one",
     minutes=10,
     kind="derive",
 )
@@ -737,6 +739,8 @@ def minus_infinity(lengths, T):
     Write `positions_needed(text)` for a list of words: the smallest number of positions with which
     CTC can write it.
     """,
+    prediction="nine: six words, and a blank in each of the three places where a word stands"
+    " twice in a row",
     minutes=3,
     kind="predict",
 )

@@ -23,6 +23,7 @@ from course_utils.exercises.judging import exercise
     **Predict first:** two memories, width 4. Which row comes out? And which of the two numbers
     changes when one more sentence is said?
     """,
+    prediction="1 0 −1 −1. Both age by one: 2 1 0 −1, and the new memory has age 0",
     minutes=10,
     kind="implement",
 )
@@ -133,6 +134,7 @@ def negative_ages(lengths, width):
 
     **Predict first:** all keys of a story are equal. What is $o$?
     """,
+    prediction="the mean of the values: equal scores give equal weights",
     minutes=15,
     kind="implement",
 )
@@ -368,6 +370,8 @@ def best_only(u, keys, values, attend_mask):
     **Predict first:** a model is trained with the broken version, and its test set is made with it
     as well. How good will it look?
     """,
+    prediction="much too good: the history contains the reply, in training and in the test,"
+    " so it only has to be copied",
     minutes=15,
     kind="repair",
 )
@@ -542,6 +546,7 @@ def one_text(dialogue):
     **Predict first:** a question has three facts, and the network three hops. Does a share of 1 in
     every hop mean that all three were looked at?
     """,
+    prediction="no: all three hops may have looked at the same fact",
     minutes=15,
     kind="measure",
 )
@@ -779,6 +784,8 @@ def _(answer):
     **Predict first:** what would happen at the end of the chain without the last memory? When it
     works, measure: from which `sharpness` on does the third hop still find the house?
     """,
+    prediction="no fact fits at the end, so the softmax gives all of them the same weight,"
+    " and u does not stay where it is",
     minutes=30,
     kind="extend",
 )
