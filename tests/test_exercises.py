@@ -53,7 +53,15 @@ def test_the_solution_as_printed_passes(number, capsys):
     printed = capsys.readouterr().out
     answer = run_cell(printed)[get(number).name]
     assert check(number, answer)
-    assert capsys.readouterr().out == f"✔ {number} {get(number).title}\n"
+    shown = f"   Your prediction: {get(number).prediction}\n" if get(number).prediction else ""
+    assert capsys.readouterr().out == f"✔ {number} {get(number).title}\n{shown}"
+
+
+@pytest.mark.parametrize("number", numbers())
+def test_what_is_to_be_predicted_has_an_answer(number):
+    one = get(number)
+    assert ("redict first" in one.body) == bool(one.prediction)
+    assert one.prediction not in one.statement or not one.prediction
 
 
 @pytest.mark.parametrize("number", numbers())
@@ -73,7 +81,7 @@ def test_each_mistake_fails_with_its_own_hint(number, mistake, capsys):
 @pytest.mark.parametrize("number", numbers())
 def test_the_master_is_complete(number):
     one = get(number)
-    hints = [mistake.hint for mistake in one.mistakes]
+    hints = [mistake.hint for mistake in one.mistakes if not mistake.repeats]
     assert len(hints) >= 3 and len(set(hints)) == len(hints)
     assert min(map(len, hints)) > 20, "a hint is a sentence"
     assert len(one.body) > 80 and f"`{one.name}" in one.body, "the statement names the function"
@@ -346,6 +354,52 @@ def test_random_generators_keep_their_state(doubled):
     assert state() == before
     torch.manual_seed(6)
     assert doubled.judge(uses_all).text == first
+
+
+def test_a_prediction_is_answered_only_when_the_answer_is_right(monkeypatch):
+    monkeypatch.setattr(judging, "REGISTRY", {})
+
+    @exercise("99.1", "Twice", "**Predict first:** twice 3?", prediction="6: 3 +\n   3")
+    def twice(x):
+        """Twice x."""
+        return 2 * x
+
+    @twice.cases
+    def _():
+        yield case(1, expected=2)
+
+    def unsolved(x):
+        raise NotImplementedError
+
+    assert twice.judge(twice).text == "✔ 99.1 Twice\n   Your prediction: 6: 3 + 3"
+    for answer in (unsolved, lambda x: x):
+        assert "rediction" not in twice.judge(answer).text
+
+
+def test_another_way_to_make_a_mistake_gets_the_same_hint(monkeypatch):
+    monkeypatch.setattr(judging, "REGISTRY", {})
+
+    @exercise("99.1", "Twice", "…")
+    def twice(x):
+        """Twice x."""
+        return 2 * x
+
+    @twice.cases
+    def _():
+        yield case(1, expected=2)
+        yield case(3, expected=6)
+
+    @twice.mistake("this is a power, not a product")
+    def square(x):
+        return x**2
+
+    @twice.again
+    def cube(x):
+        return x**3
+
+    assert [one.repeats for one in twice.mistakes] == [False, True]
+    for answer in (square, cube):
+        assert twice.judge(answer).hint == "this is a power, not a product"
 
 
 def test_the_verdict_shows_nothing_at_the_end_of_a_cell(doubled, capsys):

@@ -91,6 +91,10 @@ WRONG_02_2 = [
     (lambda a, b, d: (a * b * d) ** -0.5, "do not go under the root"),
     (lambda a, b, d: a * b * d**0.5, "its reciprocal"),
     (lambda a, b, d: 1 / (math.hypot(a, b) / 2**0.5 * d**0.5), "multiplied, not added"),
+    (lambda a, b, d: d**-0.5 / (a + b), "multiply, they do not add"),
+    (lambda a, b, d: d**-0.5 / ((a + b) / 2), "multiply, they do not add"),
+    (lambda a, b, d: (a * d + b * d) ** -0.5, "multiply, they do not add"),
+    (lambda a, b, d: (a + b) * d**0.5, "multiply, they do not add"),
     (lambda a, b, d: d**-0.5 / a, "where does key_std enter"),
     (lambda a, b, d: d**-0.5 / b, "where does query_std enter"),
     (lambda a, b, d: 1 / a / b, "the width is not used"),
@@ -185,12 +189,31 @@ def with_(**changes):
     return lambda *given: all_in_portions(*given, **changes)
 
 
+def rescaled_afterwards(factor):
+    def answer(query, keys, values, size):
+        m, z, u = torch.tensor(-math.inf), torch.tensor(0.0), torch.zeros_like(values[0])
+        for k, v in zip(keys.split(size), values.split(size), strict=True):
+            e = k @ query / len(query) ** 0.5
+            new = torch.maximum(m, e.max())
+            z += (e - new).exp().sum()
+            u += (e - new).exp() @ v
+            z, u, m = z * factor(m - new), u * factor(m - new), new
+        return u / z
+
+    return answer
+
+
 WRONG_02_4 = [
     (all_at_once, "too much is held at once"),
     (all_scores_first, "too much is held at once"),
     (scores_kept_in_portions, "too much is held at once"),
     (all_scores_in_numpy, "too much is held at once"),
     (size_taken_for_a_count, "too much is held at once"),
+    (with_(shrink=lambda d: torch.tensor(-d).exp()), "exp(m' − m) is ∞ at the start"),
+    (with_(shrink=lambda d: math.exp(-d)), "exp(m' − m) is ∞ at the start"),
+    (rescaled_afterwards(lambda d: d.exp()), "before you add the new portion"),
+    (rescaled_afterwards(lambda d: d.exp() if d > -math.inf else 1), "before you add"),
+    (rescaled_afterwards(lambda d: (-d).exp()), "before you add the new portion"),
     (with_(start=0.0), "starts at −∞"),
     (with_(shrink=lambda difference: 1.0), "multiply z and u"),
     (with_(shrink=lambda d: math.exp(min(-d, 700)) if d > -math.inf else 0.0), "upside down"),
@@ -248,7 +271,20 @@ def by_dimension(dim):
     return answer
 
 
+def transpose_left_out(join):
+    def answer(queries, keys, values, heads):
+        q, k, v = (x.view(len(x), heads, -1) for x in (queries, keys, values))
+        weights = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+        return join(weights @ v, queries)
+
+    return answer
+
+
 WRONG_02_5 = [
+    (transpose_left_out(lambda x, q: x.reshape(len(q), -1)), "heads with heads at each word"),
+    (transpose_left_out(lambda x, q: x.reshape(q.shape)), "heads with heads at each word"),
+    (transpose_left_out(lambda x, q: x.reshape(-1, q.shape[1])), "heads with heads at each word"),
+    (transpose_left_out(lambda x, q: x.mT.flatten(1)), "heads"),
     (reshaped, "mixes the words"),
     (reshaped_back, "on the way back"),
     (by_dimension(1), "softmax runs over the queries"),

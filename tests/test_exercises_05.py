@@ -59,6 +59,10 @@ def by_counters(output, reference):
     return max(missing.total(), surplus.total())
 
 
+def sum_of_counts(output, reference):
+    return sum(abs(output.count(w) - reference.count(w)) for w in set(output + reference))
+
+
 def mean_of_all_rates(outputs, references):
     pairs = list(zip(outputs, references, strict=True))
     return float(np.mean([table(o, r) / max(len(r), 1) for o, r in pairs]))
@@ -125,6 +129,15 @@ def over_rows(log_probs):
 
 def integer_tensor(log_probs):
     return torch.tensor([t for t in runs(log_probs) if t])
+
+
+def list_of_tensors(log_probs):
+    found, before = [], 0
+    for token in log_probs.argmax(dim=1):
+        if token != 0 and token != before:
+            found.append(token)
+        before = token
+    return found
 
 
 def numpy_array(log_probs):
@@ -335,6 +348,11 @@ WRONG = [
     ("05.1", percent, "not per cent"),
     ("05.1", for_each_text, "not of texts"),
     ("05.1", rate(by_counters), "order of the words"),
+    ("05.1", rate(lambda o, r: (Counter(r) - Counter(o)).total()), "order of the words"),
+    ("05.1", rate(lambda o, r: len(set(r) - set(o))), "order of the words"),
+    ("05.1", rate(lambda o, r: sum(word not in o for word in r)), "order of the words"),
+    ("05.1", rate(lambda o, r: len(set(r) ^ set(o))), "order of the words"),
+    ("05.1", rate(sum_of_counts), "order of the words"),
     ("05.1", letters_by_letters, "whole words"),
     ("05.1", rate(lambda o, r: table(o, r, cost=2)), "one error, not two"),
     ("05.1", rate(lambda o, r: table(o, r, first_column=False)), "`row[0]` is i"),
@@ -344,6 +362,7 @@ WRONG = [
     ("05.2", as_a_set, "only neighbours are merged"),
     ("05.2", over_rows, "argmax(dim=1)"),
     ("05.2", integer_tensor, "list of ints"),
+    ("05.2", list_of_tensors, "list of ints"),
     ("05.2", last_column_is_blank, "blank is column 0"),
     ("05.2", minus_one, "number of its column"),
     ("05.2", changes_only, "first symbol of the path"),
@@ -359,6 +378,12 @@ WRONG = [
     ("05.3", one_channel, "column of its own"),
     ("05.4", floor, "round up"),
     ("05.4", every_last_frame, "round up"),
+    ("05.4", lambda n, T: torch.arange(T // 4) < n[:, None] // 4, "round up: ⌈n/2⌉ twice"),
+    ("05.4", lambda n, T: torch.arange(T // 2 // 2) < shorter(n)[:, None], "round up: ⌈n/2⌉ twice"),
+    ("05.4", lambda n, T: torch.arange(T // 4 + 1)[: max(1, T // 4)] < n[:, None] // 4, "round up"),
+    ("05.4", lambda n, T: torch.arange(round(T / 4)) < (n / 4).round()[:, None], "nearest"),
+    ("05.4", lambda n, T: torch.arange(T // 4) < (n / 4).round().int()[:, None], "nearest"),
+    ("05.4", lambda n, T: torch.arange((T + 1) // 4) < (n[:, None] + 2) // 4, "round up"),
     ("05.4", one_convolution, "two convolutions"),
     ("05.4", inverted, "may attend"),
     ("05.4", one_maximum, "length of its own"),

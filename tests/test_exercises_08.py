@@ -56,6 +56,13 @@ def multiplied_scores(q, k, mask):
     return torch.softmax((k @ q) * mask.float(), dim=0)
 
 
+FLOAT_MIN = torch.finfo(torch.float32).min
+
+
+def filled(scores, mask, score):
+    return torch.where(mask, scores, score).softmax(dim=0)
+
+
 def barred(scores, mask, score):
     return torch.where(mask, scores, score).softmax(dim=0) * mask
 
@@ -109,6 +116,22 @@ def copied_too_late(dialogue):
     return found
 
 
+def inserted_in_front(dialogue):
+    history, found = [], []
+    for said, reply in dialogue:
+        found.append((history.copy(), said, reply))
+        history.insert(0, said)
+        history.insert(0, reply)
+    return found
+
+
+def newest_pair_first(dialogue):
+    return [
+        ([turn for pair in dialogue[:i][::-1] for turn in pair], *pair)
+        for i, pair in enumerate(dialogue)
+    ]
+
+
 def said_in_between(dialogue):
     found = by_index(dialogue)
     return [(h + [said], said, reply) for h, said, reply in found]
@@ -121,6 +144,16 @@ def looped(hit, keep=bool):
     def answer(weights, facts):
         rows = [(w, f) for w, f in zip(weights.numpy(), facts, strict=True) if keep(f)]
         return torch.tensor([[float(hit(hop, f)) for hop in w] for w, f in rows]).mean(0)
+
+    return answer
+
+
+def one_fact_for_each_hop(fact):
+    def answer(weights, facts):
+        best = weights.argmax(dim=2).tolist()
+        rows = [(b, f) for b, f in zip(best, facts, strict=True) if f]
+        hits = [[float(at == fact(f, k)) for k, at in enumerate(b)] for b, f in rows]
+        return torch.tensor(hits).mean(dim=0)
 
     return answer
 
@@ -144,7 +177,12 @@ WRONG = [
     ("08.1", by_rows(lambda n, w: [i - n + 1 if i < n else -1 for i in range(w)]), "positive"),
     ("08.1", lambda n, w: by_rows(counted_down)(n, int(n.max())), "`width` columns"),
     ("08.1", lambda n, w: by_rows(counted_down)(n[:1].repeat(len(n)), w), "`lengths[0]`"),
-    ("08.2", story_by_story(padding_attended), "before it"),
+    ("08.2", story_by_story(padding_attended), "zeros over it afterwards"),
+    ("08.2", story_by_story(lambda q, k, m: filled(k @ q, m, FLOAT_MIN)), "shares the weight"),
+    ("08.2", story_by_story(lambda q, k, m: filled(k @ q, m, -1e9)), "shares the weight"),
+    ("08.2", story_by_story(lambda q, k, m: filled(k @ q, m, -1e10)), "shares the weight"),
+    ("08.2", story_by_story(lambda q, k, m: filled(k @ q, m, -1e4)), "shares the weight"),
+    ("08.2", story_by_story(lambda q, k, m: filled(k @ q, m, -1e3)), "shares the weight"),
     ("08.2", story_by_story(cut_afterwards), "no longer sum to 1"),
     ("08.2", story_by_story(multiplied_scores), "score of 0"),
     ("08.2", half_of_it, "u + o"),
@@ -169,6 +207,11 @@ WRONG = [
     ("08.3", lambda d: [([y for _, y in d[:i]], *p) for i, p in enumerate(d)], "user said"),
     ("08.3", lambda d: [(h[-2:], s, r) for h, s, r in by_index(d)], "first turn"),
     ("08.3", lambda d: [(h[::-1], s, r) for h, s, r in by_index(d)], "oldest turn"),
+    ("08.3", inserted_in_front, "append"),
+    ("08.3", newest_pair_first, "append"),
+    ("08.3", lambda d: [(h[:-2], s, r) for h, s, r in by_index(d)], "latest pair is missing"),
+    ("08.3", lambda d: [(h[2:], s, r) for h, s, r in by_index(d)], "first pair is missing"),
+    ("08.3", lambda d: [(h[:-1], s, r) for h, s, r in by_index(d)], "latest reply is missing"),
     ("08.3", lambda d: [x for x in by_index(d) if x[0]], "empty history"),
     ("08.3", lambda d: [(" ".join(h), s, r) for h, s, r in by_index(d)], "not one text"),
     ("08.3", lambda d: [(d[:i], *p) for i, p in enumerate(d)], "pairs"),
@@ -186,6 +229,13 @@ WRONG = [
         "as many as",
     ),
     ("08.4", lambda w, f: vectorised(w, f).mean().repeat(w.shape[1]), "over the hops"),
+    ("08.4", one_fact_for_each_hop(lambda f, k: f[k]), "in any hop"),
+    ("08.4", one_fact_for_each_hop(lambda f, k: f[min(k, len(f) - 1)]), "in any hop"),
+    ("08.4", one_fact_for_each_hop(lambda f, k: f[k] if k < len(f) else -1), "in any hop"),
+    ("08.4", lambda w, f: float(vectorised(w, f).mean()), "one share for each hop"),
+    ("08.4", looped(lambda w, f: (w.argmax() in f) / len(f)), "1 or 0"),
+    ("08.4", lambda w, f: vectorised(w, f) * sum(map(bool, f)) / sum(map(len, f)), "1 or 0"),
+    ("08.4", lambda w, f: looped(lambda row, p: row[0] in p)(w.argmax(1)[..., None], f), "hops"),
 ]
 
 

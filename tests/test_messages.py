@@ -132,6 +132,7 @@ def texts(source: str) -> list[str | tuple[str, str]]:
         ("case(*pairs, label='one question')", ["one question"]),
         ('progress_bar(10, "step")', ["step"]),
         ('@exercise("01.1", "T", """\n    a\n      b\n    """)\ndef f(): pass', ["T", "a\n  b"]),
+        ('@exercise("01.1", "T", "a", prediction="b   c")\ndef f(): pass', ["T", "a", "b c"]),
         ('@f.mistake("a\\n   b")\ndef g(): pass', ["a b"]),
         ('yield case(x, expected=1, label="empty")', ["empty"]),
         ('yield case(x, expected="a text")', []),

@@ -17,9 +17,12 @@ How to write an exercise::
         "The middle of a vector",
         """
         The task in Markdown, formulas allowed. It names the function: write `middle(x)`.
+
+        **Predict first:** where does the middle go if 5 is added to every value?
         """,
         minutes=5,                        # for somebody who has just read the notebook
         kind="implement",                 # a key of `course_utils.exercises.judging.KINDS`
+        prediction="it moves by 5 too",   # only if the statement says "Predict first"
     )
     def middle(x):                        # the decorated function is the solution
         """Mean of x (T,), a number."""   # the stub in the notebook shows this docstring
@@ -57,7 +60,8 @@ whose cases are all fixed needs a generator of random ones, ``@middle.hidden``, 
 
 **Mistakes.** An exercise needs at least three; eight or more are better. An answer with the same
 wrong results as a mistake gets its hint, so the cases have to tell the mistakes apart; the tests
-report any two that they do not.
+report any two that they do not. Other programs with the same mistake follow it, under
+``@middle.again``: they get the same hint.
 
 **Free checks** run after all cases and raise `CheckFailed`. Use them for gradients, invariances and
 the like. If the solution is a class, each of its methods becomes a stub; use free checks instead of
@@ -69,10 +73,13 @@ for a number, worked out by hand, and then for the line of code that gives it), 
 *implement*, *repair* (the statement has code with a fault), *measure*, and *extend* (half an hour:
 what the notebook built learns to do more, and the result says what it is worth).
 
-**Texts** are marked for translation by where they are: the title and statement of `exercise(…)`,
-the hint of `.mistake(…)`, label and hint of `case(…)`, problem and hint of `CheckFailed(…)`. Write
-each as a plain literal; it is looked up when it is shown, and ``tests/tools/messages.py``
-finds it under these names. A text with values in it is
+**Predictions.** Every statement with *Predict first* has an answer to it, ``prediction``, worked
+out and tried with the solution. It is shown below ✔ when an answer passes, never before.
+
+**Texts** are marked for translation by where they are: the title, statement and prediction of
+`exercise(…)`, the hint of `.mistake(…)`, label and hint of `case(…)`, problem and hint of
+`CheckFailed(…)`. Write each as a plain literal; it is looked up when it is shown, and
+``tests/tools/messages.py`` finds it under these names. A text with values in it is
 ``localised("K = {K}", K=width)``, with `localised` from `course_utils.messages`.
 
 `tests/test_exercises.py` tests every exercise: the solution passes, the stub is unsolved, each
@@ -93,6 +100,8 @@ __all__ = ["Verdict", "check", "get", "numbers", "solution", "statement", "stub_
 
 def check(number: str, answer: Any, secret: int | None = None) -> Verdict:
     """Judge an answer and print ✔, ✘ with what is wrong and for which input, or ✎ for unsolved.
+
+    Below ✔ stands the answer to what the statement asks to predict first.
 
     answer: the function (or class) that the learner wrote. It is called with copies of the
     arguments and seeded random numbers; afterwards all generators are in their old state. Nothing

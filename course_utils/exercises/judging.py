@@ -69,14 +69,16 @@ class Mistake:
     answer: Callable[..., Any]
     hint: str
     name: str
+    repeats: bool = False  # another way to make the mistake before it
 
 
 @dataclass
 class Exercise:
     """One exercise; made by the decorator `exercise`. Calling it calls the solution.
 
-    title and body are English literals; the properties and verdicts are in the learner's language.
-    minutes: for somebody who has just read the notebook. kind: a key of `KINDS`.
+    title, body and prediction are English literals; the properties and verdicts are in the
+    learner's language. minutes: for somebody who has just read the notebook. kind: a key of
+    `KINDS`. prediction: what the statement asks to predict, shown when the answer is right.
     """
 
     number: str
@@ -85,6 +87,7 @@ class Exercise:
     solution: Callable[..., Any]
     minutes: int = 10
     kind: str = "implement"
+    prediction: str = ""
     makers: list[Callable[[], Iterator[Case]]] = field(default_factory=list)
     free_checks: list[Callable[[Any], None]] = field(default_factory=list)
     hidden_makers: list[Callable[[], Iterator[Case]]] = field(default_factory=list)
@@ -163,6 +166,12 @@ class Exercise:
 
         return register
 
+    def again(self, answer: Callable[..., Any]) -> Callable[..., Any]:
+        """Register another way to make the last mistake: it gets the same hint."""
+        hint = self.mistakes[-1].hint
+        self.mistakes.append(Mistake(answer, hint, answer.__name__, repeats=True))
+        return answer
+
     # -- judging ---------------------------------------------------------------------------------
 
     def judge(self, answer: Any, secret: int | None = None) -> Verdict:
@@ -191,7 +200,7 @@ class Exercise:
                 return self._unsolved(None)
             if found is not None:
                 return self._wrong_check(found)
-        return Verdict(self.number, "solved", f"✔ {self.number} {localised(self.title)}")
+        return self._solved()
 
     def known_cases(self) -> int:
         """Number of cases with an expected result of their own, not taken from the solution."""
@@ -226,6 +235,13 @@ class Exercise:
             except Exception as error:  # in the answer, or in the check because of its result
                 return CheckFailed(_error_text(error, answer), input=recorded.last)
         return None
+
+    def _solved(self) -> Verdict:
+        lines = [f"✔ {self.number} {localised(self.title)}"]
+        if self.prediction:
+            answer = localised(self.prediction)
+            lines.append("   " + _("Your prediction: {answer}").format(answer=answer))
+        return Verdict(self.number, "solved", "\n".join(lines))
 
     def _unsolved(self, one: Case | None) -> Verdict:
         if one is None:
@@ -311,14 +327,21 @@ class Exercise:
 
 
 def exercise(
-    number: str, title: str, statement: str, *, minutes: int = 10, kind: str = "implement"
+    number: str,
+    title: str,
+    statement: str,
+    *,
+    minutes: int = 10,
+    kind: str = "implement",
+    prediction: str = "",
 ) -> Callable[[Callable[..., Any]], Exercise]:
     """Make an exercise of the decorated function or class, which is the solution.
 
     number: notebook and place, for example "03.2". title, statement: literals, the statement in
     Markdown; they are looked up in the learner's language when they are shown. The stub in the
     notebook has the docstring of the solution. minutes: what somebody needs who has just read the
-    notebook. kind: a key of `KINDS`.
+    notebook. kind: a key of `KINDS`. prediction: a literal, the answer to the *Predict first* of
+    the statement; a check that passes shows it.
 
     Raises ValueError if the solution has no docstring, if another module has this number, if there
     is no such kind, or if the minutes are not from 2 to 60.
@@ -336,7 +359,8 @@ def exercise(
         module = getattr(REGISTRY.get(number), "solution", solution).__module__
         if module != solution.__module__:
             raise ValueError(f"exercise {number} exists in {module} and {solution.__module__}")
-        made = Exercise(number, title, dedented(statement), solution, minutes, kind)
+        text = one_line(prediction)
+        made = Exercise(number, title, dedented(statement), solution, minutes, kind, text)
         REGISTRY[number] = made
         return made
 

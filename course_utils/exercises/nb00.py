@@ -19,6 +19,7 @@ from course_utils.exercises.judging import exercise
 
     $$r = \frac{\sum_i w_i \, v_i}{\sum_i w_i}$$
     """,
+    prediction="below it, 6.25: the friend whom you trust most gave 4 points only",
     minutes=5,
     kind="implement",
 )

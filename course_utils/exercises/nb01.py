@@ -25,6 +25,7 @@ from course_utils.exercises.judging import exercise
 
     No loop is needed: one matrix product gives all scores. Scores may be large, 1,000 and more.
     """,
+    prediction="the mean of all values: all scores are 0, so all weights are equal",
     minutes=10,
     kind="implement",
 )
@@ -188,6 +189,7 @@ def list_of_rows(queries, keys, values):
     that holds the answer. Over six powers of ten the *geometric* middle $\sqrt{a b}$ is the better
     one. Mind $0 \cdot \ln 0$, which is NaN for a computer and has to be 0.
     """,
+    prediction="it doubles: only the scores divided by the temperature count",
     minutes=15,
     kind="implement",
 )
@@ -399,6 +401,7 @@ def places_ignored(scores, places):
     The mask has to act *before* softmax, and its number has to be one that softmax turns into zero.
     Which one is that? (0 is not.)
     """,
+    prediction="the value of the other point: it is the only one left, so its weight is 1",
     minutes=15,
     kind="implement",
 )
@@ -593,6 +596,8 @@ def distance_not_squared(x, y, width):
 
     The answer must not depend on which numbers are stored in the padding, zeros or a million.
     """,
+    prediction="93 per cent with three guests and two empty chairs: a chair weighs e³ ≈ 20"
+    " times as much as a guest",
     minutes=15,
     kind="implement",
 )

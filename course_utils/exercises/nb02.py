@@ -331,6 +331,29 @@ def variances_added(query_std, key_std, width):
     return 1 / math.sqrt((query_std**2 + key_std**2) / 2 * width)
 
 
+@score_scale.mistake(
+    "the standard deviations multiply, they do not add: the variance of one product is query_std² ·"
+    " key_std²"
+)
+def deviations_added(query_std, key_std, width):
+    return 1 / ((query_std + key_std) * math.sqrt(width))
+
+
+@score_scale.again
+def mean_of_the_deviations(query_std, key_std, width):
+    return 2 / ((query_std + key_std) * math.sqrt(width))
+
+
+@score_scale.again
+def deviations_added_under_the_root(query_std, key_std, width):
+    return 1 / math.sqrt((query_std + key_std) * width)
+
+
+@score_scale.again
+def deviations_added_and_not_turned_over(query_std, key_std, width):
+    return (query_std + key_std) * math.sqrt(width)
+
+
 @score_scale.mistake("the keys have a standard deviation too: where does key_std enter?")
 def keys_ignored(query_std, key_std, width):
     return 1 / (query_std * math.sqrt(width))
@@ -766,6 +789,60 @@ def factor_upside_down(query, keys, values, size):
     return read / total
 
 
+def _in_order(query, keys, values, size, factor, *, after=False):
+    """The sums, multiplied by factor(m, m') before or after a portion is added."""
+    largest, total, read = -math.inf, 0.0, torch.zeros(values.shape[1])
+    for scores, some in _portions(query, keys, values, size):
+        new_largest = max(largest, scores.max().item())
+        change = factor(largest, new_largest)
+        numerators = (scores - new_largest).exp()
+        if after:
+            total, read = (total + numerators.sum()) * change, (read + numerators @ some) * change
+        else:
+            total, read = total * change + numerators.sum(), read * change + numerators @ some
+        largest = new_largest
+    return read / total
+
+
+def _exp(x):
+    return float(torch.tensor(x).exp())  # ∞, where math.exp raises an exception
+
+
+@attend_in_portions.mistake(
+    "multiply the old z and u by exp(m − m') before you add the new portion; exp(m' − m) is ∞ at"
+    " the start"
+)
+def factor_infinite_at_the_start(*given):
+    return _in_order(*given, lambda old, new: _exp(new - old))
+
+
+@attend_in_portions.again
+def factor_infinite_with_math(*given):
+    return _in_order(*given, lambda old, new: math.exp(new - old))
+
+
+@attend_in_portions.again
+def rescaled_after_adding(*given):
+    return _in_order(*given, lambda old, new: _exp(old - new), after=True)
+
+
+@attend_in_portions.again
+def rescaled_after_adding_but_not_at_the_start(*given):
+    return _in_order(
+        *given, lambda old, new: _exp(old - new) if old > -math.inf else 1.0, after=True
+    )
+
+
+@attend_in_portions.again
+def rescaled_after_adding_by_the_infinite_factor(*given):
+    return _in_order(*given, lambda old, new: _exp(new - old), after=True)
+
+
+@attend_in_portions.again
+def rescaled_after_adding_by_the_infinite_factor_with_math(*given):
+    return _in_order(*given, lambda old, new: math.exp(new - old), after=True)
+
+
 @attend_in_portions.mistake(
     "only the last portion counts in your result: add to z and u, do not replace them"
 )
@@ -801,6 +878,7 @@ def not_divided(query, keys, values, size):
     `reshape` cuts the numbers in the order in which they lie in memory. Which one may you reshape
     to, and which dimensions have to be exchanged afterwards?
     """,
+    prediction="one number: each head has the width D/H = 1",
     minutes=15,
     kind="implement",
 )
@@ -903,6 +981,50 @@ def mixed_both_ways(queries, keys, values, heads):
     return _in_heads(
         queries, keys, values, heads, lambda x, h: x.reshape(h, len(x), -1), _root
     ).reshape(queries.shape)
+
+
+def _not_exchanged(queries, keys, values, heads, join):
+    def split(x, h):
+        return x.reshape(len(x), h, -1)
+
+    return join(_in_heads(queries, keys, values, heads, split, _root), queries)
+
+
+@attend_in_heads.mistake(
+    "the product compares heads with heads at each word: exchange the first two dimensions, to"
+    " (H, T, D/H)"
+)
+def not_exchanged(queries, keys, values, heads):
+    return _not_exchanged(queries, keys, values, heads, lambda x, q: x.reshape(len(q), -1))
+
+
+@attend_in_heads.again
+def not_exchanged_but_flattened(queries, keys, values, heads):
+    return _not_exchanged(queries, keys, values, heads, lambda x, q: x.flatten(1))
+
+
+@attend_in_heads.again
+def not_exchanged_but_reshaped(queries, keys, values, heads):
+    return _not_exchanged(queries, keys, values, heads, lambda x, q: x.reshape(q.shape))
+
+
+@attend_in_heads.again
+def exchanged_on_the_way_back_alone(queries, keys, values, heads):
+    return _not_exchanged(
+        queries, keys, values, heads, lambda x, q: x.transpose(0, 1).reshape(len(q), -1)
+    )
+
+
+@attend_in_heads.again
+def exchanged_on_the_way_back_alone_and_reshaped(queries, keys, values, heads):
+    return _not_exchanged(
+        queries, keys, values, heads, lambda x, q: x.transpose(0, 1).reshape(q.shape)
+    )
+
+
+@attend_in_heads.again
+def exchanged_on_the_way_back_alone_and_flattened(queries, keys, values, heads):
+    return _not_exchanged(queries, keys, values, heads, lambda x, q: x.transpose(0, 1).flatten(1))
 
 
 @attend_in_heads.mistake(

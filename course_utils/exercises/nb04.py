@@ -29,6 +29,7 @@ from course_utils.exercises.judging import exercise
     **Predict first:** a grid of 8 × 8 over 64 × 64 pixels. What is the brightest that a pixel can
     get?
     """,
+    prediction="1/64: the 8 × 8 pixels of a place share its weight, which is 1 at most",
     minutes=10,
     kind="implement",
 )
@@ -319,6 +320,8 @@ def no_words_forgotten(weights, holds):
     **Predict first:** which is higher, the score against five references or the mean of the five
     scores against one each?
     """,
+    prediction="the score against five: what one reference has, all five together have as"
+    " well, so no single score is higher, and neither is their mean",
     minutes=15,
     kind="measure",
 )
@@ -523,6 +526,8 @@ def shorter_ones_too(candidate, references, n):
 
     **Predict first:** β is small, the heat map is bright. What did the picture contribute?
     """,
+    prediction="little: the map shows how the weights are shared, and β makes all that is"
+    " read small",
     minutes=15,
     kind="implement",
 )
@@ -680,6 +685,8 @@ def gate_first(states, weights, values, w, b):
     the width of what one place sees, in pixels, an integer. (One layer adds `kernel − 1` of its own
     steps; how many pixels is such a step?)
     """,
+    prediction="49: the strides before it make one of its steps 2 · 2 · 2 = 8 pixels wide,"
+    " and it adds two of them to 33",
     minutes=5,
     kind="predict",
 )

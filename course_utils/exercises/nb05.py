@@ -1,11 +1,12 @@
 """Exercises of notebook 05, speech: error rate, CTC and its search, location features, padding."""
 
 import random
+from collections import Counter
 
 import torch
 import torch.nn.functional as F
 
-from course_utils.exercises.cases import case
+from course_utils.exercises.cases import CheckFailed, case
 from course_utils.exercises.judging import exercise
 
 
@@ -24,7 +25,10 @@ from course_utils.exercises.judging import exercise
     references together are not.
 
     The distance: let `row[j]` be the distance between the first `i` words of the output and the
-    first `j` words of the reference. It follows from the row before and from its left neighbour.
+    first `j` words of the reference. It is the smallest of three: from the row before, the output
+    word is an insertion, `before[j] + 1`; from the left neighbour, the reference word is missing,
+    `row[j - 1] + 1`; and from the diagonal, the two words meet, `before[j - 1]`, plus 1 if they
+    differ.
     """,
     minutes=20,
     kind="measure",
@@ -83,6 +87,12 @@ def _distances(outputs, references):
         word_error_rate.solution([o], [r]) * len(r) if r else float(len(o))
         for o, r in zip(outputs, references, strict=True)
     ]
+
+
+def _bags(outputs, references, distance):
+    """The rate with a distance of two counters of words."""
+    pairs = zip(map(Counter, outputs), map(Counter, references), strict=True)
+    return sum(distance(*pair) for pair in pairs) / sum(map(len, references))
 
 
 @word_error_rate.mistake(
@@ -162,6 +172,39 @@ def order_ignored(outputs, references):
         common = sum(min(output.count(w), reference.count(w)) for w in set(reference))
         errors += max(len(output), len(reference)) - common
     return errors / sum(len(reference) for reference in references)
+
+
+@word_error_rate.again
+def missing_words_counted(outputs, references):
+    return _bags(outputs, references, lambda output, reference: (reference - output).total())
+
+
+@word_error_rate.again
+def missing_and_surplus_words_counted(outputs, references):
+    return _bags(
+        outputs,
+        references,
+        lambda output, reference: (reference - output).total() + (output - reference).total(),
+    )
+
+
+@word_error_rate.again
+def sets_of_words(outputs, references):
+    return _bags(outputs, references, lambda output, reference: len(set(reference) - set(output)))
+
+
+@word_error_rate.again
+def sets_of_words_both_ways(outputs, references):
+    return _bags(outputs, references, lambda output, reference: len(set(reference) ^ set(output)))
+
+
+@word_error_rate.again
+def words_not_in_the_output(outputs, references):
+    return _bags(
+        outputs,
+        references,
+        lambda output, reference: sum(n for w, n in reference.items() if w not in output),
+    )
 
 
 @word_error_rate.mistake(
@@ -276,6 +319,7 @@ def texts_joined(outputs, references):
 
     **Predict first:** how does CTC write *five five*?
     """,
+    prediction="five, blank, five: without the blank between them, the two would become one",
     minutes=10,
     kind="implement",
 )
@@ -303,6 +347,13 @@ def _():
     yield case(_path(1), expected=[1], label="one position")
     for length, size in ((9, 3), (14, 5)):
         yield case(torch.randn(length, size).log_softmax(-1))
+
+
+@collapse.check
+def _(answer):
+    found = answer(_path(0, 2, 0, 1, 0))
+    if any(torch.is_tensor(token) for token in found):
+        raise CheckFailed("the ids are tensors, expected ints", expected=[2, 1])
 
 
 @collapse.mistake(
@@ -371,6 +422,11 @@ def first_one_lost(log_probs):
 @collapse.mistake("return a list of ints: `.tolist()` makes one of a tensor")
 def a_tensor(log_probs):
     return torch.tensor(collapse.solution(log_probs))
+
+
+@collapse.again
+def a_list_of_tensors(log_probs):
+    return list(torch.tensor(collapse.solution(log_probs)))
 
 
 @collapse.mistake(
@@ -543,6 +599,7 @@ def softmax_again(previous, filters):
 
     **Predict first:** how many positions has a sound of five frames? And one of one frame?
     """,
+    prediction="two, by way of three; and one",
     minutes=10,
     kind="derive",
 )
@@ -562,7 +619,14 @@ def _():
         return torch.tensor(rows, dtype=torch.bool)
 
     yield case(torch.tensor([8, 4]), 8, expected=mask([1, 1], [1, 0]), label="multiples of four")
-    yield case(torch.tensor([1, 5]), 5, expected=mask([1, 0], [1, 1]), label="one frame, and five")
+    yield case(
+        torch.tensor([1, 5]),
+        5,
+        expected=mask([1, 0], [1, 1]),
+        label="one frame, and five",
+        hint="round up: ⌈n/2⌉ twice, for the sounds and for the batch. One frame has one position,"
+        " and five have two",
+    )
     yield case(
         torch.tensor([3]), 12, expected=mask([1, 0, 0]), label="a batch that is padded further"
     )
@@ -576,6 +640,16 @@ def _():
 )
 def rounded_down(lengths, T):
     return torch.arange((T + 3) // 4) < (lengths // 4)[:, None]
+
+
+@memory_mask.again
+def everything_rounded_down(lengths, T):
+    return torch.arange(T // 4) < (lengths // 4)[:, None]
+
+
+@memory_mask.again
+def batch_rounded_down(lengths, T):
+    return torch.arange(T // 4) < ((lengths + 3) // 4)[:, None]
 
 
 @memory_mask.mistake("the padded batch becomes shorter as well: Tk is T, halved twice, rounded up")
@@ -628,9 +702,24 @@ def rounded_up_once(lengths, T):
     return torch.arange((T + 3) // 4) < (((lengths + 1) // 2) // 2)[:, None]
 
 
-@memory_mask.mistake("round up, not to the nearest number")
+@memory_mask.mistake("round up, ⌈n/2⌉ twice, not to the nearest number")
 def rounded_to_the_nearest(lengths, T):
     return torch.arange((T + 3) // 4) < (lengths / 4).round()[:, None]
+
+
+@memory_mask.again
+def everything_rounded_to_the_nearest(lengths, T):
+    return torch.arange(round(T / 4)) < (lengths / 4).round()[:, None]
+
+
+@memory_mask.again
+def batch_rounded_to_the_nearest(lengths, T):
+    return torch.arange(round(T / 4)) < ((lengths + 3) // 4)[:, None]
+
+
+@memory_mask.again
+def nearest_and_down(lengths, T):
+    return torch.arange(T // 4) < (lengths / 4).round()[:, None]
 
 
 @memory_mask.mistake(
@@ -650,6 +739,8 @@ def minus_infinity(lengths, T):
     Write `positions_needed(text)` for a list of words: the smallest number of positions with which
     CTC can write it.
     """,
+    prediction="nine: six words, and a blank in each of the three places where a word stands"
+    " twice in a row",
     minutes=3,
     kind="predict",
 )

@@ -28,6 +28,8 @@ from course_utils.exercises.judging import exercise
     **Predict first:** the states of the padding are not zero. By how much is the plain mean of a
     short text in a long batch off?
     """,
+    prediction="with n words of T positions, it lies (T − n)/T of the way from the mean of"
+    " the words to the mean of the padding",
     minutes=10,
     kind="implement",
 )
@@ -180,6 +182,7 @@ def weighted_by_id(states, ids):
     Position $i$ of a text of length $n$ takes what stood at $n - 1 - i$. `torch.gather` or a loop
     over the rows: both are fine.
     """,
+    prediction="the batch as it was",
     minutes=15,
     kind="implement",
 )
@@ -365,6 +368,7 @@ def _(answer):
 
     **Predict first:** one marked word, and it has the second largest weight. What comes out?
     """,
+    prediction="½: one of the two words passed so far is marked",
     minutes=15,
     kind="measure",
 )
@@ -530,6 +534,8 @@ def mean_by_weight(weights, marked):
     **Predict first:** a classifier says .5 every time, and every second verdict is right. What is
     its ECE? Would you want to use it?
     """,
+    prediction="0: it is perfectly calibrated. It is of no use, since it says the same of"
+    " every text",
     minutes=15,
     kind="measure",
 )
@@ -727,6 +733,8 @@ def equally_full(confidence, right, bins):
     Write `leaked(words, length, score)`: `words` real positions out of `length`, each real one with
     the same `score`. Return the share of the padding as a float; 0.0 if there is no padding.
     """,
+    prediction="5/6: 50 of 60 equal weights. With scores of 2, 40 per cent: each word then"
+    " weighs e² ≈ 7.4 times as much",
     minutes=3,
     kind="predict",
 )

@@ -30,6 +30,9 @@ from course_utils.exercises.judging import exercise
     **Predict first:** what is its sign for a name that the vocabulary does not contain? And for
     which words is it zero?
     """,
+    prediction="negative, if the name gets attention: copying has to become more probable."
+    " It is zero where the vocabulary and the attention give the word the same"
+    " probability",
     minutes=10,
     kind="derive",
 )
@@ -224,6 +227,7 @@ def _(answer):
 
     **Predict first:** can two texts of a batch use the same id for different words?
     """,
+    prediction="yes: in each text, V is its own first word that the vocabulary does not contain",
     minutes=10,
     kind="implement",
 )
@@ -469,6 +473,8 @@ def strings(text, summary, vocabulary):
 
     **Predict first:** what is the loss of two steps that both look at one place only, the same one?
     """,
+    prediction="½: the first step reads nothing again and the second everything, and the"
+    " loss is their mean",
     minutes=10,
     kind="repair",
 )
@@ -736,6 +742,8 @@ def coverage_by_step(weights, counts):
 
     **Predict first:** a summary exchanges the names of two people. What does ROUGE-1 say?
     """,
+    prediction="1, as if nothing were wrong: the single words are the same, only their order"
+    " is not",
     minutes=15,
     kind="measure",
 )
@@ -1004,6 +1012,8 @@ def of_characters(output, reference, n):
     **Predict first:** a greedy search in which each word depends on the last one alone has written
     a word for the second time. What comes next, without the refusal?
     """,
+    prediction="what came after it the first time, and so on, round and round, up to"
+    " `longest` words",
     minutes=30,
     kind="extend",
 )

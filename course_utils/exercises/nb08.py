@@ -23,6 +23,7 @@ from course_utils.exercises.judging import exercise
     **Predict first:** two memories, width 4. Which row comes out? And which of the two numbers
     changes when one more sentence is said?
     """,
+    prediction="1 0 −1 −1. Both age by one: 2 1 0 −1, and the new memory has age 0",
     minutes=10,
     kind="implement",
 )
@@ -133,6 +134,7 @@ def negative_ages(lengths, width):
 
     **Predict first:** all keys of a story are equal. What is $o$?
     """,
+    prediction="the mean of the values: equal scores give equal weights",
     minutes=15,
     kind="implement",
 )
@@ -227,7 +229,10 @@ def _safe(scores, mask, dim=1):
     return weights.masked_fill(~mask, 0.0).nan_to_num(0.0)
 
 
-@hop.mistake("padding takes part in the softmax: set its score to minus infinity before it")
+@hop.mistake(
+    "padding takes part in the softmax: give it the lowest finite score before it, and write zeros"
+    " over it afterwards"
+)
 def padding_in(u, keys, values, attend_mask):
     return _read(u, values, _scores(u, keys).softmax(dim=1))
 
@@ -239,10 +244,32 @@ def masked_after(u, keys, values, attend_mask):
     return _read(u, values, _scores(u, keys).softmax(dim=1) * attend_mask)
 
 
-@hop.mistake("a score of 0 is no exclusion: padding needs the score minus infinity")
+@hop.mistake(
+    "a score of 0 is no exclusion: give padding the lowest finite score before the softmax"
+)
 def zero_scores(u, keys, values, attend_mask):
     weights = (_scores(u, keys) * attend_mask).softmax(dim=1)
     return _read(u, values, weights)
+
+
+@hop.mistake(
+    "all slots of this story have the same low score, so softmax shares the weight equally: write"
+    " zeros over the padding after the softmax, as in notebook 02"
+)
+def not_zeroed(u, keys, values, attend_mask):
+    scores = _scores(u, keys)
+    lowest = torch.finfo(scores.dtype).min
+    return _read(u, values, scores.masked_fill(~attend_mask, lowest).softmax(dim=1))
+
+
+@hop.again
+def a_very_low_score_not_zeroed(u, keys, values, attend_mask):
+    return _read(u, values, _scores(u, keys).masked_fill(~attend_mask, -1e9).softmax(dim=1))
+
+
+@hop.again
+def a_low_score_not_zeroed(u, keys, values, attend_mask):
+    return _read(u, values, _scores(u, keys).masked_fill(~attend_mask, -1e4).softmax(dim=1))
 
 
 @hop.mistake("True means *may attend*: the mask is used the wrong way round")
@@ -282,15 +309,18 @@ def linear(u, keys, values, attend_mask):
 
 
 @hop.mistake(
-    "a number such as -100 is a score like others, and a memory can have a lower one: use minus"
-    " infinity"
+    "a number such as -100 is a score like others, and a memory can have a lower one: use the"
+    " lowest finite score, `torch.finfo(scores.dtype).min`"
 )
 def a_finite_exclusion(u, keys, values, attend_mask):
     weights = _scores(u, keys).masked_fill(~attend_mask, -100.0).softmax(dim=1)
     return _read(u, values, weights * attend_mask)
 
 
-@hop.mistake("even -1e9 is a score, and a memory can have a lower one: use minus infinity")
+@hop.mistake(
+    "even -1e9 is a score, and a memory can have a lower one: use the lowest finite score,"
+    " `torch.finfo(scores.dtype).min`"
+)
 def a_very_low_exclusion(u, keys, values, attend_mask):
     weights = _scores(u, keys).masked_fill(~attend_mask, -1e9).softmax(dim=1)
     return _read(u, values, weights * attend_mask)
@@ -340,6 +370,8 @@ def best_only(u, keys, values, attend_mask):
     **Predict first:** a model is trained with the broken version, and its test set is made with it
     as well. How good will it look?
     """,
+    prediction="much too good: the history contains the reply, in training and in the test,"
+    " so it only has to be copied",
     minutes=15,
     kind="repair",
 )
@@ -445,9 +477,33 @@ def four_texts_only(dialogue):
     return [(h[-4:], said, reply) for h, said, reply in examples.solution(dialogue)]
 
 
-@examples.mistake("the oldest turn comes first")
+@examples.mistake("the oldest turn comes first: append each new one at the end")
 def newest_first(dialogue):
     return [(h[::-1], said, reply) for h, said, reply in examples.solution(dialogue)]
+
+
+@examples.again
+def newest_pair_first(dialogue):
+    history, found = [], []
+    for said, reply in dialogue:
+        found.append((list(history), said, reply))
+        history = [said, reply, *history]
+    return found
+
+
+@examples.mistake("the latest pair is missing: the history ends with the reply just before `said`")
+def one_pair_short(dialogue):
+    return [(h[:-2], said, reply) for h, said, reply in examples.solution(dialogue)]
+
+
+@examples.mistake("the first pair is missing: the history begins with the first turn of all")
+def first_pair_lost(dialogue):
+    return [(h[2:], said, reply) for h, said, reply in examples.solution(dialogue)]
+
+
+@examples.mistake("the latest reply is missing: the history ends with what the bot said before")
+def one_turn_short(dialogue):
+    return [(h[:-1], said, reply) for h, said, reply in examples.solution(dialogue)]
 
 
 @examples.mistake("the history is a list of turns: do not keep the pairs")
@@ -490,6 +546,7 @@ def one_text(dialogue):
     **Predict first:** a question has three facts, and the network three hops. Does a share of 1 in
     every hop mean that all three were looked at?
     """,
+    prediction="no: all three hops may have looked at the same fact",
     minutes=15,
     kind="measure",
 )
@@ -551,6 +608,11 @@ def _counted(weights, facts, hit):
     return torch.tensor(hits).mean(dim=0)
 
 
+def _heaviest(places, facts):
+    pairs = [(row, p) for row, p in zip(places.tolist(), facts, strict=True) if p]
+    return torch.tensor([[float(place in p) for place in row] for row, p in pairs]).mean(dim=0)
+
+
 @facts_by_hop.mistake(
     "a question without facts does not count: leave it out, also from the number you divide by"
 )
@@ -574,6 +636,67 @@ def first_fact(weights, facts):
 @facts_by_hop.mistake("any of the facts will do, not only the last one")
 def last_fact(weights, facts):
     return _counted(weights, facts, lambda row, p: int(row.argmax()) == p[-1])
+
+
+@facts_by_hop.mistake("any fact counts in any hop: hop 2 need not be at the second fact")
+def hop_k_at_fact_k(weights, facts):
+    hits = [
+        [float(k < len(p) and int(row.argmax()) == p[k]) for k, row in enumerate(rows)]
+        for rows, p in zip(weights, facts, strict=True)
+        if p
+    ]
+    return torch.tensor(hits).mean(dim=0)
+
+
+@facts_by_hop.again
+def hop_k_at_fact_k_if_there_is_one(weights, facts):
+    pairs = [(rows, p) for rows, p in zip(weights, facts, strict=True) if p]
+    hits = [[float(int(row.argmax()) == p[k]) for k, row in enumerate(rows)] for rows, p in pairs]
+    return torch.tensor(hits).mean(dim=0)
+
+
+@facts_by_hop.again
+def last_hops_at_the_last_fact(weights, facts):
+    pairs = [(rows, p) for rows, p in zip(weights, facts, strict=True) if p]
+    hits = [
+        [float(int(row.argmax()) == p[min(k, len(p) - 1)]) for k, row in enumerate(rows)]
+        for rows, p in pairs
+    ]
+    return torch.tensor(hits).mean(dim=0)
+
+
+@facts_by_hop.mistake("one share for each hop: average over the questions only")
+def mean_of_everything(weights, facts):
+    return facts_by_hop.solution(weights, facts).mean()
+
+
+@facts_by_hop.again
+def mean_of_everything_in_a_list(weights, facts):
+    return facts_by_hop.solution(weights, facts).mean()[None]
+
+
+@facts_by_hop.mistake("a question counts 1 or 0, however many facts it has")
+def divided_by_its_facts(weights, facts):
+    return _counted(weights, facts, lambda row, p: (int(row.argmax()) in p) / len(p))
+
+
+@facts_by_hop.again
+def divided_by_all_facts(weights, facts):
+    found = facts_by_hop.solution(weights, facts) * sum(1 for p in facts if p)
+    return found / sum(map(len, facts))
+
+
+@facts_by_hop.mistake(
+    "the heaviest sentence of each hop: `argmax` over the sentences, the last dimension, not over"
+    " the hops"
+)
+def argmax_over_the_hops(weights, facts):
+    return _heaviest(weights.argmax(dim=1)[:, : weights.shape[1]], facts)
+
+
+@facts_by_hop.again
+def argmax_over_the_hops_of_each_sentence(weights, facts):
+    return _heaviest(weights.argmax(dim=1), facts)
 
 
 @facts_by_hop.mistake("look at the heaviest sentence, not at as many as there are facts")
@@ -661,6 +784,8 @@ def _(answer):
     **Predict first:** what would happen at the end of the chain without the last memory? When it
     works, measure: from which `sharpness` on does the third hop still find the house?
     """,
+    prediction="no fact fits at the end, so the softmax gives all of them the same weight,"
+    " and u does not stay where it is",
     minutes=30,
     kind="extend",
 )

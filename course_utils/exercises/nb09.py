@@ -23,6 +23,7 @@ from course_utils.exercises.judging import exercise
     **Predict first:** "is there a star?" is answered *no, no, yes*, and "what colour is the ring?"
     once, *red*. What is the share?
     """,
+    prediction="¾: two of the three answers *no, no, yes*, and the one *red*",
     minutes=10,
     kind="measure",
 )
@@ -189,6 +190,8 @@ def leaving_one_out(questions, answers):
 
     **Predict first:** where does the second hop look if you forget to change $u$?
     """,
+    prediction="where its own matrix sends the first question: what the first hop found"
+    " makes no difference",
     minutes=20,
     kind="implement",
 )
@@ -418,6 +421,8 @@ def one_hop_only(question, places, matrices, attend_mask):
 
     **Predict first:** which pixels does `reshape(n, n, -1)` put into the first cell?
     """,
+    prediction="the first ones in the order of reading, the left part of the top row or the"
+    " top rows as a whole: no square block",
     minutes=15,
     kind="repair",
 )
@@ -802,6 +807,9 @@ def questions_of_each_answer(questions, answers):
     **Predict first:** what does the spread say of a picture in which nothing is asked for? Then
     look at the table of section 9 again: which of its rows could gates improve?
     """,
+    prediction="at least one, since the weights sum to one; with equal scores, it counts all"
+    " places. In the table, the rows *one* and *two* have mistakes to take away;"
+    " *zero* and *three* have hardly any",
     minutes=30,
     kind="extend",
 )

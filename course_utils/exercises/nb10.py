@@ -23,6 +23,7 @@ from course_utils.exercises.judging import exercise
 
     **Predict first:** how many entries are True in a mask of length 5 with a window of 2?
     """,
+    prediction="nine: one in the first row and two in each of the four others",
     minutes=10,
     kind="implement",
 )
@@ -132,6 +133,7 @@ def every_other(length, window):
 
     **Predict first:** which values of $G$ give ordinary multi-head and multi-query attention?
     """,
+    prediction="G = H, keys for each head, and G = 1, the same keys for all",
     minutes=20,
     kind="implement",
 )
@@ -330,6 +332,7 @@ def exchanged(queries, keys, values):
     **Predict first:** for which position is the result of the broken version right, whatever the
     numbers are?
     """,
+    prediction="for the first: it has a single key, whose weight is 1, and a single value",
     minutes=15,
     kind="repair",
 )
@@ -500,6 +503,7 @@ def best_alone(queries, keys, values):
     **Predict first:** by which factor does multi-query attention (`kv_heads = 1`) shrink the cache
     of a model with 8 heads?
     """,
+    prediction="by 8: one head of keys and values instead of 8",
     minutes=10,
     kind="derive",
 )
@@ -595,6 +599,7 @@ def one_head(layers, width, heads, kv_heads, length, number_bytes):
     **Predict first:** does the first layer's matrix stand on the left or on the right of the
     product?
     """,
+    prediction="on the right: it acts on the words first",
     minutes=15,
     kind="measure",
 )
@@ -717,6 +722,7 @@ def _(answer):
 
     Write `earliest(position, window, layers)` for any position, counted from 0. Return an integer.
     """,
+    prediction="position 11: each layer reaches 3 positions further back, 20 − 3 · 3",
     minutes=3,
     kind="predict",
 )
@@ -818,6 +824,7 @@ def counted_from_one(position, window, layers):
     0 whose scores are all equal, for $T = 5$? When it works, compare a head's distance on 20 and on
     200 random positions, with slopes of 0 and of ½.
     """,
+    prediction="0: it sees itself alone. And 1: the mean of 0, ½, 1, 1½ and 2",
     minutes=30,
     kind="extend",
 )

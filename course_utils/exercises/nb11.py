@@ -31,6 +31,7 @@ from course_utils.exercises.judging import exercise
 
     **Predict first:** what does the broken version give for a single text without padding?
     """,
+    prediction="1 at every position: the softmax runs over the texts, and there is only one",
     minutes=10,
     kind="repair",
 )
@@ -132,6 +133,8 @@ def over_everything(scores, words):
 
     **Predict first:** a head gives every query its own slot with weight 1. Is it dead?
     """,
+    prediction="not for that: its entropy is 0, as that of a dead head, but a head that has"
+    " found its slot has a low entropy as well",
     minutes=10,
     kind="measure",
 )
@@ -229,6 +232,7 @@ def of_the_mean(weights):
 
     **Predict first:** can it be negative?
     """,
+    prediction="yes: if the words that are erased spoke against the verdict, its probability rises",
     minutes=10,
     kind="measure",
 )
@@ -328,6 +332,7 @@ def share_turned(before, without):
 
     **Predict first:** a model that tosses coins is right about half of the texts. And of the pairs?
     """,
+    prediction="about a quarter: both of two tosses have to be right, ½ · ½",
     minutes=5,
     kind="implement",
 )
@@ -421,6 +426,7 @@ def first_alone(predicted, labels):
 
     **Predict first:** what is it if p and q have no word in common?
     """,
+    prediction="ln 2 ≈ 0.69, the largest value that it can have",
     minutes=10,
     kind="implement",
 )
@@ -521,6 +527,7 @@ def sum_for_mean(p, q):
 
     **Predict first:** whose states does the second sentence get in the broken version?
     """,
+    prediction="those of the first sentence: the parents count from 0 in each sentence",
     minutes=15,
     kind="repair",
 )

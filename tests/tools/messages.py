@@ -78,7 +78,11 @@ CALLEES: dict[str, Callee] = {
     "show": Callee((Argument(1, "alt"),), values=frozenset({"alt"})),
     "progress_bar": Callee((Argument(1, "unit"),)),
     "exercise": Callee(
-        (Argument(1, "title"), Argument(2, "statement", _paragraphs, template=False))
+        (
+            Argument(1, "title"),
+            Argument(2, "statement", _paragraphs, template=False),
+            Argument(None, "prediction", _one_line, template=False),
+        )
     ),
     "mistake": Callee((Argument(0, "hint", _one_line),)),
     "case": Callee((Argument(None, "label"), Argument(None, "hint"))),
