@@ -872,11 +872,7 @@ def test_baselines_and_training_settings_of_variants():
         ("transformer-budget", "Transformer"): small,
         ("transformer-tricks", "all"): small,
         ("transformer-tricks", "dropout .1"): small,
-        ("transformer-tricks", "no label smoothing"): small | {"label_smoothing": 0.0},
         ("transformer-tricks", "BPE-dropout"): small,
-        ("transformer-tricks", "2 + 3 layers"): small,
-        ("transformer-averaging", "no averaging"): small,
-        ("recurrent-longer", "recurrent + attention, larger"): {"learning_rate": 0.003},
     }
     assert extras["gate"].model == {"gate": True}
 

@@ -179,7 +179,6 @@ MULTI30K_BUDGET = replace(
 )
 RECURRENT: dict = dict.fromkeys(recipes.MULTI30K_TRANSFORMER.model)
 RECURRENT_FIT = {"learning_rate": 3e-3}
-LARGE_RECURRENT = RECURRENT | {"embedding_dim": 256, "memory_dim": 448, "hidden_dim": 448}
 SMALL = {"embedding_dim": 128, "hidden_dim": 320, "encoder_layers": 3}
 SMALL_FIT = {"learning_rate": 2e-3}
 SMALL_STEPS = 1850
@@ -262,39 +261,15 @@ STUDIES = (
         ),
         seeds=(0, 1, 2),
     ),
-    OnMulti30k(
-        "recurrent-longer",
-        "A larger recurrent model on Multi30k, trained for longer",
-        (Variant("recurrent + attention, larger", LARGE_RECURRENT, 8000, fit=RECURRENT_FIT),),
-        seeds=(0,),
-    ),
     # The Transformer of "transformer-budget", trained for twice as long, with one change each.
     OnMulti30k(
         "transformer-tricks",
-        "What each setting of the Transformer is worth on Multi30k's validation captions",
+        "What dropout and BPE-dropout are worth on Multi30k's validation captions",
         (
             Variant("all", SMALL, TRICKS_STEPS, fit=SMALL_FIT),
             Variant("dropout .1", SMALL | {"dropout": 0.1}, TRICKS_STEPS, fit=SMALL_FIT),
             Variant("BPE-dropout", SMALL, TRICKS_STEPS, fit=SMALL_FIT, data=sampled_multi30k_data),
-            Variant(
-                "no label smoothing", SMALL, TRICKS_STEPS, fit=SMALL_FIT | {"label_smoothing": 0.0}
-            ),
-            # A decoder layer is larger than an encoder layer, by its second attention.
-            Variant(
-                "2 + 3 layers",
-                SMALL | {"encoder_layers": 2, "decoder_layers": 3},
-                TRICKS_STEPS,
-                fit=SMALL_FIT,
-            ),
         ),
         seeds=(0,),
-    ),
-    Study(
-        "transformer-averaging",
-        "The Transformer of the tricks without the average of its last weights",
-        (Variant("no averaging", SMALL, TRICKS_STEPS, fit=SMALL_FIT),),
-        seeds=(0,),
-        recipe=replace(MULTI30K_BUDGET, callbacks=()),
-        measure=measure_multi30k,
     ),
 )
