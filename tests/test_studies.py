@@ -870,9 +870,10 @@ def test_baselines_and_training_settings_of_variants():
         **{("induction", name): {"validate_every": 50} for name in variants("induction")},
         ("transformer-budget", "recurrent + attention"): {"learning_rate": 0.003},
         ("transformer-budget", "Transformer"): small,
+        ("transformer-budget", "recurrent + attention, dropout .1"): {"learning_rate": 0.003},
+        ("transformer-budget", "Transformer, dropout .1"): small,
         ("transformer-tricks", "all"): small,
         ("transformer-tricks", "dropout .1"): small,
-        ("transformer-tricks", "BPE-dropout"): small,
     }
     assert extras["gate"].model == {"gate": True}
 
