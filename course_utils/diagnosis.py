@@ -566,7 +566,11 @@ class _Case:
                 if text := self._contradiction(memory, row, hypothesis):
                     return [Finding("beam", text)]
         greedy = greedy_search(decoder, memory, 9, 0.0, **count)  # type: ignore[arg-type]
-        better = sum(g.log_prob > h[0].log_prob + 0.01 for g, h in zip(greedy, found, strict=True))
+        better = 0
+        for quick, hypotheses in zip(greedy, found, strict=True):
+            # Finished ones come first; an unfinished one may be more probable.
+            rivals = hypotheses[:1] if quick.finished else hypotheses
+            better += quick.log_prob > max(h.log_prob for h in rivals) + 0.01
         if better <= len(found) / 2:
             return []
         text = _("greedy search finds something more probable for {n} of {all} examples")
