@@ -371,7 +371,7 @@ class _Case:
         return []
 
     def _shifts(self, batch: Batch) -> list[Finding]:
-        """The model predicts a target from the one before, and from neither itself nor a later."""
+        """A target is predicted from the one before it, and not from itself or from later ones."""
         before = self.run(self.model, batch)[0]
         next_moves = later_moves = False
         for place, changed in self._changed(batch):
@@ -566,11 +566,7 @@ class _Case:
                 if text := self._contradiction(memory, row, hypothesis):
                     return [Finding("beam", text)]
         greedy = greedy_search(decoder, memory, 9, 0.0, **count)  # type: ignore[arg-type]
-        better = 0
-        for quick, hypotheses in zip(greedy, found, strict=True):
-            # Finished ones come first; an unfinished one may be more probable.
-            rivals = hypotheses[:1] if quick.finished else hypotheses
-            better += quick.log_prob > max(h.log_prob for h in rivals) + 0.01
+        better = sum(_beaten(row, quick) for row, quick in zip(found, greedy, strict=True))
         if better <= len(found) / 2:
             return []
         text = _("greedy search finds something more probable for {n} of {all} examples")
@@ -673,7 +669,17 @@ def _disorder(hypotheses: Sequence[Hypothesis], alpha: float) -> str:
         if not abs(h.score - due) <= TOLERANCE * (1 + abs(due)):
             text = _("the score is {x:.2f}; divided by the length penalty, it would be {y:.2f}")
             return text.format(x=h.score, y=due)
+    for finished in (True, False):
+        scores = [h.score for h in hypotheses if h.finished == finished]
+        if scores != sorted(scores, reverse=True):
+            return _("the hypotheses are not in the order of their scores")
     return ""
+
+
+def _beaten(hypotheses: Sequence[Hypothesis], quick: Hypothesis) -> bool:
+    """Whether what greedy search found is more probable; unfinished, it has more rivals."""
+    rivals = hypotheses[:1] if quick.finished else hypotheses
+    return quick.log_prob > max(h.log_prob for h in rivals) + 0.01
 
 
 @contextmanager

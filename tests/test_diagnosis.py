@@ -288,7 +288,7 @@ def test_broken_heads(broken, fault):
 
 
 def change_heads(broken):
-    model = transformer(heads=2)
+    model = transformer(heads=4)
     part = model.encoder.stack.layers[1].self_attention
     part.__class__ = broken
     return model
@@ -473,10 +473,9 @@ SEARCHES = {
     "forgets the past": lambda row: [
         replace(h, log_prob=h.log_prob / max(1, len(h.tokens))) for h in row
     ],
-    "worst first": lambda row: row[::-1][:1],
+    "worst first": lambda row: row[::-1],
     "twice the same": lambda row: row[:1] * 2,
     "no length penalty": lambda row: [replace(h, score=h.log_prob) for h in row],
-    "goes on after EOS": lambda row: [replace(h, tokens=[*h.tokens[:1], EOS]) for h in row],
     "only one": lambda row: row[:1],
     "attention of another": lambda row: [
         replace(h, attention=row[0].attention[:1].expand_as(h.attention)) for h in row
@@ -596,6 +595,43 @@ def copier():
 def test_vocabularies_mixed_up(copier):
     assert faults(copier, toy_examples(12), trained=True) == set()
     assert faults(copier, toy_examples(12, shift=11), trained=True) == {"vocabulary"}
+
+
+class EndsWith(nn.Module):
+    """A decoder for which another token means the end, so that a search goes on after EOS."""
+
+    def __init__(self, inner, end):
+        super().__init__()
+        self.inner, self.end, self.start = inner, end, inner.start
+
+    def exchanged(self, ids):
+        order = torch.arange(43)
+        order[[EOS, self.end]] = order[[self.end, EOS]]
+        return order[ids]
+
+    def step(self, state, tokens):
+        logits, state, weights = self.inner.step(state, self.exchanged(tokens))
+        return logits[:, self.exchanged(torch.arange(43))], state, weights
+
+
+def test_a_search_that_goes_on_after_eos(copier):
+    def search(decoder, *args, **settings):
+        other = EndsWith(decoder, 40)
+        found = beam_search(other, *args, **settings)
+        return [
+            [
+                replace(
+                    h,
+                    tokens=other.exchanged(h.tokens + [EOS] * h.finished).tolist(),
+                    finished=False,
+                )
+                for h in row
+            ]
+            for row in found
+        ]
+
+    assert faults(copier, toy_examples(4)) == set()
+    assert faults(copier, toy_examples(4), search=search) == {"beam"}
 
 
 def test_two_ids_exchanged(copier):
