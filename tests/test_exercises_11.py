@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import jensenshannon
+from torch.nn import functional as F
 
 from course_utils.exercises import check
 
@@ -24,6 +25,28 @@ def by_text(answer):
 def divided(s, w):
     e = s.softmax(-1) * w
     return e / e.sum(-1, keepdim=True).clamp_min(1e-30)
+
+
+def exponentials(largest):
+    """An answer with exp, from a function for what is subtracted before: largest(s, w)."""
+
+    def answer(s, w):
+        e = (s - largest(s, w)).exp().masked_fill(~w, 0.0)
+        return e / e.sum(1, keepdim=True).clamp_min(1e-30)
+
+    return answer
+
+
+def largest_word(s, w):
+    return s.masked_fill(~w, -1e30).amax(1, keepdim=True)
+
+
+def with_math(s, w):
+    """By a loop, without a maximum, and in double precision."""
+    rows = [
+        [math.exp(x) if y else 0.0 for x, y in zip(*r, strict=True)] for r in zip(s, w, strict=True)
+    ]
+    return torch.tensor([[x / (sum(r) or 1.0) for x in r] for r in rows])
 
 
 def row(p):
@@ -75,8 +98,22 @@ def take(rows):
     return answer
 
 
-def sent(states, parents):
-    found = states.clone()
+def by_kl_div(arguments, reduction="sum"):
+    """Half of two calls of F.kl_div, from a function for their arguments: arguments(p, m)."""
+
+    def answer(p, q):
+        m = (p + q) / 2
+        return sum(F.kl_div(*arguments(x, m), reduction=reduction) for x in (p, q)) / 2
+
+    return answer
+
+
+def rows_of(parents):
+    return (torch.arange(len(parents))[:, None] * parents.shape[1] + parents).flatten()
+
+
+def sent(states, parents, found=None):
+    found = states.clone() if found is None else found
     B, K = parents.shape
     for b in range(B):
         for k in range(K):
@@ -105,6 +142,21 @@ WRONG = [
         "largest score alone",
     ),
     ("11.1", lambda s, w: soft(s.reshape(1, -1), w.reshape(1, -1)).reshape(s.shape), "whole batch"),
+    ("11.1", lambda s, w: s.masked_fill(~w, -inf).softmax(-1), "a text without words"),
+    ("11.1", lambda s, w: s.masked_fill(~w, -inf).softmax(-1) * w, "a text without words"),
+    ("11.1", lambda s, w: s.exp() * w / (s.exp() * w).sum(1, keepdim=True), "as does 0/0"),
+    ("11.1", lambda s, w: (s - 1e4 * ~w).softmax(-1), "nothing is left for the softmax"),
+    ("11.1", exponentials(lambda s, w: 0), "exp(200) is infinite"),
+    ("11.1", lambda s, w: exponentials(lambda s, w: 0)(s, w).nan_to_num(0), "exp(200)"),
+    ("11.1", with_math, "largest score of each text"),
+    ("11.1", exponentials(lambda s, w: s.max()), "largest score of each text"),
+    ("11.1", exponentials(lambda s, w: s[w].max() if w.any() else 0), "of the whole batch"),
+    ("11.1", lambda s, w: soft(s - 1e4 * ~w, w | True) * w.any(1)[:, None], "−10,000"),
+    ("11.1", lambda s, w: (s - 1e4 * (1 - w.float())).softmax(1).where(w, 0.0), "−10,000"),
+    ("11.1", lambda s, w: (s - 1e4 * ~w).softmax(1) * w, "−10,000"),
+    ("11.1", divided, "does not bring it back"),
+    ("11.1", exponentials(lambda s, w: s.amax(1, keepdim=True)), "does not bring it back"),
+    ("11.1", lambda s, w: (s - 100 * ~w).softmax(1) * w, "fill with −∞ before the softmax"),
     ("11.2", by_head(mean_row), "divide by it"),
     ("11.2", by_head(lambda h: mean_row(h) / math.log(2)), "in bits"),
     ("11.2", by_head(in_numpy), "the logarithm of 0"),
@@ -123,6 +175,21 @@ WRONG = [
     ),
     ("11.2", by_head(lambda h: 1 - mean_row(h) / math.log(h.shape[1])), "other way round"),
     ("11.2", by_head(lambda h: row(h.mean(0)) / math.log(h.shape[1])), "the mean row"),
+    (
+        "11.2",
+        lambda w: torch.tensor([[row(p) for p in h] for h in w]).mean(0) / math.log(w.shape[2]),
+        "not dim 0",
+    ),
+    (
+        "11.2",
+        by_head(lambda h: np.nan_to_num(in_numpy(h))),
+        "loses what its other slots add",
+    ),
+    (
+        "11.2",
+        lambda w: -(w * w.log()).sum(2).nan_to_num().mean(1) / math.log(w.shape[2]),
+        "loses what its other slots add",
+    ),
     ("11.3", lambda b, w: falls(b, w, w.argmax(1)).mean(), "*before*"),
     ("11.3", lambda b, w: (b.max(1).values - w.max(1).values).mean(), "two maxima"),
     ("11.3", lambda b, w: falls(b, w).abs().mean(), "no absolute value"),
@@ -133,7 +200,52 @@ WRONG = [
     ("11.3", lambda b, w: (falls(b, w) / b.max(1).values).mean(), "not their ratio"),
     ("11.3", lambda b, w: (b - w)[:, int(b[0].argmax())].mean(), "first text for all"),
     ("11.3", lambda b, w: sum(b.argmax(1) != w.argmax(1)) / len(b), "how many verdicts turn"),
+    ("11.3", lambda b, w: (b[:, 1] - w[:, 1]).mean(), "always class 1"),
+    ("11.3", lambda b, w: (b[:, -1] - w[:, -1]).mean(), "always the last class"),
+    ("11.3", lambda b, w: (b - w)[:, b.argmax(1)].mean(), "choose one for each row"),
+    ("11.3", lambda b, w: (b - w).gather(1, b.argmax(0, True)).mean(), "so over dim 1"),
+    ("11.3", lambda b, w: (b - w)[b.argmax(0), torch.arange(b.shape[1])].mean(), "so over dim 1"),
+    ("11.3", lambda b, w: falls(b, w, b.argmax(0)).mean(), "so over dim 1"),
+    ("11.3", lambda b, w: (b - w).gather(1, b.argmax(0)[:, None]).mean(), "so over dim 1"),
+    ("11.3", lambda b, w: (b - w)[:, b.argmax(0)].mean(), "so over dim 1"),
+    ("11.3", lambda b, w: (b - w)[:, b.argmax()].mean(), "so over dim 1"),
+    ("11.3", lambda b, w: b.max() - w.view(-1)[b.argmax()], "so over dim 1"),
     ("11.4", lambda p, y: sum(p == y) / len(y), "share of right texts"),
+    ("11.4", lambda p, y: (sum(p == y) / len(y)) ** 2, "product of two shares"),
+    ("11.4", lambda p, y: int((p == y).sum()), "counts the right texts"),
+    ("11.4", lambda p, y: sum(p == y), "counts the right texts"),
+    ("11.4", lambda p, y: 2 * (p == y).float().mean(), "counts the right texts"),
+    ("11.4", lambda p, y: sum(both(p, y)), "not their number"),
+    ("11.4", lambda p, y: (p == y).view(-1, 2).all(1).sum(), "not their number"),
+    (
+        "11.4",
+        lambda p, y: ((p - y).view(-1, 2).sum(1) == 0).float().mean(),
+        "the same sum",
+    ),
+    (
+        "11.4",
+        lambda p, y: (
+            sum(p[i : i + 2].sum() == y[i : i + 2].sum() for i in range(0, len(y), 2))
+            / (len(y) / 2)
+        ),
+        "the same sum",
+    ),
+    (
+        "11.4",
+        lambda p, y: (
+            sum(
+                sorted(a) == sorted(b)
+                for a, b in zip(p.view(-1, 2).tolist(), y.view(-1, 2).tolist(), strict=True)
+            )
+            / (len(y) / 2)
+        ),
+        "the same sum",
+    ),
+    ("11.4", lambda p, y: sum(both(p.bool(), y.bool())) / (len(y) / 2), "`bool()`"),
+    ("11.4", lambda p, y: sum(both(p > 0, y > 0)) / (len(y) / 2), "`bool()`"),
+    ("11.4", lambda p, y: ((p > 0) & (y > 0)).view(-1, 2).all(1).float().mean(), "`bool()`"),
+    ("11.4", lambda p, y: ((p > 0) != (y > 0)).view(-1, 2).all(1).float().mean(), "`bool()`"),
+    ("11.4", lambda p, y: sum(both(p == 1, y == 1)) / (len(y) / 2), "more labels than 0 and 1"),
     ("11.4", lambda p, y: ((p == y)[::2] | (p == y)[1::2]).float().mean(), "not one of them"),
     (
         "11.4",
@@ -165,7 +277,51 @@ WRONG = [
     ("11.5", lambda p, q: float(jensenshannon(p, q)) ** 2 / len(p), "not the mean"),
     ("11.5", lambda p, q: (p - q).clamp_min(0).sum(), "absolute differences"),
     ("11.5", lambda p, q: -(float(jensenshannon(p, q)) ** 2), "never negative"),
+    ("11.5", lambda p, q: kl(q, p), "p with q (KL)"),
+    ("11.5", lambda p, q: kl(q, (p + q) / 2) / 2, "q alone"),
+    ("11.5", lambda p, q: kl(p, (p + q) / 2), "one of them alone"),
+    ("11.5", lambda p, q: kl(q, (p + q) / 2), "one of them alone"),
+    (
+        "11.5",
+        lambda p, q: sum(
+            float(a * (2 * a / (a + b)).log() + b * (2 * b / (a + b)).log()) / 2
+            for a, b in zip(p, q, strict=True)
+            if a * b > 0
+        ),
+        "one that p or q lacks",
+    ),
+    ("11.5", by_kl_div(lambda p, m: (p.log(), m)), "`F.kl_div` takes a logarithm first"),
+    ("11.5", by_kl_div(lambda p, m: ((p + 1e-9).log(), m)), "`F.kl_div` takes a logarithm first"),
+    ("11.5", by_kl_div(lambda p, m: (p, m)), "`F.kl_div` takes a logarithm first"),
+    ("11.5", by_kl_div(lambda p, m: (m, p)), "`F.kl_div` takes a logarithm first"),
+    ("11.5", by_kl_div(lambda p, m: (p, m.log())), "`F.kl_div` takes a logarithm first"),
+    ("11.5", by_kl_div(lambda p, m: (p.log(), m), "batchmean"), "takes a logarithm first"),
+    ("11.5", by_kl_div(lambda p, m: (m, p), "batchmean"), "takes a logarithm first"),
+    ("11.5", by_kl_div(lambda p, m: (m.log(), p)), "0 ln 0 is 0"),
     ("11.6", take(lambda b, k, p, B, K: p[b, k]), "states of the first"),
+    (
+        "11.6",
+        lambda s, p: s[(torch.arange(len(p))[:, None] * len(p) + p).view(-1)],
+        "not at row b · B",
+    ),
+    (
+        "11.6",
+        lambda s, p: s.index_select(0, (len(p) * torch.arange(len(p))[:, None] + p).view(-1)),
+        "not at row b · B",
+    ),
+    ("11.6", lambda s, p: sent(s, p, torch.zeros_like(s)), "to its parent's place"),
+    (
+        "11.6",
+        lambda s, p: torch.zeros_like(s).scatter(0, rows_of(p)[:, None].expand_as(s), s),
+        "to its parent's place",
+    ),
+    (
+        "11.6",
+        lambda s, p: torch.zeros_like(s).scatter_add(0, rows_of(p)[:, None].expand_as(s), s),
+        "to its parent's place",
+    ),
+    ("11.6", lambda s, p: s[rows_of(p.argsort(1))], "to its parent's place"),
+    ("11.6", lambda s, p: s[rows_of(p).argsort()], "to its parent's place"),
     ("11.6", lambda s, p: s, "nothing is reordered"),
     ("11.6", take(lambda b, k, p, B, K: b * B + p[b, k]), "not at row b · B"),
     ("11.6", take(lambda b, k, p, B, K: p[b, k] * B + b), "not k · B + b"),
@@ -206,7 +362,7 @@ def test_an_answer_that_fits_no_mistake_is_refused_all_the_same(number, answer):
     "number, answer",
     [
         ("11.1", soft),
-        ("11.1", divided),
+        ("11.1", exponentials(largest_word)),
         ("11.2", by_head(lambda h: mean_row(h) / math.log(h.shape[1]))),
         ("11.3", lambda b, w: float(falls(b, w).mean())),
         ("11.4", lambda p, y: sum(both(p, y)) / (len(y) // 2)),

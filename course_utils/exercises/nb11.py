@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch.nn import functional as F
 
 from course_utils.exercises.cases import CheckFailed, case
 from course_utils.exercises.comparing import difference
@@ -62,11 +63,34 @@ def _():
         torch.tensor([[False, False]]),
         expected=torch.zeros(1, 2),
         label="a text without words",
+        hint="nothing is left for the softmax here: a row of −∞ gives NaN, as does 0/0, and any"
+        " other row sums to 1; put in the zeros of a text without words afterwards",
     )
     for B, T in ((2, 5), (4, 3), (3, 6)):
         words = torch.rand(B, T) < 0.6
         words[0] = True
         yield case(2 * torch.randn(B, T), words)
+    yield case(
+        torch.tensor([[200.0, 199.0, 0.0]]),
+        torch.tensor([[True, True, False]]),
+        label="scores of 200",
+        hint="exp(200) is infinite in float32: subtract the text's largest score before exp, as"
+        " softmax does",
+    )
+    yield case(
+        torch.tensor([[1000.0, 999.0, 998.0], [0.0, 1.0, 2.0]]),
+        torch.tensor([[True, True, False], [True, True, False]]),
+        label="the scores of two texts lie 1,000 apart",
+        hint="subtract the largest score of each text from its own scores: beside the largest of"
+        " the whole batch, exp makes those of the second text 0",
+    )
+    yield case(
+        torch.tensor([[1.0, 10000.0, 2.0], [0.0, 1.0, 10000.0]]),
+        torch.tensor([[True, False, True], [True, True, False]]),
+        label="the padding scores 10,000",
+        hint="a padding may score anything: fill it with −∞ before the softmax, and before a"
+        " maximum is taken",
+    )
 
 
 @read_weights.mistake(
@@ -85,6 +109,11 @@ def over_texts(scores, words):
 @read_weights.mistake("a text without words: −1e9 everywhere gives equal weights, and −∞ gives NaN")
 def empty_row_is_even(scores, words):
     return scores.masked_fill(~words, -1e9).softmax(dim=1)
+
+
+@read_weights.again
+def empty_row_is_not_a_number(scores, words):
+    return scores.masked_fill(~words, -math.inf).softmax(dim=1)
 
 
 @read_weights.mistake("0 is a score like any other: padding needs −∞ before the softmax")
@@ -117,6 +146,35 @@ def only_the_largest(scores, words):
 def over_everything(scores, words):
     weights = scores.masked_fill(~words, -math.inf).flatten().softmax(dim=0).view_as(scores)
     return torch.where(words, weights, torch.zeros_like(weights))
+
+
+@read_weights.mistake(
+    "−10,000 is not enough for a padding that scores 10,000: fill with −∞ instead of adding"
+)
+def ten_thousand_subtracted(scores, words):
+    weights = (scores - 1e4 * ~words).softmax(dim=1)
+    return torch.where(words, weights, torch.zeros_like(weights))
+
+
+@read_weights.again
+def ten_thousand_subtracted_from_texts_with_words(scores, words):
+    return (scores - 1e4 * ~words).softmax(dim=1) * words.any(dim=1, keepdim=True)
+
+
+@read_weights.mistake(
+    "beside a padding with a large score the words get 0, and dividing by their sum does not bring"
+    " it back: fill with −∞ before the softmax"
+)
+def divided_by_the_rest(scores, words):
+    weights = scores.softmax(dim=1) * words
+    return weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-12)
+
+
+@read_weights.again
+def divided_by_nothing(scores, words):
+    weights = scores.softmax(dim=1) * words
+    rest = weights.sum(dim=1, keepdim=True)
+    return torch.where(words.any(dim=1, keepdim=True), weights / rest, torch.zeros_like(weights))
 
 
 @exercise(
@@ -177,6 +235,14 @@ def not_a_number(weights):
     return -(weights * weights.log()).sum(dim=-1).mean(dim=-1) / math.log(weights.shape[-1])
 
 
+@entropy_share.mistake(
+    "0 ln 0 is 0 for a single slot: to make a 0 of a row's NaN loses what its other slots add"
+)
+def rows_without_nan(weights):
+    rows = -(weights * weights.log()).sum(dim=-1).nan_to_num(0.0)
+    return rows.mean(dim=-1) / math.log(weights.shape[-1])
+
+
 @entropy_share.mistake("the sign: the logarithm of a weight is negative")
 def negative(weights):
     return -entropy_share.solution(weights)
@@ -190,6 +256,11 @@ def summed(weights):
 @entropy_share.mistake("a number for each head: do not average over the heads")
 def one_number(weights):
     return entropy_share.solution(weights).mean()
+
+
+@entropy_share.mistake("a number for each head: the mean is over the queries, dim 1, not dim 0")
+def mean_over_heads(weights):
+    return torch.special.entr(weights).sum(dim=-1).mean(dim=0) / math.log(weights.shape[-1])
 
 
 @entropy_share.mistake("divide by ln K, not by K")
@@ -301,6 +372,67 @@ def first_class(before, without):
     return (before[:, 0] - without[:, 0]).mean()
 
 
+@comprehensiveness.mistake("the verdict differs from text to text: this is always class 1")
+def class_1(before, without):
+    return (before[:, 1] - without[:, 1]).mean()
+
+
+@comprehensiveness.mistake("the verdict differs from text to text: this is always the last class")
+def last_class(before, without):
+    return (before[:, -1] - without[:, -1]).mean()
+
+
+@comprehensiveness.mistake("the verdict is the argmax over the classes of each text, so over dim 1")
+def wrong_axis(before, without):
+    verdict = before.argmax(dim=0, keepdim=True)
+    return (before.gather(0, verdict) - without.gather(0, verdict)).mean()
+
+
+@comprehensiveness.again
+def wrong_axis_of_argmax_alone(before, without):
+    verdict = before.argmax(dim=0, keepdim=True)
+    return (before.gather(1, verdict) - without.gather(1, verdict)).mean()
+
+
+@comprehensiveness.again
+def wrong_axis_by_number(before, without):
+    rows, verdict = torch.arange(len(before)), before.argmax(dim=0)
+    return (before[rows, verdict] - without[rows, verdict]).mean()
+
+
+@comprehensiveness.again
+def wrong_axis_standing(before, without):
+    verdict = before.argmax(dim=0).unsqueeze(1)
+    return (before.gather(1, verdict) - without.gather(1, verdict)).mean()
+
+
+@comprehensiveness.again
+def wrong_axis_all_columns(before, without):
+    verdict = before.argmax(dim=0)
+    return (before[:, verdict] - without[:, verdict]).mean()
+
+
+@comprehensiveness.again
+def no_axis(before, without):
+    verdict = before.argmax()
+    return (before[:, verdict] - without[:, verdict]).mean()
+
+
+@comprehensiveness.again
+def largest_of_all(before, without):
+    verdict = before.argmax()
+    return before.flatten()[verdict] - without.flatten()[verdict]
+
+
+@comprehensiveness.mistake(
+    "`[:, verdict]` takes the verdicts of all texts for each of them: choose one for each row, for"
+    " example with `gather`"
+)
+def verdicts_of_all(before, without):
+    verdict = before.argmax(dim=1)
+    return (before[:, verdict] - without[:, verdict]).mean()
+
+
 @comprehensiveness.mistake("the difference of probabilities, not their ratio")
 def relative(before, without):
     verdict = before.argmax(dim=1, keepdim=True)
@@ -354,6 +486,13 @@ def _():
         label="one pair right, one half right, one wrong",
     )
     yield case(torch.tensor([1, 1]), torch.tensor([1, 0]), expected=0.0, label="half a pair")
+    yield case(
+        torch.tensor([2, 2, 2, 1, 0, 1]),
+        torch.tensor([0, 2, 1, 1, 0, 1]),
+        expected=1 / 3,
+        label="three labels",
+        hint="there may be more labels than 0 and 1: compare them as they are",
+    )
     for pairs in (5, 8, 11):
         labels = torch.randint(0, 3, (2 * pairs,))
         wrong = torch.rand(2 * pairs) < 0.3
@@ -363,6 +502,21 @@ def _():
 @pairs_right.mistake("a pair counts only if both are right: this is the share of right texts")
 def texts_right(predicted, labels):
     return (predicted == labels).float().mean()
+
+
+@pairs_right.mistake("a pair counts only if both are right: this counts the right texts")
+def number_of_texts(predicted, labels):
+    return (predicted == labels).sum()
+
+
+@pairs_right.again
+def number_of_texts_as_float(predicted, labels):
+    return (predicted == labels).float().sum()
+
+
+@pairs_right.again
+def number_of_texts_for_each_pair(predicted, labels):
+    return (predicted == labels).sum() / (len(labels) // 2)
 
 
 @pairs_right.mistake("both have to be right, not one of them")
@@ -378,6 +532,11 @@ def halves(predicted, labels):
 @pairs_right.mistake("the share of the pairs, not their number")
 def number(predicted, labels):
     return (predicted == labels).view(-1, 2).all(dim=1).float().sum()
+
+
+@pairs_right.again
+def number_as_integer(predicted, labels):
+    return (predicted == labels).view(-1, 2).all(dim=1).sum()
 
 
 @pairs_right.mistake("the share of the *pairs*: you divide by the number of texts")
@@ -400,6 +559,41 @@ def overlapping(predicted, labels):
 def product(predicted, labels):
     right = (predicted == labels).float()
     return right[::2].mean() * right[1::2].mean()
+
+
+@pairs_right.again
+def square(predicted, labels):
+    return texts_right(predicted, labels) ** 2
+
+
+@pairs_right.mistake(
+    "compare text by text: two labels that are swapped have the same sum, and both are wrong"
+)
+def same_sum(predicted, labels):
+    return (predicted.view(-1, 2).sum(dim=1) == labels.view(-1, 2).sum(dim=1)).float().mean()
+
+
+@pairs_right.again
+def same_mixture(predicted, labels):
+    ours, theirs = (x.view(-1, 2).sort(dim=1).values for x in (predicted, labels))
+    return (ours == theirs).all(dim=1).float().mean()
+
+
+@pairs_right.mistake(
+    "labels are numbers, and `bool()` makes the same of 1 and 2: compare them as they are"
+)
+def as_bools(predicted, labels):
+    return pairs_right.solution(predicted.bool(), labels.bool())
+
+
+@pairs_right.again
+def both_are_true(predicted, labels):
+    return (predicted.bool() & labels.bool()).view(-1, 2).all(dim=1).float().mean()
+
+
+@pairs_right.again
+def bools_differ(predicted, labels):
+    return (predicted.bool() ^ labels.bool()).view(-1, 2).all(dim=1).float().mean()
 
 
 @pairs_right.mistake("the pairs that are right, not those that are wrong")
@@ -442,7 +636,12 @@ def _():
         torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), expected=math.log(2), label="disjoint"
     )
     yield case(
-        torch.tensor([0.5, 0.5, 0.0]), torch.tensor([0.5, 0.5, 0.0]), expected=0.0, label="equal"
+        torch.tensor([0.5, 0.5, 0.0]),
+        torch.tensor([0.5, 0.5, 0.0]),
+        expected=0.0,
+        label="equal",
+        hint="the third word has 0 in p, q and m and adds 0; the other two have p = q = m, and"
+        " ln 1 = 0",
     )
     for T in (3, 5, 8):
         yield case((2 * torch.randn(T)).softmax(0), (2 * torch.randn(T)).softmax(0))
@@ -455,6 +654,11 @@ def _kl(p, q):
 @divergence.mistake("both compared with their mean m: this compares p with q (KL)")
 def kullback(p, q):
     return _kl(p, q)
+
+
+@divergence.again
+def kullback_from_q(p, q):
+    return _kl(q, p)
 
 
 @divergence.mistake("compare each with m: this compares them with each other, both ways")
@@ -472,6 +676,76 @@ def one_half(p, q):
     return _kl(p, (p + q) / 2) / 2
 
 
+@divergence.mistake("both p and q: this is the half of q alone")
+def other_half(p, q):
+    return _kl(q, (p + q) / 2) / 2
+
+
+@divergence.mistake("both p and q, and half of each: this is the whole sum of one of them alone")
+def p_alone(p, q):
+    return _kl(p, (p + q) / 2)
+
+
+@divergence.again
+def q_alone(p, q):
+    return _kl(q, (p + q) / 2)
+
+
+@divergence.mistake(
+    "all words: one that p or q lacks counts as well, for the other has p ln (p / m) with m = p / 2"
+)
+def common_words(p, q):
+    both = (p > 0) & (q > 0)
+    p, q = p[both], q[both]
+    m = (p + q) / 2
+    return (_kl(p, m) + _kl(q, m)) / 2
+
+
+@divergence.mistake(
+    "`F.kl_div` takes a logarithm first and is weighted by what comes second: `m.log()`, then p"
+)
+def swapped(p, q, reduction="sum"):
+    m = (p + q) / 2
+    first, second = (
+        F.kl_div(p.log(), m, reduction=reduction),
+        F.kl_div(q.log(), m, reduction=reduction),
+    )
+    return (first + second) / 2
+
+
+@divergence.again
+def swapped_without_logarithm(p, q, reduction="sum"):
+    m = (p + q) / 2
+    return (F.kl_div(p, m, reduction=reduction) + F.kl_div(q, m, reduction=reduction)) / 2
+
+
+@divergence.again
+def without_logarithm(p, q, reduction="sum"):
+    m = (p + q) / 2
+    return (F.kl_div(m, p, reduction=reduction) + F.kl_div(m, q, reduction=reduction)) / 2
+
+
+@divergence.again
+def swapped_with_both_logarithms(p, q):
+    m = (p + q) / 2
+    return (F.kl_div(p, m.log(), reduction="sum") + F.kl_div(q, m.log(), reduction="sum")) / 2
+
+
+@divergence.again
+def swapped_mean(p, q):
+    return swapped(p, q, "batchmean")
+
+
+@divergence.again
+def swapped_mean_without_logarithm(p, q):
+    return swapped_without_logarithm(p, q, "batchmean")
+
+
+@divergence.again
+def mean_without_logarithm(p, q):
+    return without_logarithm(p, q, "batchmean")
+
+
 @divergence.mistake("the natural logarithm: this is in bits")
 def bits(p, q):
     return divergence.solution(p, q) / math.log(2)
@@ -486,6 +760,12 @@ def root(p, q):
 def not_a_number_here(p, q):
     m = (p + q) / 2
     return ((p * (p / m).log()).sum() + (q * (q / m).log()).sum()) / 2
+
+
+@divergence.again
+def not_a_number_where_both_lack_the_word(p, q):
+    m = (p + q) / 2
+    return (F.kl_div(m.log(), p, reduction="sum") + F.kl_div(m.log(), q, reduction="sum")) / 2
 
 
 @divergence.mistake("the sum over the words, not the mean")
@@ -574,6 +854,19 @@ def wrong_offset(states, parents):
     return states[(torch.arange(B)[:, None] * B + parents).flatten() % len(states)]
 
 
+@reordered.again
+def wrong_offset_out_of_range(states, parents):
+    B, K = parents.shape
+    return states[(torch.arange(B)[:, None] * B + parents).flatten()]
+
+
+@reordered.again
+def wrong_offset_out_of_range_with_gather(states, parents):
+    B, K = parents.shape
+    rows = (torch.arange(B)[:, None] * B + parents).flatten()
+    return states.gather(0, rows[:, None].expand_as(states))
+
+
 @reordered.mistake("a sentence's states lie next to each other: row b · K + k, not k · B + b")
 def other_layout(states, parents):
     B, _ = parents.shape
@@ -590,6 +883,29 @@ def scattered(states, parents):
     B, K = parents.shape
     rows = (torch.arange(B)[:, None] * K + parents).flatten()
     return states.clone().index_copy(0, rows, states)
+
+
+@reordered.again
+def scattered_into_zeros(states, parents):
+    return scattered(states, parents) * _is_a_parent(parents)
+
+
+@reordered.again
+def scattered_and_added(states, parents):
+    B, K = parents.shape
+    rows = (torch.arange(B)[:, None] * K + parents).flatten()
+    return torch.zeros_like(states).index_add(0, rows, states)
+
+
+@reordered.again
+def inverse(states, parents):
+    return reordered.solution(states, parents.argsort(dim=1))
+
+
+def _is_a_parent(parents):
+    """(B·K, 1): whether some beam continues the state."""
+    K = parents.shape[1]
+    return (parents[:, :, None] == torch.arange(K)).any(dim=1).view(-1, 1)
 
 
 @reordered.mistake("each beam has its own parent: this gives all those of the first")
