@@ -296,7 +296,7 @@ class _Case:
 
         def note(_part: nn.Module, _given: Any, out: Any) -> None:
             if isinstance(out, Tensor) and out.is_floating_point():
-                found.append(out.detach().double().sum())
+                found.append(out.detach().cpu().double().sum())
 
         hooks = [part.register_forward_hook(note) for part in self.model.modules()]
         try:

@@ -873,6 +873,14 @@ def _():
     for heads, length, width, out in ((2, 4, 3, 5), (3, 6, 2, 4), (4, 2, 5, 3), (2, 7, 8, 1)):
         queries, keys = 2 * torch.randn(2, heads, length, width)
         yield case(queries, keys, torch.randn(heads, length, out), 0.1 + torch.rand(heads))
+    yield case(
+        torch.full((1, 3, 1), 2e5),
+        torch.full((1, 3, 1), -1e4),
+        torch.eye(3)[None],
+        torch.tensor([0.0]),
+        label="scores of minus two billion",
+        hint="a finite number in place of −∞ is larger than scores this low: fill with −torch.inf",
+    )
 
 
 def _near(queries, keys, values, bias, scale=None, cut=None, measured=None):

@@ -197,7 +197,7 @@ def given_weights(
             for row, n in enumerate(counts.tolist()):
                 weights[row, :n] = weights[row, torch.randperm(n, generator=draw)]
         logits = model.fc((weights[:, None, :].to(states.dtype) @ states).squeeze(1))
-    return (logits / classifier.temperature).softmax(dim=-1).double().cpu().numpy()
+    return (logits / classifier.temperature).softmax(dim=-1).cpu().double().numpy()
 
 
 def adversarial_weights(

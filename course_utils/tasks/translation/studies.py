@@ -174,6 +174,7 @@ OnGenerated = partial(Study, recipe=recipes.GENERATED, measure=measure_generated
 # of each are three minutes of one processor by its seconds a step, without validations.
 MULTI30K_BUDGET = replace(
     recipes.MULTI30K_TRANSFORMER,
+    name="translation-multi30k-budget",
     settings=replace(recipes.MULTI30K_TRANSFORMER.settings, bfloat16=True),
     callbacks=(partial(AverageWeights, count=5, every=50),),
 )
