@@ -4,6 +4,7 @@ The masters hold common mistakes; here are further ones, or the same written ano
 words that the verdict has to contain.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -309,3 +310,84 @@ def others_in_a_loop(x, y, width):
 )
 def test_a_right_answer_may_be_written_another_way(number, answer):
     assert verdict_on(number, answer)
+
+
+# --- 01.5 a width for every column ------------------------------------------------------------
+
+
+def row_by_row(x, y, widths, distance=None, others=None, blind=None, order=None):
+    """Without a mask: each row is predicted from a table that it is not in."""
+    distance = distance or (lambda gap, width: (gap / width) ** 2 / 2)
+    others = others or (lambda i: [j for j in range(len(x)) if j != i])
+
+    def predicted(i, chosen):
+        rows = others(i)
+        scores = [
+            -sum(distance(float(x[i, d] - x[j, d]), w) for d, w in enumerate(chosen)) for j in rows
+        ]
+        top = max(scores)
+        shares = [math.exp(score - top) for score in scores]
+        return sum(s * float(y[j]) for s, j in zip(shares, rows, strict=True)) / sum(shares)
+
+    def error(chosen):
+        return sum((predicted(i, chosen) - float(y[i])) ** 2 for i in range(len(x))) / len(x)
+
+    best = least = None
+    for chosen in (order or itertools.product)(widths, repeat=x.shape[1]):
+        found = error(chosen)
+        if least is None or found < least:
+            best, least = chosen, found
+    return best, least, error((blind or math.inf,) * x.shape[1])
+
+
+def only(chosen):
+    return lambda *_, **__: [tuple(chosen)]
+
+
+def one_after_the_other(x, y, widths):
+    """Begins with the last width, and gets stuck where columns help only together."""
+    chosen = [widths[-1]] * x.shape[1]
+    for d in range(x.shape[1]):
+        tried = [[*chosen[:d], one, *chosen[d + 1 :]] for one in widths]
+        errors = [row_by_row(x, y, widths, order=only(one))[1] for one in tried]
+        chosen = tried[errors.index(min(errors))]
+    return row_by_row(x, y, widths, order=only(chosen))
+
+
+@pytest.mark.parametrize(
+    "answer, words",
+    [
+        (lambda x, y, w: row_by_row(x, y, w, others=lambda i: range(len(x))), "narrowest width"),
+        (lambda x, y, w: row_by_row(x, y, w, distance=lambda gap, s: gap**2 / s / 2), "2 · σ²"),
+        (lambda x, y, w: row_by_row(x, y, w, distance=lambda gap, s: (gap / s) ** 2), "the 2 in"),
+        (
+            lambda x, y, w: row_by_row(x, y, w, order=lambda w, repeat: [(s,) * repeat for s in w]),
+            "in which they differ",
+        ),
+        (lambda x, y, w: row_by_row(x, y, sorted(w)), "do not sort"),
+        (lambda x, y, w: row_by_row(x, y, w[::-1]), ""),
+        (lambda x, y, w: row_by_row(x[:, :1], y, w), "got 1 value, expected 2"),
+        (lambda x, y, w: row_by_row(x, y, w, blind=1.0), ""),
+        (lambda x, y, w: row_by_row(x, y, w)[:2], "got 2 values, expected 3"),
+        (one_after_the_other, "help only together"),
+    ],
+)
+def test_01_5_wrong_answers(answer, words):
+    verdict = verdict_on("01.5", answer)
+    assert verdict.state == "wrong"
+    assert words in verdict.text, verdict.text
+
+
+def test_01_5_row_by_row_is_right_and_a_column_of_noise_is_not_looked_at():
+    assert verdict_on("01.5", row_by_row), verdict_on("01.5", row_by_row).text
+    generator = torch.Generator().manual_seed(0)
+    x = (6 * torch.rand(60, generator=generator)).sort().values
+    y = torch.sin(1.5 * x) + 0.4 * x + 0.3 * torch.randn(60, generator=generator)
+    table = torch.stack([x, torch.randn(60, generator=generator)], dim=1)
+    chosen, error, blind = get("01.5").solution(table, y, [0.1, 0.3, 1.0, math.inf])
+    assert chosen == (0.3, math.inf) and error < 0.2 * blind
+
+
+@pytest.mark.parametrize("secret", range(5))
+def test_01_5_is_solved_row_by_row_in_hidden_cases_as_well(secret):
+    assert get("01.5").judge(row_by_row, secret)

@@ -345,3 +345,91 @@ def with_logsumexp(scores):
 )
 def test_a_right_answer_may_be_written_another_way(number, answer):
     assert verdict_on(number, answer)
+
+
+# --- 02.6 backwards through a whole attention ---------------------------------------------------
+
+
+def query_by_query(
+    queries, keys, values, may_attend, upstream, change=lambda a, of_e, g: (of_e, g)
+):
+    """Section 5.3 for each query on the slots it may read; what comes back is added."""
+    back = [torch.zeros_like(one) for one in (queries, keys, values)]
+    root = queries.shape[1] ** 0.5
+    for i, (q, may, g) in enumerate(zip(queries, may_attend, upstream, strict=True)):
+        if may.any():
+            k, v = keys[may], values[may]
+            a = (k @ q / root).softmax(0)
+            of_e, g = change(a, a * ((v - a @ v) @ g) / root, g)
+            back[0][i] = of_e @ k
+            back[1][may] += torch.outer(of_e, q)
+            back[2][may] += torch.outer(a, g)
+    return tuple(back)
+
+
+def read(queries, keys, values, may_attend):
+    scores = (queries @ keys.T / queries.shape[1] ** 0.5).masked_fill(~may_attend, -1e30)
+    return scores.softmax(-1).masked_fill(~may_attend, 0.0) @ values
+
+
+def by_vjp(*given):
+    *inputs, may_attend, upstream = given
+    return torch.func.vjp(lambda *qkv: read(*qkv, may_attend), *inputs)[1](upstream)
+
+
+def by_grad(*given):
+    *inputs, may_attend, upstream = given
+    inputs = [one.clone().requires_grad_() for one in inputs]
+    return torch.autograd.grad(read(*inputs, may_attend), inputs, upstream)
+
+
+def last_query_wins(queries, keys, values, may_attend, upstream):
+    found = [
+        query_by_query(*(queries[i, None], keys, values), may_attend[i, None], upstream[i, None])
+        for i in range(len(queries))
+    ]
+    return torch.cat([one[0] for one in found]), *found[-1][1:]
+
+
+def changed(change):
+    return lambda *given: query_by_query(*given, change=change)
+
+
+@pytest.mark.parametrize(
+    "answer, words",
+    [
+        (by_vjp, "do without autograd"),
+        (by_grad, "do without autograd"),
+        (last_query_wins, ""),
+        (changed(lambda a, of_e, g: (of_e * a, g)), "so the scores get"),
+        (changed(lambda a, of_e, g: (-of_e, g)), "so the scores get"),
+        (changed(lambda a, of_e, g: (of_e, torch.ones_like(g))), ""),
+        (lambda q, k, v, may, g: query_by_query(q, k, v, may | True, g), "the mask is not used"),
+        (lambda q, k, v, may, g: query_by_query(q, k, v, ~may, g), "wrong way round"),
+        (lambda *given: query_by_query(*given)[0], "expected a tuple"),
+        (lambda *given: torch.cat([x.flatten() for x in query_by_query(*given)]), "a Tensor"),
+        (lambda *given: tuple(x.numpy() for x in query_by_query(*given)), "ndarray"),
+    ],
+)
+def test_02_6_wrong_answers(answer, words):
+    verdict = verdict_on("02.6", answer)
+    assert verdict.state == "wrong"
+    assert words in verdict.text, verdict.text
+
+
+def test_02_6_query_by_query_is_right_and_agrees_with_autograd():
+    assert verdict_on("02.6", query_by_query), verdict_on("02.6", query_by_query).text
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((6, 3), (7, 3), (7, 5), (6, 7), (6, 5))
+    q, k, v, may, g = (torch.randn(*s, generator=generator).double() for s in shapes)
+    may = (may > 0).tril()
+    assert not may.any(dim=1).all()
+    for ours, theirs in zip(
+        get("02.6").solution(q, k, v, may, g), by_grad(q, k, v, may, g), strict=True
+    ):
+        assert torch.allclose(ours, theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize("secret", range(5))
+def test_02_6_is_solved_query_by_query_in_hidden_cases_as_well(secret):
+    assert get("02.6").judge(query_by_query, secret)

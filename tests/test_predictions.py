@@ -27,6 +27,10 @@ def equal_heads(slope):
     return solved("10.7", zeros, zeros, zeros, tensor(slope))[1]
 
 
+def equal_errors(found):
+    return [found[1] == found[2]]
+
+
 def counted(scores):
     return solved("09.5", scores, torch.ones(1, 7) > 0, tensor(0))[0]
 
@@ -70,6 +74,10 @@ GIVEN = [
     torch.tensor(x) for x in ([[2.0], [1.0], [3.0]], [[1.0], [2.0], [4.0]], [[1.0], [5.0], [9.0]])
 ]
 
+TABLE = tensor([0.0, 1.0], [5.0, 2.0], [9.0, 7.0]), tensor(1.0, 2, 6)
+LOOKS = tensor([2.0, 1.0]), *(one.expand(3, 2) + torch.eye(3, 2) for one in torch.eye(2)[:, None])
+LOOKS = *LOOKS, torch.ones(1, 3) > 0, tensor([1.0, 3.0])
+
 PREDICTED = [
     ("00.1", lambda: solved("00.1", tensor(2.0, 1, 1), tensor([4.0], [8.0], [9.0])), [6.25]),
     (
@@ -85,6 +93,10 @@ PREDICTED = [
     ("01.3", lambda: solved("01.3", tensor(1.0, 9), tensor(5.0, 7), 0.1), [7.0, 5.0]),
     ("01.4", lambda: tensor(-3.0, -3, -3, 0, 0).softmax(0)[3:].sum() > 0.925, True),
     ("01.4", lambda: tensor(-3.0, -3, -3, 0, 0).softmax(0)[3:].sum() < 0.935, True),
+    ("01.5", lambda: equal_errors(solved("01.5", *TABLE, [math.inf])), [True]),
+    ("01.5", lambda: equal_errors(solved("01.5", *TABLE, [100.0])), [False]),
+    ("02.6", lambda: solved("02.6", *LOOKS)[1].abs().sum() > 0.1, True),
+    ("02.6", lambda: solved("02.6", *LOOKS)[1].sum(0), [0.0, 0.0]),
     ("03.4", lambda: loss([2, 20], [1.0, 2.0]), (3 * 1 + 21 * 2) / 24),
     (
         "03.5",

@@ -1,6 +1,7 @@
-"""Exercises of notebook 01: many queries, sharpness, a point without itself, and padding."""
+"""Exercises of notebook 01: queries, sharpness, a point without itself, padding, and tables."""
 
 import math
+from itertools import product
 
 import torch
 
@@ -763,3 +764,285 @@ def softmax_over_parties(queries, keys, values, lengths):
 def mean_of_the_guests(queries, keys, values, lengths):
     kept = _guests(keys, lengths)[:, :, None]
     return (values * kept).sum(dim=1) / lengths[:, None]
+
+
+@exercise(
+    "01.5",
+    "A width for every column",
+    r"""
+    **A project.** The notebook learnt one width for one number. A row of a table has several
+    numbers, in different units: hours, metres, kilograms. Give column $d$ a width $\sigma_d$ of its
+    own, and let the data choose:
+
+    $$e_{ij} = -\sum_d \frac{(x_{id} - x_{jd})^2}{2 \, \sigma_d^2}$$
+
+    Write `choose_widths(x, y, widths)`. `x` (T, D) is the table, `y` (T,) what is to be predicted,
+    `widths` a list of positive numbers, the candidates; `math.inf` may be among them.
+
+    - Each row is predicted from all *other* rows, by attention with these scores. The *error* is
+      the mean of $(\hat y_i - y_i)^2$.
+    - Try all combinations, as `itertools.product(widths, repeat=D)` lists them.
+    - Return `(chosen, error, blind)`: the combination with the smallest error, a tuple, and of
+      equally good ones the first; its error; and the error when each row is predicted by the plain
+      mean of the other rows.
+
+    **Predict first:** which widths give exactly that plain mean?
+
+    When it works, try it on `x` and `y` of *Learning where to look* beside a column of noise,
+    `torch.stack([x, torch.randn(60)], dim=1)`, with `[0.1, 0.3, 1.0, math.inf]`. Which widths do
+    the two columns get, and how much of the blind error is left?
+    """,
+    prediction="∞ for every column: all scores are then 0, so all other rows weigh alike",
+    minutes=30,
+    kind="extend",
+)
+def choose_widths(x, y, widths):
+    """The best width for each column of x (T, D), the error with them, and without looking."""
+    from itertools import product
+
+    itself = torch.eye(len(x), dtype=torch.bool)
+    squares = (x[:, None] - x[None, :]) ** 2  # (T, T, D)
+
+    def error(chosen):
+        scores = -(squares / (2 * torch.tensor(chosen) ** 2)).sum(dim=-1)  # (T, T)
+        weights = scores.masked_fill(itself, -math.inf).softmax(dim=-1)
+        return ((weights @ y - y) ** 2).mean().item()
+
+    best = min(product(widths, repeat=x.shape[1]), key=error)
+    return best, error(best), error([math.inf] * x.shape[1])
+
+
+def _table(rows, columns, widths):
+    """Rows whose value depends on all columns but the last; the best widths win clearly."""
+    while True:
+        x = 1.5 * torch.randn(rows, columns)
+        y = (1.5 * x[:, :-1]).sin().sum(dim=1) + 2 * x[:, 0] + 0.2 * torch.randn(rows)
+        errors = sorted(_error(x, y, one) for one in product(widths, repeat=columns))
+        if errors[0] < 0.98 * errors[1]:
+            return x, y, widths
+
+
+@choose_widths.cases
+def _():
+    yield case(
+        torch.tensor([[0.0], [0.0], [9.0], [9.0]]),
+        torch.tensor([1.0, 1.0, 5.0, 5.0]),
+        [math.inf, 1.0],
+        expected=((1.0,), 0.0, 64 / 9),
+        label="two pairs, far apart",
+    )
+    yield case(
+        torch.tensor([[0.0, 0.0], [0.0, 9.0], [9.0, 0.0], [9.0, 9.0]]),
+        torch.tensor([1.0, 1.0, 5.0, 5.0]),
+        [1.0, math.inf],
+        expected=((1.0, math.inf), 0.0, 64 / 9),
+        label="the second column says nothing",
+    )
+    yield case(
+        torch.tensor([[0.0, 0.0], [0.0, 9.0], [9.0, 0.0], [9.0, 9.0]] * 2),
+        torch.tensor([0.0, 4.0, 4.0, 0.0] * 2),
+        [math.inf, 1.0, 40.0],
+        expected=((1.0, 1.0), 0.0, 256 / 49),
+        label="two columns that help only together",
+    )
+    yield case(
+        torch.tensor([[0.0], [3.0], [3.2]]),
+        torch.tensor([1.0, 2.0, 6.0]),
+        [0.01],
+        expected=((0.01,), 11.0, 10.5),
+        label="a row far from all others",
+        hint="far from all others every score is very low; only -inf in the mask is lower still",
+    )
+    yield case(
+        torch.tensor([[0.0, 0.0], [1.0, 0.0], [3.0, 0.0]]),
+        torch.tensor([2.0, 3.0, 7.0]),
+        [4.0, 0.5, 2.0],
+        label="a column with the same number in every row: all its widths are equally good",
+        hint="of equally good combinations the first counts, in the order of `widths`",
+    )
+    for rows, columns, widths in (
+        (7, 1, [0.3, 1.0, 3.0]),
+        (9, 2, [2.0, 0.4, math.inf, 1.0]),
+        (8, 2, [math.inf, 1.5, 0.7]),
+        (10, 3, [0.8, math.inf, 2.0]),
+    ):
+        yield case(*_table(rows, columns, widths))
+
+
+def _guess(x, y, scores):
+    itself = torch.eye(len(x), dtype=torch.bool)
+    return scores.masked_fill(itself, -math.inf).softmax(dim=-1) @ y
+
+
+def _score(x, widths):
+    return -((x[:, None] - x[None, :]) ** 2 / (2 * torch.tensor(widths) ** 2)).sum(dim=-1)
+
+
+def _mean_square(guess, y):
+    return ((guess - y) ** 2).mean().item()
+
+
+def _error(x, y, widths, score=_score, guess=_guess, loss=_mean_square):
+    return loss(guess(x, y, score(x, widths)), y)
+
+
+def _widths(x, y, widths, choose=min, **changes):
+    """A solution with another score, prediction, loss or choice."""
+
+    def error(one):
+        return _error(x, y, one, **changes)
+
+    best = choose(product(widths, repeat=x.shape[1]), key=error)
+    return best, error(best), error([math.inf] * x.shape[1])
+
+
+@choose_widths.mistake(
+    "each row looks at itself, and the narrowest width wins: mask the diagonal with -inf"
+)
+def rows_see_themselves(x, y, widths):
+    return _widths(x, y, widths, guess=lambda x, y, scores: scores.softmax(dim=-1) @ y)
+
+
+@choose_widths.mistake(
+    "with the diagonal set to zero after softmax, the weights no longer sum to one: mask the scores"
+)
+def diagonal_erased(x, y, widths):
+    def guess(x, y, scores):
+        return (scores.softmax(dim=-1) * (1 - torch.eye(len(x)))) @ y
+
+    return _widths(x, y, widths, guess=guess)
+
+
+@choose_widths.mistake(
+    "far from all others every weight underflows, and 0/0 is NaN: mask before softmax, do not"
+    " renormalise after it"
+)
+def diagonal_erased_and_renormalised(x, y, widths):
+    def guess(x, y, scores):
+        weights = scores.softmax(dim=-1) * (1 - torch.eye(len(x)))
+        return weights @ y / weights.sum(dim=-1)
+
+    return _widths(x, y, widths, guess=guess)
+
+
+@choose_widths.mistake(
+    "a finite number in the mask is not low enough: with narrow widths the others score lower still"
+)
+def finite_diagonal(x, y, widths):
+    def guess(x, y, scores):
+        return scores.masked_fill(torch.eye(len(x), dtype=torch.bool), -1e4).softmax(dim=-1) @ y
+
+    return _widths(x, y, widths, guess=guess)
+
+
+@choose_widths.mistake(
+    "softmax runs along the wrong dimension: the weights of row i are in row i, so use dim=-1"
+)
+def softmax_down_the_columns(x, y, widths):
+    def guess(x, y, scores):
+        itself = torch.eye(len(x), dtype=torch.bool)
+        return scores.masked_fill(itself, -math.inf).softmax(dim=0) @ y
+
+    return _widths(x, y, widths, guess=guess)
+
+
+@choose_widths.mistake(
+    "all columns get the same width here: try combinations in which they differ, too"
+)
+def one_width_for_all_columns(x, y, widths):
+    best = min(([one] * x.shape[1] for one in widths), key=lambda one: _error(x, y, one))
+    return tuple(best), _error(x, y, best), _error(x, y, [math.inf] * x.shape[1])
+
+
+@choose_widths.mistake(
+    "each column was judged alone, but two may help only together: try whole combinations"
+)
+def column_by_column(x, y, widths):
+    columns = [x[:, d : d + 1] for d in range(x.shape[1])]
+    best = [min(widths, key=lambda one: _error(c, y, [one])) for c in columns]  # noqa: B023
+    return tuple(best), _error(x, y, best), _error(x, y, [math.inf] * x.shape[1])
+
+
+@choose_widths.again
+def one_column_after_the_other(x, y, widths):
+    best = [widths[0]] * x.shape[1]
+    for d in range(x.shape[1]):
+        every = [(*best[:d], one, *best[d + 1 :]) for one in widths]
+        best = min(every, key=lambda one: _error(x, y, one))
+    return tuple(best), _error(x, y, best), _error(x, y, [math.inf] * x.shape[1])
+
+
+@choose_widths.mistake("the width is squared in the formula: divide by 2 · σ²")
+def widths_not_squared(x, y, widths):
+    return _widths(x, y, widths, score=lambda x, one: _score(x, [math.sqrt(w) for w in one]))
+
+
+@choose_widths.mistake("the minus is missing: rows that are alike have to score higher")
+def minus_left_out(x, y, widths):
+    return _widths(x, y, widths, score=lambda x, one: -_score(x, one))
+
+
+@choose_widths.mistake("the 2 in 2 · σ² is missing: yours looks through a narrower kernel")
+def two_left_out(x, y, widths):
+    return _widths(x, y, widths, score=lambda x, one: 2 * _score(x, one))
+
+
+@choose_widths.mistake("the squared distances are added over the columns, not averaged")
+def mean_over_the_columns(x, y, widths):
+    return _widths(x, y, widths, score=lambda x, one: _score(x, one) / len(one))
+
+
+@choose_widths.mistake("the error is a mean over the rows, not a sum")
+def errors_summed(x, y, widths):
+    return _widths(x, y, widths, loss=lambda guess, y: ((guess - y) ** 2).sum().item())
+
+
+@choose_widths.mistake("the error is the mean *square*: do not take the root of it")
+def root_of_the_error(x, y, widths):
+    return _widths(x, y, widths, loss=lambda guess, y: math.sqrt(_mean_square(guess, y)))
+
+
+@choose_widths.mistake("the error squares each difference: its absolute value is not enough")
+def absolute_error(x, y, widths):
+    return _widths(x, y, widths, loss=lambda guess, y: (guess - y).abs().mean().item())
+
+
+@choose_widths.mistake("the smallest error is wanted, not the largest")
+def worst_widths(x, y, widths):
+    return _widths(x, y, widths, choose=max)
+
+
+@choose_widths.mistake("of equally good combinations the first counts, not the last")
+def last_of_the_best(x, y, widths):
+    return _widths(x, y, widths, choose=lambda every, key: min(list(every)[::-1], key=key))
+
+
+@choose_widths.mistake(
+    "equally good combinations count in the order of `widths`: do not sort the candidates"
+)
+def candidates_sorted(x, y, widths):
+    return _widths(x, y, sorted(widths))
+
+
+@choose_widths.mistake(
+    "the blind prediction of a row is the mean of the *other* rows; its own value may not help"
+)
+def mean_of_all_rows(x, y, widths):
+    return *_widths(x, y, widths)[:2], y.var(correction=0).item()
+
+
+@choose_widths.again
+def variance_of_all_rows(x, y, widths):
+    return *_widths(x, y, widths)[:2], y.var().item()
+
+
+@choose_widths.mistake("the widths come back as a tuple of numbers, not as a tensor")
+def widths_in_a_tensor(x, y, widths):
+    best, *errors = _widths(x, y, widths)
+    return torch.tensor(best), *errors
+
+
+@choose_widths.mistake("the widths themselves are asked for, not their places in the list")
+def places_of_the_widths(x, y, widths):
+    best, *errors = _widths(x, y, widths)
+    return tuple(widths.index(one) for one in best), *errors

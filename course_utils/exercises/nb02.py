@@ -1,4 +1,4 @@
-"""Exercises of notebook 02: softmax backwards, scale, nothing, portions and heads."""
+"""Exercises of notebook 02: softmax backwards, scale, nothing, portions, heads, gradients."""
 
 import math
 import random
@@ -60,6 +60,16 @@ def _most_outside(answer: Callable[..., Any], *inputs: Any) -> int:
     finally:
         if not already:
             tracemalloc.stop()
+
+
+class _Backwards(TorchDispatchMode):
+    """Whether autograd has run the backward pass of an operation, `torch.func` included."""
+
+    found = False
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.found |= "backward" in str(function)
+        return function(*args, **(kwargs or {}))
 
 
 @exercise(
@@ -1095,3 +1105,300 @@ def softmax_over_the_heads(queries, keys, values, heads):
 )
 def heads_averaged(queries, keys, values, heads):
     return _in_heads(queries, keys, values, heads, _split, _root).mean(dim=0)
+
+
+@exercise(
+    "02.6",
+    "Backwards through a whole attention",
+    r"""
+    **A project.** Section 5.3 passes a gradient back through attention for one query that may look
+    everywhere. A model has many queries, and a mask. Extend formula (C), without autograd.
+
+    Write `attention_backward(queries, keys, values, may_attend, upstream)`.
+
+    - `queries` (Tq, D), `keys` (Tk, D), `values` (Tk, Dv); scaled dot scores.
+    - `may_attend` (Tq, Tk): True where a query may look. A query that may look nowhere has read
+      zeros, as with `masked_softmax` of section 3.
+    - `upstream` (Tq, Dv): the gradient $\partial L / \partial r$ of what each query has read.
+    - Return a tuple: the gradients for the queries, the keys and the values, in this order, each of
+      the shape of its argument.
+
+    A key is read by several queries: what they pass back to it is added. Then look for a product of
+    matrices that does this.
+
+    **Predict first:** with a single query, what do the gradients of all its keys add up to?
+
+    When it works, compare with `torch.autograd.grad` on your own tensors: a causal mask, an empty
+    row. `check` calls your function with autograd off.
+    """,
+    prediction="to zero: each is ∂L/∂e_j times q/√D, and the ∂L/∂e_j of one query add up to 0",
+    minutes=30,
+    kind="extend",
+)
+def attention_backward(queries, keys, values, may_attend, upstream):
+    """Gradients for queries, keys and values, from that of what was read, upstream (Tq, Dv)."""
+    scale = 1 / math.sqrt(queries.shape[1])
+    scores = (queries @ keys.T * scale).masked_fill(~may_attend, torch.finfo(queries.dtype).min)
+    weights = scores.softmax(dim=-1).masked_fill(~may_attend, 0.0)  # an empty row: zeros
+    of_weights = upstream @ values.T  # (Tq, Tk): gᵀv_j
+    mean = (weights * of_weights).sum(dim=-1, keepdim=True)  # gᵀr
+    of_scores = weights * (of_weights - mean) * scale  # (C), with the 1/√D; each row adds up to 0
+    return of_scores @ keys, of_scores.T @ queries, weights.T @ upstream
+
+
+@attention_backward.cases
+def _():
+    ln3 = math.log(3.0)
+    yield case(
+        torch.tensor([[0.0]]),
+        torch.tensor([[1.0], [3.0]]),
+        torch.tensor([[2.0], [6.0]]),
+        torch.tensor([[True, True]]),
+        torch.tensor([[1.0]]),
+        expected=(torch.tensor([[2.0]]), torch.zeros(2, 1), torch.tensor([[0.5], [0.5]])),
+        label="a query of zeros: both weights are ½",
+        hint="r is 4, so the scores get ½ · (2 − 4) = −1 and ½ · (6 − 4) = 1",
+    )
+    query, values = torch.tensor([[2.0, 0.0, 0.0, 0.0]]), torch.tensor([[4.0], [0.0], [100.0]])
+    keys = torch.tensor([[ln3, 0.0, 0.0, 0.0], [0.0] * 4, [5.0] * 4])
+    yield case(
+        query,
+        keys[:2],
+        values[:2],
+        torch.tensor([[True, True]]),
+        torch.tensor([[1.0]]),
+        expected=(
+            0.375 * ln3 / 2 * query,
+            torch.tensor([[0.75], [-0.75]]) * query / 2,
+            torch.tensor([[0.75], [0.25]]),
+        ),
+        label="weights ¾ and ¼",
+    )
+    yield case(
+        query,
+        keys,
+        values,
+        torch.tensor([[True, True, False]]),
+        torch.tensor([[1.0]]),
+        expected=(
+            0.375 * ln3 / 2 * query,
+            torch.tensor([[0.75], [-0.75], [0.0]]) * query / 2,
+            torch.tensor([[0.75], [0.25], [0.0]]),
+        ),
+        label="a third key that may not be read: nothing changes, and it gets zeros",
+    )
+    yield case(
+        torch.tensor([[0.0], [2.0]]),
+        torch.tensor([[1.0], [3.0], [2.0]]),
+        torch.tensor([[2.0], [6.0], [9.0]]),
+        torch.tensor([[True, True, False], [False, False, False]]),
+        torch.tensor([[1.0], [5.0]]),
+        expected=(
+            torch.tensor([[2.0], [0.0]]),
+            torch.zeros(3, 1),
+            torch.tensor([[0.5], [0.5], [0.0]]),
+        ),
+        label="the second query may look nowhere: it has read zeros, and passes back zeros",
+        hint="a row without True has weights of zero; softmax alone makes NaN or equal weights of"
+        " it",
+    )
+    for asked, slots, width, value_width in ((3, 5, 4, 2), (5, 2, 3, 4), (2, 4, 5, 3)):
+        may_attend = torch.rand(asked, slots) < 0.6
+        may_attend[:, 0] = True
+        yield case(
+            torch.randn(asked, width),
+            torch.randn(slots, width),
+            torch.randn(slots, value_width),
+            may_attend,
+            torch.randn(asked, value_width),
+        )
+    yield case(
+        torch.randn(4, 3),
+        torch.randn(4, 3),
+        torch.randn(4, 2),
+        torch.ones(4, 4, dtype=torch.bool).tril(),
+        torch.randn(4, 2),
+        label="a causal mask",
+    )
+    yield case(
+        torch.tensor([[1000.0], [-1000.0]]),
+        torch.tensor([[1.0], [1.0], [0.0]]),
+        torch.tensor([[2.0], [4.0], [7.0]]),
+        torch.ones(2, 3, dtype=torch.bool),
+        torch.tensor([[1.0], [3.0]]),
+        expected=(
+            torch.zeros(2, 1),
+            torch.tensor([[-500.0], [500.0], [0.0]]),
+            torch.tensor([[0.5], [0.5], [3.0]]),
+        ),
+        label="scores of 1000",
+        hint="exp(1000) is infinite: use `softmax`, which subtracts the largest score of the row",
+    )
+
+
+@attention_backward.check
+def _(answer):
+    inputs = (torch.randn(3, 2), torch.randn(4, 2), torch.randn(4, 5))
+    may_attend, upstream = torch.ones(3, 4, dtype=torch.bool), torch.randn(3, 5)
+    expected = attention_backward.solution(*inputs, may_attend, upstream)
+    try:
+        with torch.inference_mode(), _Backwards() as autograd:
+            got = getattr(answer, "answer", answer)(*inputs, may_attend, upstream)
+    except RuntimeError:
+        got = None
+    if got is None or autograd.found or difference(expected, got):
+        raise CheckFailed(
+            "autograd has worked the gradients out",
+            input="three queries and four slots, with autograd off",
+            hint="the result is right, but the task is to do without autograd: write the sums of"
+            " section 5.3 as products of matrices",
+        )
+
+
+def _backward(queries, keys, values, may_attend, upstream, **changes):
+    """A solution with other weights, means, scales or sums."""
+    scale = changes.get("scale", 1 / math.sqrt(queries.shape[1]))
+    scores = queries @ keys.T * scale
+    weights = changes.get("weigh", _weights)(scores, may_attend)
+    of_weights = upstream @ values.T
+    mean = changes.get("mean", lambda a, g: (a * g).sum(dim=-1, keepdim=True))(weights, of_weights)
+    of_scores = weights * (of_weights - mean) * changes.get("back", scale)
+    return of_scores @ keys, of_scores.T @ queries, weights.T @ upstream
+
+
+def _weights(scores, may_attend):
+    return scores.masked_fill(~may_attend, -1e9).softmax(dim=-1).masked_fill(~may_attend, 0.0)
+
+
+@attention_backward.mistake(
+    "the mask is not used: a slot that may not be read has the weight 0 and passes nothing back"
+)
+def mask_ignored(*given):
+    return _backward(*given, weigh=lambda e, may: e.softmax(dim=-1))
+
+
+@attention_backward.mistake("the mask is the wrong way round: True means that a query may look")
+def mask_turned_round(*given):
+    return _backward(*given, weigh=lambda e, may: _weights(e, ~may))
+
+
+@attention_backward.mistake(
+    "the weights of a query have to sum to one over the slots it may read: mask before softmax, too"
+)
+def masked_after_softmax(*given):
+    return _backward(*given, weigh=lambda e, may: e.softmax(dim=-1) * may)
+
+
+@attention_backward.mistake(
+    "softmax of nothing but −∞ is NaN: a query that may look nowhere has weights of zero, so write"
+    " zeros after softmax"
+)
+def nan_in_an_empty_row(*given):
+    return _backward(*given, weigh=lambda e, may: e.masked_fill(~may, -math.inf).softmax(dim=-1))
+
+
+@attention_backward.mistake(
+    "a query that may look nowhere shares its weight among the slots here: after softmax, write"
+    " zeros where it may not look"
+)
+def equal_weights_in_an_empty_row(*given):
+    return _backward(*given, weigh=lambda e, may: e.masked_fill(~may, -1e9).softmax(dim=-1))
+
+
+@attention_backward.mistake(
+    "the scores were divided by √D, so what comes back to queries and keys is divided by it, too"
+)
+def scale_forgotten_on_the_way_back(*given):
+    return _backward(*given, back=1.0)
+
+
+@attention_backward.mistake("the scale is missing, forwards and backwards: divide by √D")
+def scale_forgotten(*given):
+    return _backward(*given, scale=1.0)
+
+
+@attention_backward.mistake("the scores are divided by √D, not by D: the root is missing")
+def root_left_out(*given):
+    return _backward(*given, scale=1 / given[0].shape[1])
+
+
+@attention_backward.mistake(
+    "the scores are divided by the root of the width of queries and keys, D, not of the values, Dv"
+)
+def scaled_by_the_width_of_the_values(*given):
+    return _backward(*given, scale=1 / math.sqrt(given[2].shape[1]))
+
+
+@attention_backward.mistake(
+    "(C) compares with what was read: gᵀ(v_j − r); the −r is missing in your gradient of the scores"
+)
+def without_minus_r(*given):
+    return _backward(*given, mean=lambda a, g: 0.0)
+
+
+@attention_backward.mistake(
+    "r is the average of the values under α: the plain mean over the slots is another vector"
+)
+def plain_mean_of_the_slots(*given):
+    return _backward(*given, mean=lambda a, g: g.mean(dim=-1, keepdim=True))
+
+
+@attention_backward.mistake(
+    "each query has an r of its own: sum gᵀr over its slots only, dim=-1 with keepdim=True"
+)
+def one_mean_for_all_queries(*given):
+    return _backward(*given, mean=lambda a, g: (a * g).sum())
+
+
+@attention_backward.mistake(
+    "softmax runs over the queries: the weights of one query sum to one over its slots, dim=-1"
+)
+def softmax_over_queries(*given):
+    def weigh(scores, may_attend):
+        return _weights(scores.T, may_attend.T).T
+
+    return _backward(*given, weigh=weigh)
+
+
+@attention_backward.mistake(
+    "exp of a large score is infinite, and ∞/∞ is NaN: use `softmax`, which subtracts the largest"
+    " score of the row"
+)
+def exp_overflows(*given):
+    def weigh(scores, may_attend):
+        numerators = scores.exp() * may_attend
+        total = numerators.sum(dim=-1, keepdim=True)
+        return numerators / total.where(total > 0, 1.0)
+
+    return _backward(*given, weigh=weigh)
+
+
+@attention_backward.mistake(
+    "`upstream` is not used: multiply by the gradient that comes in, whatever the loss is"
+)
+def gradient_of_the_sum(queries, keys, values, may_attend, upstream):
+    return _backward(queries, keys, values, may_attend, torch.ones_like(upstream))
+
+
+@attention_backward.mistake("what the queries pass back to a key is added, not averaged")
+def averaged_over_the_queries(*given):
+    of_queries, *others = _backward(*given)
+    return of_queries, *(one / len(given[0]) for one in others)
+
+
+@attention_backward.mistake("the order is queries, keys, values: two gradients are swapped")
+def keys_and_queries_swapped(*given):
+    of_queries, of_keys, of_values = _backward(*given)
+    return of_keys, of_queries, of_values
+
+
+@attention_backward.mistake(
+    "this is a step against the gradient: the gradients themselves are asked for, without a minus"
+)
+def sign_turned_round(*given):
+    return tuple(-one for one in _backward(*given))
+
+
+@attention_backward.mistake("each gradient is a tensor of the shape of its argument, not a list")
+def lists_of_gradients(*given):
+    return tuple(one.tolist() for one in _backward(*given))
