@@ -372,3 +372,75 @@ def test_an_answer_that_fits_no_mistake_is_refused_all_the_same(number, answer):
 )
 def test_a_right_answer_written_another_way_is_right(number, answer):
     assert check(number, answer)
+
+
+# ------------------------------------------------------------------- 11.7: a diagnosis of your own
+
+
+def one_by_one(
+    model,
+    x,
+    words,
+    close=lambda a, b: abs(a - b) <= 1e-3,
+    inputs=lambda real: range(len(real)),
+    before=lambda i: range(i),
+    other_padding=lambda value: value + 1,
+    wider=True,
+    alone=lambda b: [b],
+):
+    """Place by place, in Python's numbers."""
+    B, T = x.shape
+    usual = model(x, words)
+
+    def same(got, rows, places=range(T)):
+        return all(
+            close(float(got[k, t]), float(usual[b, t]))
+            for k, b in enumerate(rows)
+            for t in places
+            if words[b, t]
+        )
+
+    if not same(model(x, words), range(B)):
+        return {"random"}
+    names = set()
+    padded = torch.where(words, x, other_padding(x))
+    if not same(model(padded, words), range(B)):
+        names |= {"padding"}
+    if wider and not same(model(F.pad(x, (0, 1)), F.pad(words, (0, 1))), range(B)):
+        names |= {"padding"}
+    for b in range(B):
+        if not same(model(x[alone(b)], words[alone(b)]), [b]):
+            names |= {"batch"}
+        for i in inputs(words[b]):
+            if words[b, i]:
+                changed = x.clone()
+                changed[b, i] += 1
+                if not same(model(changed, words)[b : b + 1], [b], before(i)):
+                    names |= {"future"}
+    return names
+
+
+@pytest.mark.parametrize(
+    "answer, hint",
+    [
+        (lambda *given: one_by_one(*given, close=lambda a, b: a == b), "rounding is no fault"),
+        (lambda *given: one_by_one(*given, close=lambda a, b: abs(a - b) < 0.1), "0.1 is too much"),
+        (lambda *given: one_by_one(*given, inputs=lambda w: [len(w) - 1]), "last column"),
+        (lambda *given: one_by_one(*given, before=lambda i: range(i + 1)), "its own output"),
+        (lambda *given: one_by_one(*given, other_padding=torch.zeros_like), "padding is 0 already"),
+        (lambda *given: one_by_one(*given, wider=False), "append a column"),
+        (lambda *given: one_by_one(*given, inputs=lambda w: w.nonzero()[0]), None),
+        (lambda *given: sorted(one_by_one(*given)), None),
+        (lambda *given: next(iter(one_by_one(*given)), "none"), None),
+        (lambda model, x, words: {"padding", "future", "batch"}, None),
+        (lambda model, x, words: one_by_one(model, x.numpy(), words.numpy()), None),
+    ],
+)
+def test_11_7_wrong_answers(answer, hint):
+    verdict = check("11.7", answer)
+    assert verdict.state == "wrong"
+    assert hint is None or hint in (verdict.hint or ""), verdict.text
+
+
+def test_11_7_a_diagnosis_place_by_place_is_right():
+    assert check("11.7", one_by_one)

@@ -58,6 +58,11 @@ def broken_11_6(states, parents):
     return states[parents.flatten()]
 
 
+def centred_11_7():
+    x = tensor([1.0, 5, 0], [2, 4, 7])
+    return solved("11.7", lambda x, words: x - x.mean(dim=1, keepdim=True), x, x > 0)
+
+
 def broken_10_3(queries, keys, values):
     found = []
     for t in range(len(queries)):
@@ -168,6 +173,7 @@ PREDICTED = [
     ("11.3", lambda: solved("11.3", tensor([0.6, 0.4]), tensor([0.9, 0.1])) < 0, True),
     ("11.5", lambda: solved("11.5", *torch.eye(2)), math.log(2)),
     ("11.6", lambda: broken_11_6(tensor(10, 11, 20, 21), tensor([1, 0], [1, 1])), [11, 10, 11, 11]),
+    ("11.7", lambda: centred_11_7() == {"padding", "future"}, True),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Exercises of notebook 11: masks, entropy, erased words, pairs, divergence, a beam's rows."""
+"""Exercises of notebook 11: masks, entropy, erasing, pairs, divergence, beams, a diagnosis."""
 
 import math
 
@@ -937,3 +937,347 @@ def _(answer):
         raise CheckFailed(
             "if every beam is its own parent, nothing changes", input=case(states, parents)
         )
+
+
+@exercise(
+    "11.7",
+    "A diagnosis of your own",
+    r"""
+    **A project.** Section 6 finds faults by comparing. Build a small `diagnose` yourself. For
+    simplicity, each word is a number, and the model has one output for each place: it is called as
+    `model(x, words)` with `x` (B, T) and bools `words` (B, T), True = a word, False = padding
+    (anywhere), and it returns (B, T). **Only outputs of words count**; at padding, a healthy model
+    may return anything, even NaN.
+
+    An output *moves* if it differs by more than 0.001 from that of `model(x, words)`. To *change* a
+    number, add 1 to it. Each of these four names is a fault and its measurement:
+
+    - `"random"`: the same call once more, and an output moves. Then stop, and return this name
+      alone.
+    - `"padding"`: change all padding of the batch, or append one column of padding (T + 1), and an
+      output moves.
+    - `"future"`: change **one word** of one text, and an output of an earlier place **of the same
+      text** moves. Try every word.
+    - `"batch"`: call the model with one text alone, (1, T), its padding as it is, and an output
+      moves. Try every text.
+
+    Write `faults(model, x, words)`; return the set of the names that are found. Each text has at
+    least one word.
+
+    **Predict first:** a model subtracts from each word the mean over all places of its text, those
+    of the padding too. Which names does it get?
+    """,
+    prediction="future and padding: the mean contains the later words, and the padding; a text"
+    " alone keeps its padding, so nothing moves there",
+    minutes=30,
+    kind="extend",
+)
+def faults(model, x, words):
+    """Names of the faults found: "random", or any of "padding", "future", "batch".
+
+    model: (x, words) → (B, T). x: (B, T). words: (B, T), True = a word. Returns a set.
+    """
+    usual = model(x, words)
+
+    def moves(got, places, expected=usual):
+        return bool(((got - expected).abs() > 1e-3)[places].any())
+
+    if moves(model(x, words), words):
+        return {"random"}
+    found = set()
+    none = torch.zeros(len(x), 1)
+    longer = model(torch.cat([x, none], dim=1), torch.cat([words, none > 0], dim=1))
+    if moves(model(x + 1.0 * ~words, words), words) or moves(longer[:, :-1], words):
+        found.add("padding")
+    for b in range(len(x)):
+        if moves(model(x[b : b + 1], words[b : b + 1])[0], words[b], usual[b]):
+            found.add("batch")
+        for i in words[b].nonzero().flatten():
+            changed = x.clone()
+            changed[b, i] += 1
+            if moves(model(changed, words)[b, :i], words[b, :i], usual[b, :i]):
+                found.add("future")
+    return found
+
+
+class _Patient:
+    """A model: each output is the mean of the words up to there, and its faults are planted.
+
+    ahead: how many places further it looks, and with which weight; reads: "words", "padding" (takes
+    it for words), "sum" (adds up all of it) or "width" (divides by T); beside: what it does with
+    the rest of the batch; noise: random numbers of this size; blank: NaN at the padding.
+    """
+
+    def __init__(self, name, ahead=(), reads="words", beside="", noise=0.0, blank=False):
+        self.name, self.ahead, self.reads = name, ahead, reads
+        self.beside, self.noise, self.blank = beside, noise, blank
+
+    def __repr__(self):
+        return self.name
+
+    def __call__(self, x, words):
+        B, T = x.shape
+        real = torch.ones_like(x) if self.reads == "padding" else words.to(x.dtype)
+        sums = (x * real).cumsum(dim=1)
+        y = sums / (T if self.reads == "width" else real.cumsum(dim=1).clamp_min(1))
+        if self.reads == "sum":
+            y = y + (x * ~words).sum(dim=1, keepdim=True)
+        y = y + x * ~words  # anything
+        for places, weight in self.ahead:
+            later = torch.roll(x * words, -places, dims=1)
+            later[:, max(T - places, 0) :] = 0
+            y = y + weight * later
+        if self.beside == "mean":
+            y = y - (y * words).sum(dim=0) / words.sum(dim=0).clamp_min(1)
+        if self.beside == "row":
+            y = y + torch.arange(B)[:, None]
+        if self.beside == "neighbour":  # the whole of the text above
+            y = y + torch.roll((x * words).sum(dim=1, keepdim=True), 1, dims=0) * (B > 1)
+        y = y + self.noise * torch.randn_like(y)
+        return y.masked_fill(~words, torch.nan) if self.blank else y
+
+
+@faults.cases
+def _():
+    x = torch.tensor([[0.0, 0.0, 0.0, 4.0, 0.0], [2.0, 6.0, 0.0, 3.0, 0.0]])
+    words = x > 0
+    random, padding, future, batch = {"random"}, {"padding"}, {"future"}, {"batch"}
+    for model, found in (
+        (_Patient("a healthy model"), set()),
+        (_Patient("looks one place ahead", ahead=[(1, 1.0)]), future),
+        (_Patient("looks three places ahead", ahead=[(3, 1.0)]), future),
+        (_Patient("looks ahead, a little", ahead=[(1, 0.02)]), future),
+        (_Patient("dropout is on", noise=1.0), random),
+        (_Patient("divides by the width", reads="width"), padding),
+        (_Patient("adds up the padding", reads="sum"), padding),
+        (_Patient("subtracts the mean of the batch", beside="mean"), batch),
+        (_Patient("adds the number of the row", beside="row"), batch),
+        (_Patient("adds the text above", beside="neighbour"), batch),
+        (_Patient("NaN at the padding, looks ahead", ahead=[(1, 1.0)], blank=True), future),
+        (_Patient("rounding errors, NaN at the padding", noise=1e-6, blank=True), set()),
+        (_Patient("two faults", reads="width", beside="row"), padding | batch),
+    ):
+        yield case(model, x, words, expected=found)
+    x = torch.tensor([[0.0, 0.0, 0.0, 0.0, 5.0], [0.0, 2.0, 1.0, 0.0, 7.0]])
+    model = _Patient("takes padding for words, looks ahead", ahead=[(3, 1.0)], reads="padding")
+    yield case(model, x, x > 0, expected=padding | future, label="padding in front")
+    model, one = _Patient("divides by the width", reads="width"), torch.ones(1, 1)
+    yield case(model, one, one > 0, expected=padding, label="a single word")
+    for B, T in ((2, 5), (3, 4), (4, 6), (3, 7), (5, 3)):
+        words = torch.rand(B, T) < 0.6
+        words[torch.arange(B), torch.randint(0, T, (B,))] = True
+        ahead, reads, beside, noise = torch.randint(0, 4, (4,)).tolist()
+        model = _Patient(
+            "one drawn at random",
+            ahead=[(ahead, 0.5)] if ahead else [],
+            reads=("words", "words", "padding", "width")[reads],
+            beside=("", "mean", "row", "neighbour")[beside],
+            noise=(0.0, 0.0, 1e-6, 0.5 * (T == 4))[noise],
+            blank=T % 2 == 0,
+        )
+        yield case(model, torch.randn(B, T) * words, words)
+
+
+def _differ(got, usual, places, by=1e-3):
+    return bool(((got - usual).abs() > by)[places].any())
+
+
+def _change_padding(x, words):
+    return x + 1.0 * ~words
+
+
+def _earlier(x, words, b, i):
+    """The text with word i changed, and the places at which an output must not move."""
+    changed = x.clone()
+    changed[b, i] += 1
+    return changed, words[b] & (torch.arange(x.shape[1]) < i)
+
+
+def _examined(
+    model,
+    x,
+    words,
+    differ=_differ,
+    stop=True,
+    twice=True,
+    pad=_change_padding,
+    column=True,
+    change=_earlier,
+    tried=lambda real: real.nonzero().flatten().tolist(),
+    texts=lambda B: range(B),
+    alone=True,
+    beside=lambda B: range(B),
+):
+    """The solution with one of its measurements made in another way."""
+    usual, found = model(x, words), set()
+    again = model(x, words) if twice else usual
+    if differ(again, usual, words):
+        found.add("random")
+        if stop:
+            return found
+    none = torch.zeros(len(x), 1)
+    if differ(model(pad(x, words), words), usual, words):
+        found.add("padding")
+    if column:
+        longer = model(torch.cat([x, none], 1), torch.cat([words, none > 0], 1))
+        if differ(longer[:, :-1], usual, words):
+            found.add("padding")
+    for b in texts(len(x)):
+        for i in tried(words[b]):
+            changed, places = change(x, words, b, i)
+            if differ(model(changed, words)[b], usual[b], places):
+                found.add("future")
+    for b in beside(len(x)) if alone else ():
+        if differ(model(x[b : b + 1], words[b : b + 1])[0], usual[b], words[b]):
+            found.add("batch")
+    return found
+
+
+@faults.mistake("rounding is no fault: an output moves if it differs by more than 0.001")
+def to_the_last_digit(model, x, words):
+    return _examined(model, x, words, lambda a, b, places: bool((a != b)[places].any()))
+
+
+@faults.mistake("0.1 is too much: 0.02 of a later word is a leak, too. More than 0.001 counts")
+def too_tolerant(model, x, words):
+    return _examined(model, x, words, lambda a, b, places: _differ(a, b, places, 0.1))
+
+
+@faults.mistake("at padding a healthy model may return anything: compare the outputs of words only")
+def padding_compared(model, x, words):
+    def change(x, words, b, i):
+        return _earlier(x, torch.ones_like(words), b, i)
+
+    def differ(a, b, places):
+        return _differ(a, b, torch.ones_like(places) if places.ndim == 2 else places)
+
+    return _examined(model, x, words, differ, change=change)
+
+
+@faults.mistake("NaN · 0 is NaN: choose the outputs of words by the mask instead of multiplying")
+def multiplied_by_the_mask(model, x, words):
+    return _examined(model, x, words, lambda a, b, m: bool(((a - b).abs() * m).amax() > 1e-3))
+
+
+@faults.mistake("if the same call gives other outputs, nothing can be compared: return it alone")
+def never_stops(model, x, words):
+    return _examined(model, x, words, stop=False)
+
+
+@faults.mistake("call the model twice: an output cannot differ from itself")
+def called_once(model, x, words):
+    return _examined(model, x, words, twice=False)
+
+
+@faults.mistake("a seed before each call hides what is random: the users of the model set none")
+def seeded(model, x, words):
+    def quiet(x, words):
+        torch.manual_seed(0)
+        return model(x, words)
+
+    return _examined(quiet, x, words)
+
+
+@faults.mistake("padding is 0 already: to set it to 0 changes nothing. Add 1 to it")
+def padding_set_to_zero(model, x, words):
+    return _examined(model, x, words, pad=lambda x, words: x * words)
+
+
+@faults.mistake("a model may ignore what padding says and still count it: append a column as well")
+def no_column(model, x, words):
+    return _examined(model, x, words, column=False)
+
+
+@faults.mistake("changing all numbers moves every model: change the padding, and leave the words")
+def everything_changed(model, x, words):
+    return _examined(model, x, words, pad=lambda x, words: x + 1)
+
+
+@faults.mistake("a word may move its own output and the later ones: look at those before it")
+def later_outputs(model, x, words):
+    return _examined(model, x, words, change=lambda x, w, b, i: (_earlier(x, w, b, i)[0], w[b]))
+
+
+@faults.again
+def its_own_output(model, x, words):
+    def change(x, words, b, i):
+        return _earlier(x, words, b, i)[0], words[b] & (torch.arange(x.shape[1]) <= i)
+
+    return _examined(model, x, words, change=change)
+
+
+@faults.mistake(
+    "“of the same text”: a word that moves outputs of another text is not from its future"
+)
+def all_texts_changed(model, x, words):
+    def change(x, words, b, i):
+        return x + 1.0 * (words & (torch.arange(x.shape[1]) == i)), _earlier(x, words, b, i)[1]
+
+    return _examined(model, x, words, change=change)
+
+
+@faults.mistake("change words only: what later padding moves belongs to “padding”")
+def padding_as_future(model, x, words):
+    return _examined(model, x, words, tried=lambda real: range(len(real)))
+
+
+@faults.mistake("try every word: a model may look far ahead, and the second word is not far")
+def second_word(model, x, words):
+    return _examined(model, x, words, tried=lambda real: real.nonzero().flatten().tolist()[1:2])
+
+
+@faults.mistake(
+    "try every word: a model that looks one place ahead may see the second, not the last"
+)
+def last_word(model, x, words):
+    return _examined(model, x, words, tried=lambda real: real.nonzero().flatten().tolist()[-1:])
+
+
+@faults.mistake("the last column is often padding: try every word, in every text")
+def last_column(model, x, words):
+    return _examined(model, x, words, tried=lambda real: [len(real) - 1] if real[-1] else [])
+
+
+@faults.mistake("try the words of every text: the first may be too short to show a leak")
+def first_text(model, x, words):
+    return _examined(model, x, words, texts=lambda B: range(1))
+
+
+@faults.mistake("the order is not enough: a mean over the batch stays. Call each text alone")
+def other_order(model, x, words):
+    found = _examined(model, x, words, alone=False)
+    if found != {"random"} and _differ(
+        model(x.flip(0), words.flip(0)).flip(0), model(x, words), words
+    ):
+        found.add("batch")
+    return found
+
+
+@faults.mistake("try every text alone: the first has the number 0 with and without the others")
+def first_text_alone(model, x, words):
+    return _examined(model, x, words, beside=lambda B: range(1))
+
+
+@faults.mistake(
+    "leave the padding as it is in a text alone: cut off, it is mixed up with “padding”"
+)
+def padding_cut_off(model, x, words):
+    found = _examined(model, x, words, alone=False)
+    usual = model(x, words)
+    for b in range(len(x)) if found != {"random"} else ():
+        end = int(words[b].nonzero().amax()) + 1
+        alone = model(x[b : b + 1, :end], words[b : b + 1, :end])[0]
+        if _differ(alone, usual[b, :end], words[b, :end]):
+            found.add("batch")
+    return found
+
+
+@faults.mistake("return all that is found: only “random” stands alone")
+def first_fault(model, x, words):
+    found = faults.solution(model, x, words)
+    return set([name for name in ("random", "padding", "future", "batch") if name in found][:1])
+
+
+@faults.mistake("a healthy model has no fault: the set may be empty")
+def never_empty(model, x, words):
+    return faults.solution(model, x, words) or {"healthy"}
