@@ -2,8 +2,10 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import rankdata
 from torch.nn import functional as F
 
 from course_utils.exercises import get
@@ -432,3 +434,61 @@ def test_04_5_pixels_that_are_marked_and_a_real_convolution_agree():
         x = torch.nn.functional.conv2d(x, torch.ones(1, 1, kernel, kernel), stride=stride)
     x[0, 0, 1, 1].backward()
     assert (pixels.grad[0, 0].sum(0) > 0).sum() == get("04.5")(layers)
+
+
+# ---------------------------------------------------------------------- 04.6: what each word needs
+
+
+def by_kron(image, weights, log_probs, paint, rank=None, blank=None):
+    """Erase with a mask for each place, then let SciPy rank and NumPy correlate."""
+    rank = rank or (lambda flat: np.stack([rankdata(row) for row in flat]))
+    T, rows, columns = weights.shape
+    block = torch.ones(image.shape[0] // rows, image.shape[1] // columns)
+    falls = []
+    for one in torch.eye(rows * columns).reshape(-1, rows, columns):
+        mask = torch.kron(one, block)[..., None]
+        after = image * (1 - mask) + (paint if blank is None else blank(image)) * mask
+        falls.append(log_probs(image) - log_probs(after))
+    needs = torch.stack(falls, -1)
+    ranked = zip(rank(weights.flatten(1).numpy()), rank(needs.numpy()), strict=True)
+    found = [np.corrcoef(x, y)[0, 1] if np.ptp(x) * np.ptp(y) else 0.0 for x, y in ranked]
+    return needs.reshape(T, rows, columns), torch.tensor(found, dtype=torch.float32)
+
+
+def of_the_log(change):
+    """An answer that calls the captioner through a function of what it returns."""
+    return lambda i, w, f, p: by_kron(i, w, lambda x: change(f(x)), p)
+
+
+@pytest.mark.parametrize(
+    "answer, hint",
+    [
+        (of_the_log(torch.exp), "*log*-probability"),
+        (of_the_log(torch.neg), "whole minus erased"),
+        (lambda i, w, f, p: by_kron(i, w, f, p, rank=lambda flat: flat), "not the values"),
+        (
+            lambda i, w, f, p: by_kron(
+                i, w, f, p, lambda x: x.argsort(1, kind="stable").argsort(1)
+            ),
+            "two `argsort`",
+        ),
+        (
+            lambda i, w, f, p: by_kron(
+                i, w, f, p, lambda x: np.stack([rankdata(row, method="min") for row in x])
+            ),
+            "smallest of them",
+        ),
+        (lambda i, w, f, p: by_kron(i, w, f, torch.zeros(3)), "black"),
+        (lambda i, w, f, p: by_kron(i, w, f, p, blank=lambda x: x.mean((0, 1))), None),
+        (lambda i, w, f, p: by_kron(i, w, f, p)[0], None),
+    ],
+)
+def test_04_6_wrong_answers(answer, hint):
+    verdict = get("04.6").judge(answer)
+    assert verdict.state == "wrong"
+    assert hint is None or hint in (verdict.hint or ""), verdict.text
+
+
+def test_04_6_masks_and_the_ranks_of_scipy_are_right():
+    verdict = get("04.6").judge(by_kron)
+    assert verdict, verdict.text

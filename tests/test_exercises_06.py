@@ -382,3 +382,54 @@ def test_06_5_wrong_answers(answer, hint):
 
 def test_06_5_what_a_softmax_really_leaks_is_right():
     assert check("06.5", by_softmax)
+
+
+# ------------------------------------------------------------------- 06.6: erasing against chance
+
+
+def by_arrays(words, weights, orders, probability, rank=None, erase=None, first=0):
+    """All texts of all orders, by the step at which each place goes."""
+    rank = rank or (lambda w: sorted(range(len(w)), key=lambda i: (-w[i], i)))
+    erase = erase or (lambda words, gone: np.where(gone, "<unk>", words))
+    rows = np.array([rank(weights.tolist()), *orders.tolist()])
+    steps = np.argsort(rows, axis=1)  # the step at which a place is erased
+    curves = [
+        probability(words) - probability(erase(np.array(words), row < k).tolist())
+        for row in steps
+        for k in range(first, len(words) + 1)
+    ]
+    curves = torch.tensor(curves).reshape(len(rows), -1)
+    own, chance = curves[0], curves[1:].mean(0)
+    return own, chance, float((own - chance).sum() / len(own))
+
+
+@pytest.mark.parametrize(
+    "answer, hint",
+    [
+        (lambda *g: by_arrays(*g, erase=lambda words, gone: words[~gone]), "new neighbours"),
+        (lambda *g: by_arrays(*g, erase=lambda w, gone: np.where(gone, w, "<unk>")), None),
+        (
+            lambda *g: by_arrays(*g, rank=lambda w: np.argsort(w, kind="stable").tolist()),
+            "goes first",
+        ),
+        (
+            lambda *g: by_arrays(*g, rank=lambda w: np.argsort(w, kind="stable")[::-1].tolist()),
+            "of equal weights",
+        ),
+        (lambda *g: by_arrays(*g, first=1), "T + 1 values"),
+        (
+            lambda *g: by_arrays(*g, erase=lambda w, gone: np.where(np.isin(w, w[gone]), "-", w)),
+            "may occur twice",
+        ),
+        (lambda w, a, orders, p: by_arrays(w, a, orders[-1:], p), None),
+        (lambda *g: by_arrays(*g)[:2], None),
+    ],
+)
+def test_06_6_wrong_answers(answer, hint):
+    verdict = check("06.6", answer)
+    assert verdict.state == "wrong"
+    assert hint is None or hint in (verdict.hint or ""), verdict.text
+
+
+def test_06_6_the_steps_at_which_places_go_are_right():
+    assert check("06.6", by_arrays)

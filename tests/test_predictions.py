@@ -35,6 +35,21 @@ def counted(scores):
     return solved("09.5", scores, torch.ones(1, 7) > 0, tensor(0))[0]
 
 
+def needed(power):
+    """Exercise 04.6: the agreement of a heat map whose weights are raised to a power."""
+    weights = tensor([[0.5, 0.1, 0.4]]) ** power
+    image = torch.arange(9.0).reshape(1, 3, 3)
+    worth = tensor(2.0, -1, 3)
+    return solved("04.6", image, weights, lambda x: x.sum(2) @ worth, torch.zeros(3))[1]
+
+
+def met(weights):
+    """Exercise 06.6: for k words erased, whether the two curves meet."""
+    share = {"a": 0.3, "b": 0.1, "c": 0.4}
+    given = list("abc"), weights, tensor([2, 1, 0], [2, 0, 1])
+    return close(*solved("06.6", *given, lambda words: sum(share.get(w, 0) for w in words))[:2])
+
+
 def loss(words, surprise):
     """Exercise 03.4: texts of so many words, and the loss of each word of a text."""
     target = torch.zeros(len(words), max(words) + 2, dtype=torch.long)
@@ -112,6 +127,7 @@ PREDICTED = [
     ("04.3", lambda: solved("04.3", ["a", "b"], [["a"], ["b"]], 1), [2, 2]),
     ("04.3", lambda: solved("04.3", ["a", "b"], [["a"]], 1), [1, 2]),
     ("04.5", lambda: solved("04.5", [(5, 2), (3, 2), (3, 2), (3, 1), (3, 1)]), 49),
+    ("04.6", lambda: needed(2) - needed(1), [0.0]),
     ("05.2", lambda: solved("05.2", path(1, 0, 1)), [1, 1]),
     ("05.2", lambda: solved("05.2", path(1, 1)), [1]),
     ("05.4", lambda: solved("05.4", tensor(5, 1), 5).sum(1), [2, 1]),
@@ -129,6 +145,7 @@ PREDICTED = [
     ),
     ("06.5", lambda: solved("06.5", 10, 60, 0.0), 5 / 6),
     ("06.5", lambda: round(solved("06.5", 10, 60, 2.0), 2), 0.4),
+    ("06.6", lambda: met(tensor(0.7, 0.1, 0.2)), [True, False, False, True]),
     ("07.1", lambda: solved("07.1", tensor(0.0), tensor(0.4), tensor(0.5)) < 0, [True]),
     ("07.1", lambda: solved("07.1", tensor(0.4), tensor(0.4), tensor(0.5)), [0.0]),
     (

@@ -1,4 +1,4 @@
-"""Exercises of notebook 04, captioning: heat maps, pointing, BLEU, a gate, what a place sees."""
+"""Exercises of notebook 04: heat maps, pointing, BLEU, a gate, what places see and words need."""
 
 import math
 import random
@@ -795,3 +795,272 @@ def one_side(layers):
 def last_layer(layers):
     steps = math.prod(stride for _, stride in layers[:-1])
     return 1 + (layers[-1][0] - 1) * steps if layers else 1
+
+
+@exercise(
+    "04.6",
+    "What did each word need to see?",
+    r"""
+    **A project.** A heat map says where a word looked, not what it *needed*. Section 6 erased the
+    place with the largest weight. Erase every place in turn, and ask how far the two maps agree.
+
+    Write `occlusion(image, weights, log_probs, paint)`.
+
+    - `image` has shape (height, width, 3), and `weights` (T, rows, columns): a heat map for each of
+      T words. `height` is a multiple of `rows`, `width` of `columns`.
+    - `log_probs(image)` returns the log-probabilities (T,) of the words for any such image.
+    - `paint` (3,) is the colour that all pixels of an erased place get.
+
+    Return `(needs, agreement)`. `needs` (T, rows, columns): by how much the log-probability of the
+    word falls when this place alone is erased. `agreement` (T,): for each word, the correlation of
+    the *ranks* of its weights with the ranks of its needs. Equal values share the mean of their
+    ranks. If all weights or all needs of a word are equal, its agreement is 0.
+
+    **Predict first:** every weight is squared. What happens to the agreement? When it works, try it
+    on `found[0]`, `chosen[0]` and `weights[0]` of section 6, with its `log_probs`.
+    """,
+    prediction="nothing: weights are not negative, so their squares have the same order, and only"
+    " the order counts",
+    minutes=30,
+    kind="extend",
+)
+def occlusion(image, weights, log_probs, paint):
+    """How much each word needs each place, (T, rows, columns), and the rank correlation, (T,)."""
+    T, rows, columns = weights.shape
+    tall, wide = image.shape[0] // rows, image.shape[1] // columns
+    needs, whole = torch.zeros(T, rows, columns), log_probs(image)
+    for row in range(rows):
+        for column in range(columns):
+            erased = image.clone()
+            erased[row * tall : (row + 1) * tall, column * wide : (column + 1) * wide] = paint
+            needs[:, row, column] = whole - log_probs(erased)
+
+    def ranks(maps):
+        flat = maps.flatten(1)
+        here, there = flat[:, :, None], flat[:, None, :]
+        return ((here > there).float() + 0.5 * (here == there).float()).sum(dim=2)
+
+    x, y = (ranks(m) - ranks(m).mean(dim=1, keepdim=True) for m in (weights, needs))
+    return needs, (x * y).sum(dim=1) / (x.norm(dim=1) * y.norm(dim=1)).clamp_min(0.1)
+
+
+class _Words:
+    """A stand-in for the captioner: a word wants pixels of some brightness, where it matters."""
+
+    def __init__(self, wants, matters):
+        self.wants, self.matters = wants, matters
+
+    def __call__(self, image):
+        return -(self.matters * (image.sum(dim=-1) - self.wants).abs()).sum(dim=(1, 2)) / 4
+
+    def __repr__(self):
+        return "log_probs"
+
+
+def _seen(*rows):
+    """A grey image (height, width, 3) of these rows."""
+    return torch.tensor(rows)[:, :, None].expand(-1, -1, 3).contiguous()
+
+
+@occlusion.cases
+def _():
+    dark = torch.zeros(3)
+    image, wants = _seen([1.0, 0.0]), torch.tensor([[[3.0, 0.0]]])
+    one = _Words(wants, torch.ones(1, 1, 2))
+    need = torch.tensor([[[0.75, 0.0]]])
+    yield case(
+        image,
+        torch.tensor([[[0.9, 0.1]]]),
+        one,
+        dark,
+        expected=(need, torch.tensor([1.0])),
+        label="two places",
+    )
+    yield case(
+        image,
+        torch.tensor([[[0.2, 0.8]]]),
+        _Words(torch.full((1, 1, 2), 3.0), torch.ones(1, 1, 2)),
+        torch.ones(3),
+        expected=(-need.flip(2), torch.tensor([-1.0])),
+        label="painted in white, which makes the word more probable",
+        hint="a place is erased with `paint`",
+    )
+    yield case(
+        image,
+        torch.tensor([[[0.5, 0.5]]]),
+        one,
+        dark,
+        expected=(need, torch.tensor([0.0])),
+        label="equal weights",
+    )
+    yield case(
+        image,
+        torch.tensor([[[0.9, 0.1]], [[0.3, 0.7]]]),
+        _Words(wants.repeat(2, 1, 1), torch.tensor([[[0.0, 0.0]], [[1.0, 1.0]]])),
+        dark,
+        expected=(torch.cat([0 * need, need]), torch.tensor([0.0, -1.0])),
+        label="the first word needs nothing",
+    )
+    yield case(
+        _seen([2.0, 1.0, 0.0, 0.0]),
+        torch.tensor([[[0.6, 0.2, 0.1, 0.1]]]),
+        _Words(torch.tensor([[[6.0, 3.0, 0.0, 0.0]]]), torch.ones(1, 1, 4)),
+        dark,
+        expected=(torch.tensor([[[1.5, 0.75, 0.0, 0.0]]]), torch.tensor([1.0])),
+        label="two places that tie in both maps, and a map that falls more steeply",
+    )
+    for T, rows, columns, tall, wide in ((2, 2, 3, 1, 1), (3, 3, 2, 2, 4), (5, 2, 4, 3, 2)):
+        size = (rows * tall, columns * wide)
+        words = _Words(
+            torch.randint(0, 7, (T, *size)).float(), torch.randint(0, 3, (T, *size)).float()
+        )
+        image = torch.randint(0, 3, (*size, 3)).float()
+        weights = torch.softmax(2 * torch.randn(T, rows, columns), dim=1)
+        weights[:, 0, 1] = weights[:, 1, 0]
+        yield case(image, weights, words, torch.tensor([1.0, 0.0, 2.0]))
+
+
+def _needs(image, weights, log_probs, paint, fall=lambda whole, erased: whole - erased, keep=False):
+    """The first half of a solution, with another fall, or with only one place left."""
+    T, rows, columns = weights.shape
+    tall, wide = image.shape[0] // rows, image.shape[1] // columns
+    found = []
+    for place in range(rows * columns):
+        mask = torch.zeros(rows, columns, dtype=torch.bool)
+        mask[place // columns, place % columns] = True
+        mask = mask.repeat_interleave(tall, 0).repeat_interleave(wide, 1) ^ keep
+        erased = torch.where(mask[..., None], paint, image)
+        found.append(fall(log_probs(image), log_probs(erased)))
+    return torch.stack(found, dim=1).reshape(T, rows, columns)
+
+
+def _mean_ranks(flat):
+    here, there = flat[:, :, None], flat[:, None, :]
+    return ((here > there).float() + 0.5 * (here == there).float()).sum(dim=2)
+
+
+def _agreement(weights, needs, ranks=_mean_ranks, least=0.1):
+    x, y = ranks(weights.flatten(1)), ranks(needs.flatten(1))
+    x, y = x - x.mean(dim=1, keepdim=True), y - y.mean(dim=1, keepdim=True)
+    return (x * y).sum(dim=1) / (x.norm(dim=1) * y.norm(dim=1)).clamp_min(least)
+
+
+@occlusion.mistake("a need is how much the log-probability *falls*: whole minus erased")
+def sign_turned_round(image, weights, log_probs, paint):
+    needs = -_needs(image, weights, log_probs, paint)
+    return needs, _agreement(weights, needs)
+
+
+@occlusion.mistake("one place alone is erased: begin each time with a fresh copy of the image")
+def erased_for_good(image, weights, log_probs, paint):
+    T, rows, columns = weights.shape
+    tall, wide = image.shape[0] // rows, image.shape[1] // columns
+    needs, erased = torch.zeros(T, rows, columns), image.clone()
+    for i in range(rows):
+        for j in range(columns):
+            erased[i * tall : (i + 1) * tall, j * wide : (j + 1) * wide] = paint
+            needs[:, i, j] = log_probs(image) - log_probs(erased)
+    return needs, _agreement(weights, needs)
+
+
+@occlusion.mistake("erase the place and leave the rest, not the other way round")
+def all_others_erased(image, weights, log_probs, paint):
+    needs = _needs(image, weights, log_probs, paint, keep=True)
+    return needs, _agreement(weights, needs)
+
+
+@occlusion.mistake("the fall of the *log*-probability is wanted, not that of the probability")
+def fall_of_the_probability(image, weights, log_probs, paint):
+    needs = _needs(image, weights, log_probs, paint, lambda w, e: w.exp() - e.exp())
+    return needs, _agreement(weights, needs)
+
+
+@occlusion.mistake("a word may become more probable without a place: then its need is negative")
+def cut_at_zero(image, weights, log_probs, paint):
+    needs = _needs(image, weights, log_probs, paint).clamp_min(0)
+    return needs, _agreement(weights, needs)
+
+
+@occlusion.mistake("a rise is no fall: keep the sign, without an absolute value")
+def size_of_the_change(image, weights, log_probs, paint):
+    needs = _needs(image, weights, log_probs, paint).abs()
+    return needs, _agreement(weights, needs)
+
+
+@occlusion.mistake("erased places get the colour `paint`: black is a colour like any other")
+def painted_black(image, weights, log_probs, paint):
+    needs = _needs(image, weights, log_probs, torch.zeros(3))
+    return needs, _agreement(weights, needs)
+
+
+@occlusion.mistake("a place is a block of pixels: height / rows of them high, width / columns wide")
+def one_pixel_of_each_place(image, weights, log_probs, paint):
+    T, rows, columns = weights.shape
+    tall, wide = image.shape[0] // rows, image.shape[1] // columns
+    needs = torch.zeros(T, rows, columns)
+    for i in range(rows):
+        for j in range(columns):
+            erased = image.clone()
+            erased[i * tall, j * wide] = paint
+            needs[:, i, j] = log_probs(image) - log_probs(erased)
+    return needs, _agreement(weights, needs)
+
+
+@occlusion.mistake("the map has the shape (T, rows, columns): the places are counted row by row")
+def column_by_column(image, weights, log_probs, paint):
+    T, rows, columns = weights.shape
+    needs = _needs(image, weights, log_probs, paint)
+    needs = needs.transpose(1, 2).reshape(T, rows, columns)
+    return needs, _agreement(weights, needs)
+
+
+@occlusion.mistake("correlate the ranks, not the values themselves")
+def values_correlated(image, weights, log_probs, paint):
+    needs = _needs(image, weights, log_probs, paint)
+    return needs, _agreement(weights, needs, lambda flat: flat, 1e-9)
+
+
+@occlusion.mistake(
+    "equal values share the mean of their ranks: two `argsort` give them different ones"
+)
+def ties_by_place(image, weights, log_probs, paint):
+    needs = _needs(image, weights, log_probs, paint)
+    ranks = lambda flat: flat.argsort(dim=1, stable=True).argsort(dim=1).float()  # noqa: E731
+    return needs, _agreement(weights, needs, ranks)
+
+
+@occlusion.mistake("equal values share the *mean* of their ranks, not the smallest of them")
+def smallest_rank_of_equals(image, weights, log_probs, paint):
+    needs = _needs(image, weights, log_probs, paint)
+    ranks = lambda flat: (flat[:, :, None] > flat[:, None, :]).float().sum(dim=2)  # noqa: E731
+    return needs, _agreement(weights, needs, ranks)
+
+
+@occlusion.mistake(
+    "a map whose values are all equal has no spread: 0 / 0 is NaN, so return 0 there"
+)
+def no_spread_forgotten(image, weights, log_probs, paint):
+    needs = _needs(image, weights, log_probs, paint)
+    return needs, _agreement(weights, needs, least=0.0)
+
+
+@occlusion.mistake("each word has an agreement of its own: correlate over its places")
+def one_agreement_for_all(image, weights, log_probs, paint):
+    needs = _needs(image, weights, log_probs, paint)
+    return needs, _agreement(weights.flatten()[None], needs.flatten()[None]).expand(len(weights))
+
+
+@occlusion.mistake("rank the places of a word, not the words at a place")
+def words_ranked(image, weights, log_probs, paint):
+    needs = _needs(image, weights, log_probs, paint)
+    return needs, _agreement(weights, needs, lambda flat: _mean_ranks(flat.T).T)
+
+
+@occlusion.mistake("the needs come first, then the agreement")
+def agreement_first(image, weights, log_probs, paint):
+    return occlusion.solution(image, weights, log_probs, paint)[::-1]
+
+
+@occlusion.mistake("these are lists: return two tensors")
+def lists_of_needs(image, weights, log_probs, paint):
+    return [found.tolist() for found in occlusion.solution(image, weights, log_probs, paint)]

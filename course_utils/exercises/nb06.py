@@ -1,4 +1,4 @@
-"""Exercises of notebook 06: pooling, reading from the right, reasons, calibration, a leak."""
+"""Exercises of notebook 06: pooling, reading backwards, reasons, calibration, leaks, erasures."""
 
 import math
 import random
@@ -810,3 +810,263 @@ def one_exponential(words, length, score):
 @leaked.mistake("a share lies between 0 and 1: this is in per cent")
 def per_cent(words, length, score):
     return 100 * leaked.solution(words, length, score)
+
+
+@exercise(
+    "06.6",
+    "Better than erasing at random?",
+    r"""
+    **A project.** Section 11 erased the heaviest words and counted the verdicts that turned. Follow
+    one verdict more closely: how fast does its probability fall, and how much of that is worth
+    more than erasing at random ([DeYoung et al. 2020](REFERENCES.md#deyoung2020), section 4.2)?
+
+    Write `beyond_chance(words, weights, orders, probability)`.
+
+    - `words`: a list of T words. `weights`: (T,).
+    - `orders`: (K, T), each row an order to erase in: the place that goes first, then the second.
+    - `probability(words)` returns the probability of the verdict for any list of words.
+
+    To erase a word is to put `"<unk>"` in its place. Erase one word after another, the heaviest
+    first (of equal weights, the earlier word), until none is left. For $k = 0, 1, \dots, T$ note by
+    how much the probability has fallen: this is the curve of the weights. Each row of `orders` has
+    such a curve, too; their mean is the curve of chance.
+
+    Return `(own, chance, gain)`: the two curves, (T + 1,) each, and the mean over $k$ of own minus
+    chance, a number.
+
+    **Predict first:** at which $k$ do the two curves meet, whatever the weights are? When it works,
+    try it on `test[0].words`, with weights and probabilities by `classifier.classify`.
+    """,
+    prediction="at 0 and at T: then nothing is erased, or everything, in whatever order",
+    minutes=30,
+    kind="extend",
+)
+def beyond_chance(words, weights, orders, probability):
+    """Falls of the probability by weight and by chance, (T + 1,) each, and the mean gap."""
+
+    def falls(order):
+        left, found = list(words), [0.0]
+        for place in order.tolist():
+            left[place] = "<unk>"
+            found.append(probability(words) - probability(left))
+        return torch.tensor(found)
+
+    own = falls(weights.argsort(descending=True, stable=True))
+    chance = torch.stack([falls(order) for order in orders]).mean(dim=0)
+    return own, chance, (own - chance).mean().item()
+
+
+class _Verdict:
+    """A stand-in for the classifier: adds up the worth of words, and "not" turns the next one."""
+
+    def __init__(self, worth):
+        self.worth = worth
+
+    def __call__(self, words):
+        score = 0.0
+        for before, word in zip(["", *words[:-1]], words, strict=True):
+            score += self.worth.get(word, 0.0) * (-1 if before == "not" else 1)
+        return 1 / (1 + math.exp(-score))
+
+    def __repr__(self):
+        return "probability"
+
+
+@beyond_chance.cases
+def _():
+    film = _Verdict({"good": math.log(3), "dull": -math.log(3)})  # σ(ln 3) is ¾
+    order = torch.tensor
+    yield case(
+        ["good", "film"],
+        torch.tensor([0.9, 0.1]),
+        order([[1, 0]]),
+        film,
+        expected=(torch.tensor([0.0, 0.25, 0.25]), torch.tensor([0.0, 0.0, 0.25]), 0.25 / 3),
+        label="the reason first, and last",
+    )
+    yield case(
+        ["good", "film"],
+        torch.tensor([0.1, 0.9]),
+        order([[1, 0], [0, 1], [0, 1], [0, 1]]),
+        film,
+        expected=(torch.tensor([0, 0, 0.25]), torch.tensor([0, 0.1875, 0.25]), -0.0625),
+        label="worse than four orders",
+    )
+    yield case(
+        ["good", "film", "good"],
+        torch.tensor([0.2, 0.4, 0.4]),
+        order([[2, 1, 0]]),
+        film,
+        expected=(torch.tensor([0, 0, 0.15, 0.4]), torch.tensor([0, 0.15, 0.15, 0.4]), -0.0375),
+        label="two equal weights, and a word that occurs twice",
+    )
+    yield case(
+        ["not", "very", "good"],
+        torch.tensor([0.2, 0.5, 0.3]),
+        order([[1, 2, 0]]),
+        film,
+        expected=(torch.tensor([0, 0, 0.25, 0.25]), torch.tensor([0, 0, 0.25, 0.25]), 0.0),
+        label="“not” is no neighbour of “good”",
+    )
+    yield case(
+        ["dull"],
+        torch.tensor([1.0]),
+        order([[0]]),
+        film,
+        expected=(torch.tensor([0, -0.25]), torch.tensor([0, -0.25]), 0.0),
+        label="the probability rises",
+    )
+    vocabulary = ["not", "good", "bad", "film", "plot", "best"]
+    for length, count in ((4, 2), (7, 3), (9, 5)):
+        worth = {word: random.uniform(-1.5, 2) for word in vocabulary}
+        words = random.choices(vocabulary, k=length)
+        weights = torch.softmax(torch.randn(length), dim=0)
+        weights[length // 2] = weights[0]
+        orders = torch.stack([torch.randperm(length) for _ in range(count)])
+        yield case(words, weights, orders, _Verdict(worth))
+
+
+def _fallen(words, order, probability):
+    """The texts that are left, one for each k, and their falls."""
+    texts = [["<unk>" if i in order[:k] else w for i, w in enumerate(words)] for k in _steps(words)]
+    return torch.tensor([probability(words) - probability(text) for text in texts])
+
+
+def _steps(words):
+    return range(len(words) + 1)
+
+
+def _heaviest(weights):
+    return weights.argsort(descending=True, stable=True)
+
+
+def _compared(words, weights, orders, probability, falls=_fallen, rank=_heaviest):
+    """A solution with another curve or another ranking."""
+    own = falls(words, rank(weights).tolist(), probability)
+    chance = torch.stack([falls(words, o, probability) for o in orders.tolist()]).mean(dim=0)
+    return own, chance, (own - chance).mean().item()
+
+
+@beyond_chance.mistake("the heaviest word goes first: `descending=True`")
+def lightest_first(words, weights, orders, probability):
+    rank = lambda w: w.argsort(stable=True)  # noqa: E731
+    return _compared(words, weights, orders, probability, rank=rank)
+
+
+@beyond_chance.mistake("of equal weights, the earlier word goes first: `stable=True` keeps them so")
+def later_of_equals(words, weights, orders, probability):
+    rank = lambda w: w.argsort(stable=True).flip(0)  # noqa: E731
+    return _compared(words, weights, orders, probability, rank=rank)
+
+
+@beyond_chance.mistake("`argsort` gives the places in their order; twice, it gives ranks of places")
+def ranks_taken_for_places(words, weights, orders, probability):
+    rank = lambda w: _heaviest(w).argsort()  # noqa: E731
+    return _compared(words, weights, orders, probability, rank=rank)
+
+
+@beyond_chance.mistake('put "<unk>" in the place: a word that is left out makes new neighbours')
+def left_out(words, weights, orders, probability):
+    def falls(words, order, probability):
+        texts = [[w for i, w in enumerate(words) if i not in order[:k]] for k in _steps(words)]
+        return torch.tensor([probability(words) - probability(text) for text in texts])
+
+    return _compared(words, weights, orders, probability, falls)
+
+
+@beyond_chance.mistake("erase places, not words: the same word may occur twice")
+def every_occurrence(words, weights, orders, probability):
+    def falls(words, order, probability):
+        gone = [{words[i] for i in order[:k]} for k in _steps(words)]
+        texts = [["<unk>" if w in erased else w for w in words] for erased in gone]
+        return torch.tensor([probability(words) - probability(text) for text in texts])
+
+    return _compared(words, weights, orders, probability, falls)
+
+
+@beyond_chance.mistake("what is erased stays erased: after k steps, k words are missing")
+def one_word_at_a_time(words, weights, orders, probability):
+    def falls(words, order, probability):
+        texts = [["<unk>" if i == j else w for i, w in enumerate(words)] for j in [-1, *order]]
+        return torch.tensor([probability(words) - probability(text) for text in texts])
+
+    return _compared(words, weights, orders, probability, falls)
+
+
+@beyond_chance.mistake("erase the first k words: keeping them and erasing the rest is sufficiency")
+def kept_instead_of_erased(words, weights, orders, probability):
+    def falls(words, order, probability):
+        texts = [
+            ["<unk>" if i in order[k:] else w for i, w in enumerate(words)] for k in _steps(words)
+        ]
+        return torch.tensor([probability(words) - probability(text) for text in texts])
+
+    return _compared(words, weights, orders, probability, falls)
+
+
+@beyond_chance.mistake(
+    "a curve holds how far the probability has fallen, not the probability itself"
+)
+def probabilities_kept(words, weights, orders, probability):
+    falls = lambda w, o, p: p(w) - _fallen(w, o, p)  # noqa: E731
+    return _compared(words, weights, orders, probability, falls)
+
+
+@beyond_chance.mistake("a fall is positive: before minus after")
+def rise_for_fall(words, weights, orders, probability):
+    falls = lambda w, o, p: -_fallen(w, o, p)  # noqa: E731
+    return _compared(words, weights, orders, probability, falls)
+
+
+@beyond_chance.mistake("the fall is measured from the whole text, not from one step to the next")
+def step_by_step(words, weights, orders, probability):
+    falls = lambda w, o, p: _fallen(w, o, p).diff(prepend=torch.zeros(1))  # noqa: E731
+    return _compared(words, weights, orders, probability, falls)
+
+
+@beyond_chance.mistake("where the probability rises, the fall is negative: keep the sign")
+def rises_cut(words, weights, orders, probability):
+    falls = lambda w, o, p: _fallen(w, o, p).clamp_min(0)  # noqa: E731
+    return _compared(words, weights, orders, probability, falls)
+
+
+@beyond_chance.mistake("the curves begin with k = 0, where nothing is erased: T + 1 values")
+def without_the_start(words, weights, orders, probability):
+    falls = lambda w, o, p: _fallen(w, o, p)[1:]  # noqa: E731
+    return _compared(words, weights, orders, probability, falls)
+
+
+@beyond_chance.mistake("chance is the mean over all the orders, not the first of them")
+def first_order_only(words, weights, orders, probability):
+    return _compared(words, weights, orders[:1], probability)
+
+
+@beyond_chance.mistake(
+    "a row of `orders` lists places, the first to go first; it is not sorted again"
+)
+def orders_read_as_ranks(words, weights, orders, probability):
+    return _compared(words, weights, orders.argsort(dim=1), probability)
+
+
+@beyond_chance.mistake("the gain has a sign: below 0, the weights do worse than chance")
+def gap_without_a_sign(words, weights, orders, probability):
+    own, chance, _ = _compared(words, weights, orders, probability)
+    return own, chance, (own - chance).abs().mean().item()
+
+
+@beyond_chance.mistake("the gain is the mean over all T + 1 values of k: this is their sum")
+def gap_summed(words, weights, orders, probability):
+    own, chance, _ = _compared(words, weights, orders, probability)
+    return own, chance, (own - chance).sum().item()
+
+
+@beyond_chance.mistake("the gain is a mean over k, not the largest gap")
+def largest_gain(words, weights, orders, probability):
+    own, chance, _ = _compared(words, weights, orders, probability)
+    return own, chance, (own - chance).max().item()
+
+
+@beyond_chance.mistake("the curves are lists here: return them as tensors")
+def curves_as_lists(words, weights, orders, probability):
+    own, chance, gain = _compared(words, weights, orders, probability)
+    return own.tolist(), chance.tolist(), gain
