@@ -310,7 +310,7 @@ class _Case:
         """Alone, without padding, the weights of a query have to sum to one (or be zero)."""
         _logits, found = self.outputs(self.batch(0))
         for name, weights in found:
-            sums = weights.double().sum(dim=-1)
+            sums = weights.cpu().double().sum(dim=-1)
             wrong = (sums.abs() > 1e-3) & ((sums - 1).abs() > 1e-3)
             if wrong.any() or not weights.isfinite().all():
                 worst = sums[wrong].flatten()[:1].tolist() or [math.nan]
@@ -412,7 +412,7 @@ class _Case:
         given = torch.cat([torch.tensor([BOS]), tokens, torch.tensor([EOS])])[None]
         given = given.to(batch.target.device)
         logits, _weights = self.run(self.model, replace(batch, target=given))
-        share = float((logits[0].argmax(dim=-1) == given[0, :-1])[1:].double().mean())
+        share = float((logits[0].argmax(dim=-1) == given[0, :-1])[1:].cpu().double().mean())
         if share < 0.5:
             return []
         text = _("it predicts the token that it has just read, in {x:.0%} of the positions")
@@ -639,7 +639,7 @@ class _Case:
         for i in given[given > UNK].unique().tolist():
             here = said[given == i]
             most = int(here.mode().values)
-            if len(here) >= 3 and float((here == most).double().mean()) > 0.5:
+            if len(here) >= 3 and float((here == most).cpu().double().mean()) > 0.5:
                 mostly[i] = most
         for i, other in mostly.items():
             if other != i and mostly.get(other) == i:
@@ -812,12 +812,12 @@ def _saturated(weights: Tensor) -> bool:
 
 def _slope(dots: Tensor, weights: Tensor) -> float | None:
     """The slope of ln α over the dot products, within each row; None where nothing differs."""
-    kept = weights > 1e-6
+    kept = weights.cpu() > 1e-6
     count = kept.sum(dim=-1, keepdim=True)
     kept = kept & (count > 1)
     if not kept.any():
         return None
-    x, y = dots.double() * kept, weights.double().clamp_min(1e-30).log() * kept
+    x, y = dots.cpu().double() * kept, weights.cpu().double().clamp_min(1e-30).log() * kept
     count = kept.sum(dim=-1, keepdim=True).clamp_min(1)
     x = (x - x.sum(dim=-1, keepdim=True) / count) * kept
     y = (y - y.sum(dim=-1, keepdim=True) / count) * kept
@@ -840,13 +840,13 @@ def _same(one: Tensor, other: Tensor) -> bool:
     if not torch.equal(kept, other.isfinite()):
         return False
     a, b = one[kept], other[kept]
-    spread = float(a.double().std(correction=0)) if a.numel() > 1 else 1.0
+    spread = float(a.cpu().double().std(correction=0)) if a.numel() > 1 else 1.0
     return bool((a - b).abs().max() <= TOLERANCE * spread + 1e-6) if a.numel() else True
 
 
 def _moved(one: Tensor, other: Tensor) -> Tensor:
     """For each position of (1, T, V): has anything moved?"""
-    spread = float(one[one.isfinite()].double().std(correction=0))
+    spread = float(one[one.isfinite()].cpu().double().std(correction=0))
     off = torch.nan_to_num(one[0] - other[0], nan=0.0, posinf=1e9, neginf=-1e9).abs().amax(dim=-1)
     return off > TOLERANCE * spread + 1e-6
 
@@ -862,8 +862,8 @@ def _distance(one: Sequence[Tensor | None], other: Sequence[Tensor | None]) -> f
             continue
         a = torch.zeros_like(b) if a is None else a  # type: ignore[arg-type]
         b = torch.zeros_like(a) if b is None else b
-        apart.append(float((a - b).double().norm()))
-        sizes.append(float(a.double().norm()))
+        apart.append(float((a - b).cpu().double().norm()))
+        sizes.append(float(a.cpu().double().norm()))
     floor = 1e-3 * math.hypot(*sizes) + 1e-12
     shares = [gap / max(size, floor) for gap, size in zip(apart, sizes, strict=True)]
     return math.nan if any(map(math.isnan, shares)) else max(shares, default=0.0)
