@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy.stats import kendalltau
 
+from course_utils.datasets.generated.contrasts import KINDS, contrasts, neutral
 from course_utils.datasets.generated.reviews import reviews
 from course_utils.datasets.public.eraser_movies import MarkedReview, eraser_movies
 from course_utils.metrics import accuracy
@@ -16,7 +17,7 @@ from course_utils.tasks.base import Pair, Predictor, TaskData
 from course_utils.tasks.classification import recipes
 from course_utils.tasks.classification.baselines import MajorityBaseline, MeanOfTwo, TfidfBaseline
 from course_utils.tasks.classification.classifier import Classifier
-from course_utils.tasks.classification.data import generated_pairs, imdb_test
+from course_utils.tasks.classification.data import generated_pairs, hand_pairs, imdb_test
 from course_utils.tasks.classification.faithfulness import (
     adversarial_weights,
     divergence,
@@ -39,12 +40,15 @@ from course_utils.tasks.study import Study, Variant
 
 __all__ = [
     "STUDIES",
+    "check_lists",
+    "measure_contrasts",
     "measure_eraser",
     "measure_faithfulness",
     "measure_imdb",
     "measure_long",
     "measure_questions",
     "measure_short",
+    "on_pairs",
 ]
 
 
@@ -229,6 +233,49 @@ def _compared(one: Classifier, other: Classifier) -> dict:
     }
 
 
+def check_lists() -> dict[str, list[tuple[Pair, Pair]]]:
+    """Pairs of (text, label) by the name of their list: generated ones, and those of people."""
+    lists: dict[str, list[tuple[Pair, Pair]]] = {
+        f"generated, {kind}": [
+            ((p.texts[0], p.labels[0]), (p.texts[1], p.labels[1]))
+            for p in contrasts(kind, 300, seed=1)
+        ]
+        for kind in KINDS
+    }
+    for kind, one, other in hand_pairs():
+        lists.setdefault(f"by hand, {kind}", []).append((one, other))
+    return lists
+
+
+def on_pairs(classifier: Predictor, pairs: list[tuple[Pair, Pair]]) -> tuple[float, float]:
+    """Share of right texts, and of pairs with both texts right."""
+    given = [item for pair in pairs for item in pair]
+    outputs = classifier.predict([text for text, _ in given])
+    right = np.array([x == label for x, (_, label) in zip(outputs, given, strict=True)])
+    return right.mean(), (right[::2] & right[1::2]).mean()
+
+
+def measure_contrasts(classifier: Classifier) -> dict:
+    """Texts and pairs right in each of `check_lists`; what another group or name changes in a text
+    without an opinion; the probability of "positive" for the sentences of notebooks 06 and 11."""
+    both = classifier.classify([text for pair in neutral(seed=1) for text in pair])
+    p = np.array([verdict.probabilities["positive"] for verdict in both]).reshape(-1, 2)
+    short = classifier.classify(list(SENTENCES))
+    return {
+        "lists": {
+            name: dict(zip(("texts", "pairs"), (round(x, 4) for x in found), strict=True))
+            for name, pairs in check_lists().items()
+            for found in [on_pairs(classifier, pairs)]
+        },
+        "moved": round(float(np.abs(p[:, 0] - p[:, 1]).mean()), 4),
+        "turned": round(float(((p > 0.5)[:, 0] != (p > 0.5)[:, 1]).mean()), 4),
+        "positive": {
+            text: round(verdict.probabilities["positive"], 4)
+            for text, verdict in zip(SENTENCES, short, strict=True)
+        },
+    }
+
+
 def _another_seed(data: TaskData, seed: int) -> Told:
     other = _base(seed + 10)
     return Told(count_parameters(other.model), _compared(_base(seed), other))
@@ -256,6 +303,17 @@ def _guided(guide: str, data: TaskData, seed: int) -> Told:
 
 BUDGET = recipes.GENERATED.settings.steps
 ADVERSE = 0.001
+SENTENCES = (
+    "This film is not bad at all.",
+    "This film is bad.",
+    "I have seen better films.",
+    "The director of this film is black.",
+    "The director of this film is white.",
+    *("It is good.", "A good film.", "I liked it.", "The film is wonderful."),
+    *("It is bad.", "A bad film.", "I hated it.", "The film is awful."),
+    *("It is not good.", "Not a good film.", "I did not like it.", "The film is not wonderful."),
+    *("It is not bad.", "Not a bad film.", "I did not hate it.", "The film is not awful."),
+)
 POOLINGS = {
     "mean pooling": {"kind": "mean"},
     "max pooling": {"kind": "max"},
@@ -373,5 +431,20 @@ STUDIES = (
         seeds=(0, 1),
         recipe=recipes.GENERATED,
         measure=measure_faithfulness,
+    ),
+    Study(
+        "contrasts",
+        "The film classifier, trained further with generated contrast pairs",
+        (
+            Variant(
+                "with contrast pairs",
+                {},
+                recipes.CONTRASTS.settings.steps,
+                {"validate_every": recipes.CONTRASTS.settings.validate_every},
+            ),
+        ),
+        seeds=(0, 1),
+        recipe=recipes.CONTRASTS,
+        measure=measure_contrasts,
     ),
 )
