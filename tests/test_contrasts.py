@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,12 +16,14 @@ from course_utils.datasets.generated.contrasts import (
     frame,
     neutral,
 )
+from course_utils.tasks.classification import studies
 from course_utils.tasks.classification.data import (
     SENTIMENT,
     contrast_texts,
     hand_pairs,
     last_sentences,
 )
+from course_utils.tasks.classification.studies import check_lists, on_pairs
 
 GENERATED = [text for kind in KINDS for pair in contrasts(kind, 3000) for text in pair.texts]
 GENERATED += [text for texts in neutral(count=1000) for text in texts]
@@ -103,3 +106,55 @@ def test_what_cannot_be_made():
         contrasts("contrast", 3)
     with pytest.raises(ValueError, match="must not be negative, got -1"):
         contrasts("turn", -1)
+
+
+# --- measuring a classifier with them ----------------------------------------------------------
+
+
+class WordOf:
+    """Says "positive" with probability .9 if a text has the word, else with .2."""
+
+    def __init__(self, word):
+        self.word = word
+
+    def classify(self, texts):
+        return [
+            SimpleNamespace(probabilities={"positive": 0.9 if self.word in text.split() else 0.2})
+            for text in texts
+        ]
+
+    def predict(self, texts):
+        found = [verdict.probabilities["positive"] for verdict in self.classify(texts)]
+        return ["positive" if p > 0.5 else "negative" for p in found]
+
+
+def test_texts_and_pairs_are_counted_apart():
+    pairs = [
+        (("good", "positive"), ("bad", "negative")),  # both right
+        (("good fun", "positive"), ("fine", "positive")),  # one of two
+        (("not good", "negative"), ("not bad", "positive")),  # both wrong
+        (("dull", "negative"), ("good", "negative")),  # one of two
+    ]
+    assert on_pairs(WordOf("good"), pairs) == (4 / 8, 1 / 4)
+
+
+def test_check_lists_hold_every_pair_once():
+    lists = check_lists()
+    assert {name: len(pairs) for name, pairs in lists.items() if "generated" in name} == {
+        f"generated, {kind}": 300 for kind in KINDS
+    }
+    assert sum(len(pairs) for name, pairs in lists.items() if "hand" in name) == len(hand_pairs())
+    for kind, one, other in hand_pairs():
+        assert (one, other) in lists[f"by hand, {kind}"]
+    first = contrasts("turn", 300, seed=1)[7]
+    texts, labels = zip(*lists["generated, turn"][7], strict=True)
+    assert (texts, labels) == (tuple(first.texts), tuple(first.labels))
+
+
+def test_what_another_group_changes(monkeypatch):
+    given = [("the dog is old", "the cat is old")] * 3 + [("a cat", "one cat")]
+    monkeypatch.setattr(studies, "neutral", lambda seed: given)
+    found = studies.measure_contrasts(WordOf("cat"))
+    assert found["moved"] == round(3 * 0.7 / 4, 4) and found["turned"] == 0.75
+    assert found["positive"].keys() == set(studies.SENTENCES)
+    assert set(found["lists"]) == set(check_lists())

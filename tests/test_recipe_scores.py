@@ -570,6 +570,13 @@ BUDGETS = {
         "Long generated reviews, sentence by sentence",
     ),
     "classification-eraser": (400, 3e-3, 100, 8192, "Film reviews with people's marks, ERASER"),
+    "classification-imdb-contrasts": (
+        1000,
+        2e-3,
+        1000,
+        8192,
+        "Film reviews and generated contrast pairs, from the IMDB checkpoint",
+    ),
     "summarization-generated": (
         600,
         5e-3,
@@ -634,7 +641,8 @@ def test_budgets_of_the_other_recipes(name):
         expected = replace(expected, weight_decay=0.0)
     assert recipe.settings == expected
     assert (recipe.batch_tokens, recipe.title) == (tokens, title)
-    assert recipe.start is None and not recipe.start_encoder_only
+    starts = {"classification-imdb-contrasts": "classification-imdb"}
+    assert recipe.start == starts.get(name) and not recipe.start_encoder_only
 
 
 def test_only_encoder_and_decoder_of_the_transformers_are_others():

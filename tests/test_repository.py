@@ -10,7 +10,7 @@ import pytest
 from tools.notebooks import ROOT
 
 LARGEST_FILE = 12_000_000  # bytes
-ALL_DATA = 60_000_000  # checkpoints included
+ALL_DATA = 50_000_000
 
 
 def files() -> list[Path]:
