@@ -881,8 +881,17 @@ def test_baselines_and_training_settings_of_variants():
         ("transformer-budget", "Transformer"): small,
         ("transformer-budget", "recurrent + attention, dropout .1"): {"learning_rate": 0.003},
         ("transformer-budget", "Transformer, dropout .1"): small,
-        ("transformer-tricks", "all"): small,
-        ("transformer-tricks", "dropout .1"): small,
+        **{
+            ("transformer-tricks", name): small
+            | ({"label_smoothing": 0.0} if name == "no label smoothing" else {})
+            for name in variants("transformer-tricks")
+        },
+        ("transformer-averaging", "no averaging"): small,
+        ("recurrent-longer", "recurrent + attention"): {
+            "learning_rate": 0.003,
+            "validate_every": 1000,
+        },
+        ("photos-converged", "pooled"): {"bfloat16": True, "validate_every": 1000},
     }
     assert extras["gate"].model == {"gate": True}
 
@@ -904,6 +913,9 @@ MODELS = {
     ("photos", "pooled"): WIDTHS | {"pooled": True},
     ("photos", "7 × 7, sparsemax"): WIDTHS | {"weights": "sparsemax"},
     ("photos", "7 × 7, one place"): WIDTHS | {"weights": "top1"},
+    ("photos", "7 × 7, one head"): WIDTHS | {"heads": 1},
+    ("photos", "14 × 14"): WIDTHS,
+    ("photos-converged", "pooled"): {"pooled": True},
     ("patches", "patches"): {"pictures": "patches", "encoder_layers": 2},
     ("patches", "convolutions, then attention"): {"encoder_layers": 2},
     ("pooling", "mean pooling"): {"kind": "mean"},

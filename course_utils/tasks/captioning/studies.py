@@ -117,17 +117,19 @@ def losses_by_choice(captioner: Captioner, pairs: list[Pair], seed: int = 0) -> 
     return {way: round(nats / tokens, 4) for way, nats in total.items()}
 
 
-def measure_photos(captioner: Captioner, grid: int | None = None) -> dict:
-    """BLEU and CIDEr on the validation photos with a beam of 3, and `losses_by_choice` there.
+def measure_photos(
+    captioner: Captioner, grid: int | None = None, beam: int = 3, alpha: float = 0.7
+) -> dict:
+    """BLEU and CIDEr on the validation photos by beam search, and `losses_by_choice` there.
 
     No study uses the test photos. ``grid`` is that of `flickr8k_pairs`.
     """
     pairs = flickr8k_pairs("valid", progress=False, grid=grid)
     truth = [texts for _, texts in pairs]
-    texts = captioner.predict([x for x, _ in pairs], beam=3, alpha=0.7)
+    texts = captioner.predict([x for x, _ in pairs], beam=beam, alpha=alpha)
     return {
-        "valid_bleu_beam3": round(bleu(texts, truth, True).score, 2),
-        "valid_cider_beam3": round(cider(texts, truth, True).score, 4),
+        f"valid_bleu_beam{beam}": round(bleu(texts, truth, True).score, 2),
+        f"valid_cider_beam{beam}": round(cider(texts, truth, True).score, 4),
         "valid_loss": losses_by_choice(captioner, pairs),
     }
 
@@ -187,9 +189,33 @@ STUDIES = (
             OfPhotos("pooled", SMALL | {"pooled": True}),
             OfPhotos("7 × 7, sparsemax", SMALL | {"weights": "sparsemax"}),
             OfPhotos("7 × 7, one place", SMALL | {"weights": "top1"}),
+            OfPhotos("7 × 7, one head", SMALL | {"heads": 1}),
+            OfPhotos(
+                "14 × 14",
+                SMALL,
+                data=partial(flickr8k_data, grid=14),
+                measure=partial(measure_photos, grid=14),
+            ),
+        ),
+        seeds=(0, 1),
+    ),
+    # The shipped captioner's rival: its recipe and its search, without a choice of places.
+    Study(
+        "photos-converged",
+        "A pooled vector in the place of attention, by the recipe of the shipped captioner",
+        (
+            Variant(
+                "pooled",
+                {"pooled": True},
+                recipes.FLICKR8K.settings.steps,
+                fit=BFLOAT16 | {"validate_every": 1000},
+            ),
         ),
         seeds=(0,),
-        seeds_of={"7 × 7": (0, 1), "pooled": (0, 1)},
+        recipe=recipes.FLICKR8K,
+        measure=partial(
+            measure_photos, beam=recipes.FLICKR8K.search.beam, alpha=recipes.FLICKR8K.search.alpha
+        ),
     ),
     OnScenes(
         "patches",

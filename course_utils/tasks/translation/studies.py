@@ -27,7 +27,7 @@ from course_utils.tasks.base import Pair, TaskData
 from course_utils.tasks.inference import in_batches
 from course_utils.tasks.study import Study, Variant
 from course_utils.tasks.translation import recipes
-from course_utils.tasks.translation.data import generated_pairs
+from course_utils.tasks.translation.data import generated_pairs, sampled_multi30k_data
 from course_utils.tasks.translation.translator import Translator
 
 __all__ = [
@@ -181,6 +181,7 @@ MULTI30K_BUDGET = replace(
 RECURRENT: dict = dict.fromkeys(recipes.MULTI30K_TRANSFORMER.model)
 RECURRENT_FIT = {"learning_rate": 3e-3}
 SMALL = {"embedding_dim": 128, "hidden_dim": 320, "encoder_layers": 3}
+LIGHT = SMALL | {"dropout": 0.1}
 SMALL_FIT = {"learning_rate": 2e-3}
 SMALL_STEPS = 1850
 TRICKS_STEPS = 4000
@@ -266,20 +267,53 @@ STUDIES = (
                 3500,
                 fit=RECURRENT_FIT,
             ),
-            Variant(
-                "Transformer, dropout .1", SMALL | {"dropout": 0.1}, SMALL_STEPS, fit=SMALL_FIT
-            ),
+            Variant("Transformer, dropout .1", LIGHT, SMALL_STEPS, fit=SMALL_FIT),
         ),
         seeds=(0, 1, 2),
     ),
     # The Transformer of "transformer-budget", trained for twice as long, with one change each.
     OnMulti30k(
         "transformer-tricks",
-        "What less dropout is worth to the Transformer on Multi30k's validation captions",
+        "What each setting of the Transformer is worth on Multi30k's validation captions",
         (
-            Variant("all", SMALL, TRICKS_STEPS, fit=SMALL_FIT),
-            Variant("dropout .1", SMALL | {"dropout": 0.1}, TRICKS_STEPS, fit=SMALL_FIT),
+            Variant("dropout .1", LIGHT, TRICKS_STEPS, fit=SMALL_FIT),
+            Variant(
+                "no label smoothing", LIGHT, TRICKS_STEPS, fit=SMALL_FIT | {"label_smoothing": 0.0}
+            ),
+            Variant("BPE-dropout", LIGHT, TRICKS_STEPS, fit=SMALL_FIT, data=sampled_multi30k_data),
+            # A decoder layer is larger than an encoder layer, by its second attention.
+            Variant(
+                "2 + 3 layers",
+                LIGHT | {"encoder_layers": 2, "decoder_layers": 3},
+                TRICKS_STEPS,
+                fit=SMALL_FIT,
+            ),
+            Variant("dropout .3", SMALL, TRICKS_STEPS, fit=SMALL_FIT),
+        ),
+        seeds=(0, 1),
+    ),
+    Study(
+        "transformer-averaging",
+        "The Transformer of the tricks without the average of its last weights",
+        (Variant("no averaging", LIGHT, TRICKS_STEPS, fit=SMALL_FIT),),
+        seeds=(0, 1),
+        recipe=replace(MULTI30K_BUDGET, callbacks=()),
+        measure=measure_multi30k,
+    ),
+    # The shipped Transformer's rival: as many parameters, steps, captions and averaged weights.
+    Study(
+        "recurrent-longer",
+        "A recurrent model with attention of the shipped Transformer's size, trained as long",
+        (
+            Variant(
+                "recurrent + attention",
+                RECURRENT | {"embedding_dim": 256, "memory_dim": 448, "hidden_dim": 448},
+                recipes.MULTI30K_TRANSFORMER.settings.steps,
+                fit=RECURRENT_FIT | {"validate_every": 1000},
+            ),
         ),
         seeds=(0,),
+        recipe=replace(MULTI30K_BUDGET, callbacks=recipes.MULTI30K_TRANSFORMER.callbacks),
+        measure=measure_multi30k,
     ),
 )
