@@ -10,8 +10,9 @@ import os
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from course_utils.console import reason, report_error
 from course_utils.runtime import replacing
@@ -33,7 +34,8 @@ __all__ = [
 Content = TypeVar("Content")
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True)
+class Answer:
     """What a command answers for one file: a text and, unless None, a function that draws it."""
 
     text: str
@@ -64,11 +66,11 @@ def answer_files(
                 numbers.append(number)
             except (unreadable, OSError, ValueError) as error:
                 status = report_error(reason(error))
-        for number, (text, draw) in zip(numbers, answer(contents), strict=True):
-            write_answer(files[number - 1], text)
-            if pictures is not None and draw is not None:
+        for number, answered in zip(numbers, answer(contents), strict=True):
+            write_answer(files[number - 1], answered.text)
+            if pictures is not None and answered.draw is not None:
                 try:
-                    write_picture(draw(), picture_path(pictures, files, number))
+                    write_picture(answered.draw(), picture_path(pictures, files, number))
                 except OSError as error:
                     status = report_error(reason(error))
     return status
