@@ -78,6 +78,13 @@ def write(folder, cells, name="01_tiny.ipynb"):
     return Notebook.read(path)
 
 
+def folded_questions():
+    question = "**{}.** Why?\n\n<details><summary>Answer</summary>\n\nSo.\n\n</details>"
+    cell = markdown("\n\n".join(question.format(n) for n in (1, 2)), "skip")
+    cell["id"] = "quiz"
+    return cell
+
+
 def good_cells():
     return [
         markdown("# 01 Tiny\n\nOne minute. Read [the source](SOURCES.md#ada1843)."),
@@ -92,6 +99,7 @@ def good_cells():
             outputs=[printed("1\n")],
         ),
         markdown("## Summary"),
+        folded_questions(),
         markdown("## Exercises", "skip"),
         *[stub(key) for key in ("01.1", "01.2", "01.3")],
         markdown("## References\n\n[Ada](SOURCES.md#ada1843), [above](#Summary)", "skip"),
@@ -154,6 +162,18 @@ def no_references(cells):
 
 def text_after_references(cells):
     cells.append(markdown("## More"))
+
+
+def no_quiz(cells):
+    del cells[8]
+
+
+def open_answer(cells):
+    cells[8].source = cells[8].source.replace("<details><summary>Answer</summary>", "Answer:", 1)
+
+
+def one_question(cells):
+    cells[8].source = cells[8].source.partition("**2.**")[0]
 
 
 def two_exercises(cells):
@@ -266,6 +286,9 @@ BREAKS = [
     ("title_first", no_title, "title"),
     ("last_sections", no_references, "Exercises"),
     ("last_sections", text_after_references, "More"),
+    ("quiz", no_quiz, "0 cells"),
+    ("quiz", open_answer, "2 questions and 1 folded"),
+    ("quiz", one_question, "1 questions"),
     ("exercises", two_exercises, "2 exercises"),
     ("exercises", foreign_exercise, "another notebook"),
     ("exercises", solved_exercise, "NotImplementedError"),

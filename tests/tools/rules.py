@@ -138,6 +138,23 @@ def exercises(notebook: Notebook) -> list[str]:
     return problems
 
 
+def quiz(notebook: Notebook) -> list[str]:
+    """From 01 on, one cell "quiz" before the exercises: two questions or more, answers folded."""
+    if is_start(notebook):
+        return []
+    cells = [cell for _, cell in notebook.markdown_cells if cell.get("id") == "quiz"]
+    if len(cells) != 1:
+        return [f"{len(cells)} cells with the id quiz"]
+    text = cells[0].source
+    questions = len(re.findall(r"^\*\*\d\.\*\* \S", text, re.MULTILINE))
+    answers = re.findall(
+        r"<details><summary>Answer</summary>\n\n(.+?)\n\n</details>", text, re.DOTALL
+    )
+    if questions < 2 or len(answers) != questions:
+        return [f"the quiz has {questions} questions and {len(answers)} folded answers"]
+    return []
+
+
 def builds_same_name(notebook: Notebook) -> list[str]:
     """A cell tagged builds:course_utils.x.y defines a function or class y."""
     problems = []
@@ -373,6 +390,7 @@ RULES = [
     title_first,
     last_sections,
     exercises,
+    quiz,
     builds_same_name,
     real_data_marked,
     clean_run,
