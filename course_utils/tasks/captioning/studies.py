@@ -192,7 +192,7 @@ STUDIES = (
             OfPhotos("7 × 7, one head", SMALL | {"heads": 1}),
             OfPhotos(
                 "14 × 14",
-                SMALL,
+                SMALL | {"pictures": "photos-fine"},
                 data=partial(flickr8k_data, grid=14),
                 measure=partial(measure_photos, grid=14),
             ),
