@@ -14,9 +14,12 @@ from course_utils.tasks.classification.data import ClassificationData
 from course_utils.tasks.classification.faithfulness import (
     adversarial_weights,
     divergence,
+    erase_marked,
     erasure,
     given_weights,
     integrated_gradients,
+    moved_marks,
+    text_read,
     top_words,
     train_adversary,
     train_guided,
@@ -78,6 +81,48 @@ def test_erasing_the_word_that_decides():
     assert found.sufficiency[0] == pytest.approx(p - 0.5, abs=1e-4)
     turned = erasure(classifier, ["good good bad bad bad"], [np.array([0, 0, 1, 1, 1.0])], (0.6,))
     assert turned.turned[0] == 1
+
+
+def test_erasing_what_is_marked():
+    """As many words as are marked, in each text; none in the second one."""
+    classifier, p = counting_classifier(), 1 / (1 + math.exp(-4))
+    texts = ["a good film was long", "bad scene"]
+    marks = [[False, True, True, False, False], [False, False]]
+    before = classifier.classify(texts)
+    for known in (None, before):
+        found = erase_marked(classifier, texts, marks, known)
+        assert found == pytest.approx(((p - 0.5) / 2, (0 + p - 0.5) / 2, 0), abs=1e-4)
+    assert erase_marked(classifier, texts[:1], marks[:1], [before[1]])[2] == 0
+    for wrong in ([[True]], [[True, False], marks[0]]):
+        with pytest.raises(ValueError, match="every word between spaces needs one mark"):
+            erase_marked(classifier, texts, wrong)
+
+
+@quick
+@given(st.lists(st.booleans(), max_size=9), st.integers(0, 10**6))
+def test_marks_further_on_are_as_many(marks, seed):
+    found = moved_marks(marks, seed)
+    turns = [marks[n:] + marks[:n] for n in range(1, max(2, len(marks)))]
+    assert found.tolist() in (turns if len(marks) > 1 else [marks])
+    assert found.tolist() == moved_marks(marks, seed).tolist()
+
+
+def test_marks_move_by_any_number_of_words():
+    found = {tuple(moved_marks([True, False, False, False], seed)) for seed in range(40)}
+    assert len(found) == 3 and (True, False, False, False) not in found
+
+
+def test_the_words_that_a_model_reads():
+    classifier, text = counting_classifier(), "a good film was long and a bad scene was short"
+    assert text_read(classifier, text)[0] == text and text_read(classifier, text)[1].all()
+    classifier.model.longest = 8  # two words from the beginning, six from the end
+    read, which = text_read(classifier, text)
+    assert read == "a good and a bad scene was short"
+    assert which.tolist() == [True] * 2 + [False] * 3 + [True] * 6
+    assert classifier.classify([read])[0].probabilities == pytest.approx(
+        classifier.classify([text])[0].probabilities
+    )
+    assert text_read(classifier, read)[0] == read
 
 
 def test_scores_that_do_not_fit():
