@@ -336,6 +336,12 @@ def measure_contrasts(classifier: Classifier) -> dict:
     }
 
 
+def _trained_on_imdb(data: TaskData, seed: int) -> Told:
+    """The shipped film classifier, which knows none of the reviews with people's marks."""
+    shipped = Classifier.load(recipes.IMDB.name)
+    return Told(count_parameters(shipped.model), measure_marks(shipped))
+
+
 def _another_seed(data: TaskData, seed: int) -> Told:
     other = _base(seed + 10)
     return Told(count_parameters(other.model), _compared(_base(seed), other))
@@ -464,10 +470,14 @@ STUDIES = (
     Study(
         "marks",
         "Does a film classifier use the words that people mark? Erased words of ERASER",
-        (Variant("attention", {}, recipes.ERASER.settings.steps),),
+        (
+            Variant("trained on IMDB", {}, 0, baseline=_trained_on_imdb, measure=_figures),
+            Variant("trained on ERASER", {}, recipes.ERASER.settings.steps),
+        ),
         seeds=(0, 1),
         recipe=recipes.ERASER,
         measure=measure_marks,
+        seeds_of={"trained on IMDB": (0,)},
     ),
     Study(
         "faithfulness",
