@@ -8,7 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from course_utils.datasets.public.eraser_movies import MarkedReview
 from course_utils.models.classifiers import build_text_classifier
+from course_utils.tasks.classification import studies
 from course_utils.tasks.classification.classifier import Classifier
 from course_utils.tasks.classification.data import ClassificationData
 from course_utils.tasks.classification.faithfulness import (
@@ -124,6 +126,44 @@ def test_the_words_that_a_model_reads():
         classifier.classify([text])[0].probabilities
     )
     assert text_read(classifier, read)[0] == read
+
+
+def test_marked_words_against_as_many_others(monkeypatch):
+    """Each ranking erases as many words of each text as people marked, of those that are read."""
+    classifier = attentive(3)
+    classifier.model.longest = 8  # two words from the beginning, six from the end
+    given = {
+        "a good film was long and red the scene was bad": [0, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1],
+        "good red film": [0, 1, 0],
+        "a bad plot": [0, 0, 0],  # nobody marked anything: left out
+        "a scene was": [1, 1, 1],  # or everything
+    }
+    marked = [
+        MarkedReview(tuple(text.split()), "positive", tuple(map(bool, marks)))
+        for text, marks in given.items()
+    ]
+    monkeypatch.setattr(studies, "marked_reviews", {"test": marked}.__getitem__)
+    found = studies.measure_marks(classifier)
+    texts = ["a good and red the scene was bad", "good red film"]
+    people = [[False, True, False, False, True, True, False, True], [False, True, False]]
+    assert found["texts"] == 2 and found["accuracy"] in (0, 0.25, 0.5, 0.75, 1)
+    assert found["marked"] == pytest.approx((4 / 8 + 1 / 3) / 2, abs=1e-4)
+    assert found["run"] == 1  # four words in three runs, and one in one
+
+    def erased(marks):
+        return [round(x, 4) for x in erase_marked(classifier, texts, marks)]
+
+    weights = word_weights(classifier, texts)
+    expected = {
+        "people": [people],
+        "attention": [[top_words(w, n) for w, n in zip(weights, (4, 1), strict=True)]],
+        "moved": [[moved_marks(m, 1000 * d + i) for i, m in enumerate(people)] for d in range(3)],
+    }
+    for name, draws in expected.items():
+        for number, key in enumerate(("comprehensiveness", "sufficiency", "turned")):
+            assert found[f"{name}: {key}"] == [erased(marks)[number] for marks in draws]
+    assert found["attention, runs: turned"] == found["attention: turned"]  # runs of one word
+    assert len(found["random: turned"]) == 3 and len(found["gradient: turned"]) == 1
 
 
 def test_scores_that_do_not_fit():

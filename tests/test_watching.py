@@ -8,6 +8,9 @@ from torch import nn
 
 from course_utils.callbacks import Callback, FitSettings
 from course_utils.models.builders import build_translator
+from course_utils.tasks.translation import data, studies
+from course_utils.tasks.translation.data import short_translation
+from course_utils.tasks.translation.translator import Translator
 from course_utils.tasks.translation.watching import (
     WatchWeights,
     entropy_shares,
@@ -15,6 +18,7 @@ from course_utils.tasks.translation.watching import (
     head_entropies,
 )
 from course_utils.training import attention_loss, fit
+from course_utils.vocabulary import EOS
 from tools.tiny import SOURCE_SIZE, TARGET_SIZE, random_batch, tiny_translator
 
 LENGTHS = [(4, 2), (7, 5), (1, 3)]
@@ -120,3 +124,45 @@ def test_a_watched_training_is_the_training(first):
         assert keys | {"gradient", "gradient of scores"} <= set(row)
         assert ("valid_loss" in row) == (row["step"] in (2, 4, 5))
         assert row["lowest, memory"] < row["entropy, memory"] <= 1
+
+
+PAIRS = {
+    "train": [("the cat sleeps .", "le chat dort ."), ("the cat is black .", "le chat est noir .")],
+    "valid": [("the cat sleeps .", "le chat est noir ."), ("a cat and a dog .", "un chat")],
+}
+
+
+def test_short_sentences_alone(monkeypatch):
+    monkeypatch.setattr(data, "generated_pairs", PAIRS.__getitem__)
+    found = short_translation(4)
+    assert found.train == PAIRS["train"][:1] and found.valid == PAIRS["valid"][:1]
+    assert len(found.vocabulary) == 4 + len("the cat sleeps . le chat dort".split())
+    assert len(short_translation(5).train) == 2
+    with pytest.raises(ValueError, match="no generated sentence has at most 3 words"):
+        short_translation(3)
+
+
+def test_what_a_small_transformer_is_measured_by(monkeypatch):
+    monkeypatch.setattr(data, "generated_pairs", PAIRS.__getitem__)
+    short = short_translation(5)
+    monkeypatch.setattr(studies, "short_data", lambda: short)
+    batch = studies.watched.__wrapped__()
+    monkeypatch.setattr(studies, "watched", lambda: batch)
+    model = build_translator(
+        len(short.vocabulary),
+        encoder="transformer",
+        decoder="transformer",
+        embedding_dim=12,
+        hidden_dim=10,
+        encoder_layers=3,
+        decoder_layers=2,
+        heads=HEADS,
+    ).eval()
+    with torch.no_grad():  # it writes EOS at once, whatever it reads
+        model.decoder.output_bias[EOS] = 100
+    found = studies.measure_settings(Translator(model, short.vocabulary))
+    assert found["valid_bleu"] == found["valid_exact"] == 0 and found["valid_loss"] > 10
+    assert {name: (len(rows), len(rows[0])) for name, rows in found["entropies"].items()} == {
+        name: (layers, HEADS) for name, layers in LAYERS.items()
+    }
+    assert found["milliseconds"] > 0 and all(p.grad is None for p in model.parameters())
