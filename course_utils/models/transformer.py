@@ -13,7 +13,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -284,8 +284,8 @@ class TransformerStack(nn.Module):
                     module.W_k.weight.mul_(score_gain)
         self.sharing = sharing
         if sharing == "layers":
-            first: Any = self.layers[0]
-            for layer in self.layers[1:]:
+            first, *others = [cast(TransformerLayer, layer) for layer in self.layers]
+            for layer in others:
                 layer.memory_attention.W_k = first.memory_attention.W_k
                 layer.memory_attention.W_v = first.memory_attention.W_v
 
