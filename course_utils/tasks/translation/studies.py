@@ -403,5 +403,9 @@ STUDIES = (
         seeds=(0, 1),
         recipe=WATCHED,
         measure=measure_settings,
+        seeds_of={
+            "post-norm, rate × 3": (0,),
+            "post-norm, rate × 3, no warm-up": (0,),
+        },
     ),
 )
