@@ -894,7 +894,7 @@ def test_baselines_and_training_settings_of_variants():
         },
         ("photos-converged", "pooled"): {"bfloat16": True, "validate_every": 1000},
         **{
-            ("settings", name): ({"learning_rate": 0.009} if "rate × 3" in name else {})
+            ("settings", name): ({"learning_rate": 3 * 0.003} if "rate × 3" in name else {})
             | ({"warm_up": 0.0} if "no warm-up" in name else {})
             for name in variants("settings")
             if "rate × 3" in name or "no warm-up" in name
