@@ -486,6 +486,8 @@ class MultiHeadAttention(nn.Module):
     ``kv_heads`` makes several heads share the same keys and values, so that the cache is smaller:
     head h reads those of number h // (heads / kv_heads). One for all heads is multi-query attention
     (Shazeer 2019), any other number grouped-query attention (Ainslie et al. 2023).
+
+    ``share_kv`` uses one map for both: the keys of an input are also its values.
     """
 
     def __init__(
@@ -497,6 +499,7 @@ class MultiHeadAttention(nn.Module):
         bias: bool = True,
         dropout: float = 0.0,
         kv_heads: int | None = None,
+        share_kv: bool = False,
     ):
         super().__init__()
         if heads < 1 or query_dim % heads:
@@ -506,9 +509,13 @@ class MultiHeadAttention(nn.Module):
         if self.kv_heads < 1 or heads % self.kv_heads:
             raise ValueError(f"{heads} heads cannot share kv_heads={kv_heads} in equal groups")
         width = self.kv_heads * self.head_dim
+        key_dim = query_dim if key_dim is None else key_dim
+        value_dim = query_dim if value_dim is None else value_dim
+        if share_kv and key_dim != value_dim:
+            raise ValueError(f"keys {key_dim} wide and values {value_dim} wide cannot share a map")
         self.W_q = nn.Linear(query_dim, query_dim, bias=bias)
-        self.W_k = nn.Linear(query_dim if key_dim is None else key_dim, width, bias=bias)
-        self.W_v = nn.Linear(query_dim if value_dim is None else value_dim, width, bias=bias)
+        self.W_k = nn.Linear(key_dim, width, bias=bias)
+        self.W_v = self.W_k if share_kv else nn.Linear(value_dim, width, bias=bias)
         self.W_o = nn.Linear(query_dim, query_dim, bias=bias)
         self.dropout = nn.Dropout(dropout)
         # Another function of scores and mask may take its place.
@@ -532,8 +539,10 @@ class MultiHeadAttention(nn.Module):
         """
         for name, tensor, linear in (("keys", keys, self.W_k), ("values", values, self.W_v)):
             check_tensor(name, tensor, "batch", "positions", linear.in_features, kind="floats")
-        keys = self.place(self.split(self.W_k(keys)), first)
-        return KeyValueCache(keys, self.split(self.W_v(values)))
+        mapped = self.split(self.W_k(keys))
+        once = self.W_v is self.W_k and values is keys
+        found = mapped if once else self.split(self.W_v(values))
+        return KeyValueCache(self.place(mapped, first), found)
 
     def empty_cache(self, batch_size: int) -> KeyValueCache:
         """A cache of no positions for ``batch_size`` rows."""

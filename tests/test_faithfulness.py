@@ -8,15 +8,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from course_utils.datasets.public.eraser_movies import MarkedReview
 from course_utils.models.classifiers import build_text_classifier
+from course_utils.tasks.classification import studies
 from course_utils.tasks.classification.classifier import Classifier
 from course_utils.tasks.classification.data import ClassificationData
 from course_utils.tasks.classification.faithfulness import (
     adversarial_weights,
     divergence,
+    erase_marked,
     erasure,
     given_weights,
     integrated_gradients,
+    moved_marks,
+    text_read,
     top_words,
     train_adversary,
     train_guided,
@@ -78,6 +83,87 @@ def test_erasing_the_word_that_decides():
     assert found.sufficiency[0] == pytest.approx(p - 0.5, abs=1e-4)
     turned = erasure(classifier, ["good good bad bad bad"], [np.array([0, 0, 1, 1, 1.0])], (0.6,))
     assert turned.turned[0] == 1
+
+
+def test_erasing_what_is_marked():
+    """As many words as are marked, in each text; none in the second one."""
+    classifier, p = counting_classifier(), 1 / (1 + math.exp(-4))
+    texts = ["a good film was long", "bad scene"]
+    marks = [[False, True, True, False, False], [False, False]]
+    before = classifier.classify(texts)
+    for known in (None, before):
+        found = erase_marked(classifier, texts, marks, known)
+        assert found[:2] == pytest.approx(((p - 0.5) / 2, (p - 0.5) / 2), abs=1e-4)
+    texts, marks = ["good bad bad", texts[1]], [[False, True, True], [False, False]]
+    assert erase_marked(classifier, texts, marks)[2] == 0.5  # the first of them turns
+    for wrong in ([[True]], [[True, False], marks[0]]):
+        with pytest.raises(ValueError, match="every word between spaces needs one mark"):
+            erase_marked(classifier, texts, wrong)
+
+
+@quick
+@given(st.lists(st.booleans(), max_size=9), st.integers(0, 10**6))
+def test_marks_further_on_are_as_many(marks, seed):
+    found = moved_marks(marks, seed)
+    turns = [marks[n:] + marks[:n] for n in range(1, max(2, len(marks)))]
+    assert found.tolist() in (turns if len(marks) > 1 else [marks])
+    assert found.tolist() == moved_marks(marks, seed).tolist()
+
+
+def test_marks_move_by_any_number_of_words():
+    found = {tuple(moved_marks([True, False, False, False], seed)) for seed in range(40)}
+    assert len(found) == 3 and (True, False, False, False) not in found
+
+
+def test_the_words_that_a_model_reads():
+    classifier, text = counting_classifier(), "a good film was long and a bad scene was short"
+    assert text_read(classifier, text)[0] == text and text_read(classifier, text)[1].all()
+    classifier.model.longest = 8  # two words from the beginning, six from the end
+    read, which = text_read(classifier, text)
+    assert read == "a good and a bad scene was short"
+    assert which.tolist() == [True] * 2 + [False] * 3 + [True] * 6
+    assert classifier.classify([read])[0].probabilities == pytest.approx(
+        classifier.classify([text])[0].probabilities
+    )
+    assert text_read(classifier, read)[0] == read
+
+
+def test_marked_words_against_as_many_others(monkeypatch):
+    """Each ranking erases as many words of each text as people marked, of those that are read."""
+    classifier = attentive(3)
+    classifier.model.longest = 8  # two words from the beginning, six from the end
+    given = {
+        "a good film was long and red the scene was bad": [0, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1],
+        "good red film": [0, 1, 0],
+        "a bad plot": [0, 0, 0],  # nobody marked anything: left out
+        "a scene was": [1, 1, 1],  # or everything
+    }
+    marked = [
+        MarkedReview(tuple(text.split()), "positive", tuple(map(bool, marks)))
+        for text, marks in given.items()
+    ]
+    monkeypatch.setattr(studies, "marked_reviews", {"test": marked}.__getitem__)
+    found = studies.measure_marks(classifier)
+    texts = ["a good and red the scene was bad", "good red film"]
+    people = [[False, True, False, False, True, True, False, True], [False, True, False]]
+    assert found["texts"] == 2 and found["accuracy"] in (0, 0.25, 0.5, 0.75, 1)
+    assert found["marked"] == pytest.approx((4 / 8 + 1 / 3) / 2, abs=1e-4)
+    assert found["run"] == 1  # four words in three runs, and one in one
+
+    def erased(marks):
+        return [round(x, 4) for x in erase_marked(classifier, texts, marks)]
+
+    weights = word_weights(classifier, texts)
+    expected = {
+        "people": [people],
+        "attention": [[top_words(w, n) for w, n in zip(weights, (4, 1), strict=True)]],
+        "moved": [[moved_marks(m, 1000 * d + i) for i, m in enumerate(people)] for d in range(3)],
+    }
+    for name, draws in expected.items():
+        for number, key in enumerate(("comprehensiveness", "sufficiency", "turned")):
+            assert found[f"{name}: {key}"] == [erased(marks)[number] for marks in draws]
+    assert found["attention, runs: turned"] == found["attention: turned"]  # runs of one word
+    assert len(found["random: turned"]) == 3 and len(found["gradient: turned"]) == 1
 
 
 def test_scores_that_do_not_fit():

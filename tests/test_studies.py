@@ -833,6 +833,7 @@ def test_models_that_a_study_calls_equal_are_within_one_per_cent():
             classification.measure_long: ("hierarchy",),
             classification.measure_imdb: ("imdb",),
             classification.measure_eraser: ("rationales",),
+            classification.measure_marks: ("marks",),
             classification.measure_contrasts: ("contrasts",),
             speech.measure_commands: (
                 "listening",
@@ -893,6 +894,12 @@ def test_baselines_and_training_settings_of_variants():
             "validate_every": 1000,
         },
         ("photos-converged", "pooled"): {"bfloat16": True, "validate_every": 1000},
+        **{
+            ("settings", name): ({"learning_rate": 3 * 0.003} if "rate × 3" in name else {})
+            | ({"warm_up": 0.0} if "no warm-up" in name else {})
+            for name in variants("settings")
+            if "rate × 3" in name or "no warm-up" in name
+        },
     }
     assert extras["gate"].model == {"gate": True}
 
@@ -907,6 +914,17 @@ MODELS = {
     ("scores", "general"): {"decoder": "attention", "score": "general"},
     ("order", "after the recurrence"): {"decoder": "attention", "score": "additive"},
     ("order", "Bahdanau's order"): {"decoder": "bahdanau", "hidden_dim": 152},
+    ("settings", "as it is"): {},
+    ("settings", "maps of scores × 1/√3"): {"score_gain": 3**-0.5},
+    ("settings", "maps of scores × 1/4"): {"score_gain": 0.25},
+    ("settings", "maps of scores × 4"): {"score_gain": 4.0},
+    ("settings", "rate × 3, no warm-up"): {},
+    ("settings", "post-norm"): {"norm": "post"},
+    ("settings", "post-norm, rate × 3, no warm-up"): {"norm": "post"},
+    ("settings", "no dropout on weights"): {"weight_dropout": 0.0},
+    ("settings", "dropout .3 on weights"): {"weight_dropout": 0.3},
+    ("settings", "keys are values"): {"sharing": "keys"},
+    ("settings", "one memory for all layers"): {"sharing": "layers"},
     ("pooled", "attention"): {},
     ("pooled", "pooled with coordinates"): {"decoder": "fixed_vector"},
     ("pooled", "pooled vector"): {"decoder": "fixed_vector", "positions": False},

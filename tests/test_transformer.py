@@ -236,6 +236,111 @@ def test_heads_share_in_equal_groups(kv_heads):
         MultiHeadAttention(12, 6, kv_heads=kv_heads)
 
 
+# --- one map for several parts ----------------------------------------------------------------
+
+
+@quick
+@given(tq=st.integers(1, 4), seed=SEEDS)
+def test_keys_that_are_values_are_full_attention_with_equal_maps(tq, seed):
+    torch.manual_seed(seed)
+    shared = MultiHeadAttention(12, 6, key_dim=5, value_dim=5, kv_heads=2, share_kv=True)
+    full = MultiHeadAttention(12, 6, key_dim=5, value_dim=5, kv_heads=2)
+    full.load_state_dict(shared.state_dict())
+    assert count_parameters(full) - count_parameters(shared) == 5 * 4 + 4
+    query, slots, others = (torch.randn(3, n, d) for n, d in ((tq, 12), (7, 5), (7, 5)))
+    for values in (slots, others):  # the keys of an input are its values; of another, they are not
+        found, expected = (m(query, slots, values, attend_mask=None) for m in (shared, full))
+        close(found[0], expected[0])
+        close(found[1], expected[1])
+
+
+def test_a_map_is_not_shared_between_widths():
+    for widths in ({"key_dim": 5, "value_dim": 7}, {"key_dim": 5}):
+        with pytest.raises(ValueError, match="keys 5 wide.*cannot share a map"):
+            MultiHeadAttention(12, 6, share_kv=True, **widths)
+
+
+@pytest.mark.parametrize(
+    "sharing, fewer",
+    [
+        ("none", 0),
+        ("keys", 2 * (WIDTH * KV * 2 + KV * 2)),
+        ("layers", 2 * (WIDTH * KV * 2 + KV * 2)),
+    ],
+)
+@torch.no_grad()
+def test_a_shared_memory_is_that_of_equal_maps(sharing, fewer):
+    """A model that shares maps gives what one gives whose maps are equal, in both of its ways."""
+    shared, full = tiny(sharing=sharing, kv_heads=KV), tiny(kv_heads=KV)
+    full.load_state_dict(shared.state_dict())
+    assert count_parameters(full) - count_parameters(shared) == fewer
+    batch = random_batch(LENGTHS)
+    (logits, weights), (expected, looked) = shared(batch), full(batch)
+    close(logits, expected)
+    close(weights, looked)
+    decoder = shared.decoder
+    state = decoder.start(shared.remember(batch)).select(torch.tensor([2, 0]))
+    for number, tokens in enumerate(batch.target_in[[2, 0]].T):
+        found, state, _ = decoder.step(state, tokens)
+        close(found, logits[[2, 0], number])
+    assert len(state.source) == len(decoder.layers) == 2
+
+
+def test_shared_maps_get_the_gradients_of_all_their_layers():
+    model = tiny(sharing="layers")
+    first, second = (layer.memory_attention for layer in model.decoder.layers)
+    assert first.W_k is second.W_k and first.W_v is second.W_v and first.W_q is not second.W_q
+    full = tiny()
+    full.load_state_dict(model.state_dict())
+    batch = random_batch(LENGTHS)
+    for one in (model, full):
+        one(batch)[0].square().sum().backward()
+    apart = [layer.memory_attention.W_v.weight.grad for layer in full.decoder.layers]
+    close(first.W_v.weight.grad, sum(apart), 1e-3)
+
+
+def test_sharing_that_is_impossible_is_refused():
+    with pytest.raises(ValueError, match="unknown sharing 'all'; .*none, keys, layers"):
+        tiny(sharing="all")
+    with pytest.raises(ValueError, match="nothing to share: sharing='keys'"):
+        tiny_language_model(sharing="keys")
+    with pytest.raises(ValueError, match="takes no sharing"):
+        build_translator(9, encoder="transformer", sharing="keys", decoder="fixed_vector")
+
+
+# --- the start of the maps, and dropout on weights ---------------------------------------------
+
+
+@pytest.mark.parametrize("sharing", ["none", "keys", "layers"])
+def test_a_gain_changes_the_scores_alone(sharing):
+    """Twice the maps to queries and keys: four times the scores, and the rest as it was."""
+    settings = {"encoder": "transformer", "decoder": "transformer", "sharing": sharing}
+    found = []
+    for gain in (1.0, 2.0):
+        torch.manual_seed(3)
+        found.append(build_translator(9, **settings, score_gain=gain).state_dict())
+    for name, before in found[0].items():
+        keys = ".W_k.weight" in name or sharing == "keys" and "memory_attention.W_v.weight" in name
+        scaled = ".W_q.weight" in name or keys
+        assert torch.equal(found[1][name], (2 if scaled else 1) * before)
+
+
+@pytest.mark.parametrize("gain", [0.0, -1.0, math.inf, math.nan])
+def test_a_gain_is_a_factor(gain):
+    with pytest.raises(ValueError, match="score_gain is a factor above 0"):
+        tiny(score_gain=gain)
+
+
+def test_dropout_on_weights_is_apart_from_the_other():
+    model = tiny(dropout=0.4, inner_dropout=0.3, weight_dropout=0.2)
+    for layer in (*model.encoder.stack.layers, *model.decoder.layers):
+        assert layer.self_attention.dropout.p == 0.2
+        assert layer.dropout.p == 0.4 and layer.feed_forward[2].p == 0.3
+    assert {layer.memory_attention.dropout.p for layer in model.decoder.layers} == {0.2}
+    default = tiny(dropout=0.4, inner_dropout=0.3).decoder.layers[0]
+    assert default.self_attention.dropout.p == default.memory_attention.dropout.p == 0.3
+
+
 # --- positions --------------------------------------------------------------------------------
 
 

@@ -109,6 +109,9 @@ def build_translator(
     longest: int | None = None,
     dropout: float = 0.3,
     inner_dropout: float | None = None,
+    weight_dropout: float | None = None,
+    score_gain: float | None = None,
+    sharing: str | None = None,
 ) -> Seq2Seq:
     """A translator between two vocabularies, or within a joint one (``target_size`` None).
 
@@ -123,7 +126,7 @@ def build_translator(
     dropout        on embeddings, memory and output layer; in a Transformer as in its layers
 
     The other settings are those of `course_utils.models.transformer.TransformerStack`; they are
-    for whichever of the two is a Transformer.
+    for whichever of the two is a Transformer, and ``sharing`` is for the decoder.
 
     Raises ValueError for unknown names and for settings that encoder, decoder or score do not have.
     """
@@ -136,6 +139,8 @@ def build_translator(
         "positions": positions,
         "longest": longest,
         "inner_dropout": inner_dropout,
+        "weight_dropout": weight_dropout,
+        "score_gain": score_gain,
     }
     reader: TokenEncoder
     if encoder == "transformer":
@@ -151,7 +156,12 @@ def build_translator(
     else:
         memory_dim = 256 if memory_dim is None else memory_dim
         reader = TextEncoder(source_size, embedding_dim, memory_dim, dropout, encoder_layers)
-    for_decoder = {"score": score, "attention_dim": attention_dim, "layers": decoder_layers}
+    for_decoder = {
+        "score": score,
+        "attention_dim": attention_dim,
+        "layers": decoder_layers,
+        "sharing": sharing,
+    }
     writer = build_decoder(
         decoder,
         source_size if target_size is None else target_size,

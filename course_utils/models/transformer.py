@@ -10,9 +10,10 @@ Shape letters: B sequences, T positions, D width, H heads; Tk positions of the m
 """
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 NORMS = ("pre", "post")
+SHARING = ("none", "keys", "layers")
 
 
 class TransformerLayer(nn.Module):
@@ -58,8 +60,10 @@ class TransformerLayer(nn.Module):
     dropout        on the output of each branch
     inner_dropout  on weights and on the hidden units of the feed-forward network: 0 in the paper,
                    by default ``dropout``, as in PyTorch's layers
+    weight_dropout on weights alone, by default ``inner_dropout``
     kv_heads       shared keys and values, see `MultiHeadAttention`
     rotary         self-attention is a `RotaryAttention`
+    share_kv       one map makes the keys and the values of the memory
 
     Raises ValueError for another ``norm``.
     """
@@ -74,20 +78,29 @@ class TransformerLayer(nn.Module):
         norm: str = "pre",
         dropout: float = 0.0,
         inner_dropout: float | None = None,
+        weight_dropout: float | None = None,
         kv_heads: int | None = None,
         rotary: bool = False,
+        share_kv: bool = False,
     ):
         super().__init__()
         if norm not in NORMS:
             raise ValueError(f"unknown norm {norm!r}; choose from {', '.join(NORMS)}")
         self.norm_first = norm == "pre"
         inner = dropout if inner_dropout is None else inner_dropout
+        on_weights = inner if weight_dropout is None else weight_dropout
         attention = RotaryAttention if rotary else MultiHeadAttention
-        self.self_attention = attention(width, heads, dropout=inner, kv_heads=kv_heads)
+        self.self_attention = attention(width, heads, dropout=on_weights, kv_heads=kv_heads)
         self.self_norm = nn.LayerNorm(width)
         if memory_dim is not None:
             self.memory_attention = MultiHeadAttention(
-                width, heads, memory_dim, memory_dim, dropout=inner, kv_heads=kv_heads
+                width,
+                heads,
+                memory_dim,
+                memory_dim,
+                dropout=on_weights,
+                kv_heads=kv_heads,
+                share_kv=share_kv,
             )
             self.memory_norm = nn.LayerNorm(width)
         self.feed_forward = nn.Sequential(
@@ -198,8 +211,11 @@ class LayerWeights:
 class TransformerStack(nn.Module):
     """Positions, then ``layers`` layers: x (B, T, D) → states (B, T, D).
 
-    positions  a name in `POSITIONS`: "sinusoidal", "learnt", "rotary" or "none"
-    longest    the number of positions that can be learnt
+    positions   a name in `POSITIONS`: "sinusoidal", "learnt", "rotary" or "none"
+    longest     the number of positions that can be learnt
+    score_gain  factor of the maps to queries and keys at the start; scores grow with its square
+    sharing     how a memory is projected: by two maps in each layer ("none"), by one that makes
+                both keys and values ("keys"), or by two maps for all layers ("layers")
 
     With ``norm="pre"``, the sum of all branches is normalised once at the end. The other parameters
     are those of `TransformerLayer`. Matrices start as in Glorot & Bengio (2010, eq. 16). Raises
@@ -219,11 +235,20 @@ class TransformerStack(nn.Module):
         longest: int = 512,
         dropout: float = 0.0,
         inner_dropout: float | None = None,
+        weight_dropout: float | None = None,
         kv_heads: int | None = None,
+        score_gain: float = 1.0,
+        sharing: str = "none",
     ):
         super().__init__()
         if layers < 1:
             raise ValueError(f"a Transformer has at least one layer, got layers={layers}")
+        if not 0 < score_gain < math.inf:
+            raise ValueError(f"score_gain is a factor above 0, got {score_gain}")
+        if sharing not in SHARING:
+            raise ValueError(f"unknown sharing {sharing!r}; choose from {', '.join(SHARING)}")
+        if sharing != "none" and memory_dim is None:
+            raise ValueError(f"without a memory there is nothing to share: sharing={sharing!r}")
         if positions not in POSITIONS:
             raise ValueError(f"unknown positions {positions!r}; choose from {', '.join(POSITIONS)}")
         self.positions: nn.Module | None = None
@@ -241,8 +266,10 @@ class TransformerStack(nn.Module):
                 norm=norm,
                 dropout=dropout,
                 inner_dropout=inner_dropout,
+                weight_dropout=weight_dropout,
                 kv_heads=kv_heads,
                 rotary=positions == "rotary",
+                share_kv=sharing == "keys",
             )
             for _ in range(layers)
         )
@@ -250,6 +277,17 @@ class TransformerStack(nn.Module):
         for parameter in self.layers.parameters():
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
+        for module in self.layers.modules():
+            if isinstance(module, MultiHeadAttention):
+                with torch.no_grad():
+                    module.W_q.weight.mul_(score_gain)
+                    module.W_k.weight.mul_(score_gain)
+        self.sharing = sharing
+        if sharing == "layers":
+            first, *others = [cast(TransformerLayer, layer) for layer in self.layers]
+            for layer in others:
+                layer.memory_attention.W_k = first.memory_attention.W_k
+                layer.memory_attention.W_v = first.memory_attention.W_v
 
     def forward(
         self,
@@ -425,9 +463,11 @@ class TransformerDecoder(nn.Module):
                 f"the memory is {memory.keys.shape[2]} wide, the decoder expects "
                 f"{self.memory_dim}: encoder and decoder were built with different memory_dim"
             )
+        layers = self.layers[:1] if self.stack.sharing == "layers" else self.layers
         source = tuple(
-            layer.memory_attention.project(memory.keys, memory.values) for layer in self.layers
+            layer.memory_attention.project(memory.keys, memory.values) for layer in layers
         )
+        source *= len(self.layers) // len(source)  # the same for all layers, if they share it
         return TransformerState(empty, source, memory.attend_mask)
 
     @property

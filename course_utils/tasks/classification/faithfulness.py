@@ -20,7 +20,7 @@ from course_utils.models.classifiers import AttentionTextClassifier, TextClassif
 from course_utils.recurrence import read_both_ways
 from course_utils.runtime import evaluating
 from course_utils.tasks.base import TaskData
-from course_utils.tasks.classification.classifier import Classifier
+from course_utils.tasks.classification.classifier import Classification, Classifier
 from course_utils.tasks.classification.data import kept_positions
 from course_utils.tasks.classification.rationales import per_word
 
@@ -29,9 +29,12 @@ __all__ = [
     "GuidedClassifier",
     "adversarial_weights",
     "divergence",
+    "erase_marked",
     "erasure",
     "given_weights",
     "integrated_gradients",
+    "moved_marks",
+    "text_read",
     "top_words",
     "train_adversary",
     "train_guided",
@@ -96,22 +99,68 @@ def erasure(
     before = classifier.classify(texts)
     rows = []
     for share in shares:
-        without, only = [], []
-        for text, given in zip(words, scores, strict=True):
-            marked = top_words(given, max(1, round(share * len(text))), width)
-            without.append(" ".join(w for w, m in zip(text, marked, strict=True) if not m))
-            only.append(" ".join(w for w, m in zip(text, marked, strict=True) if m))
-        erased, kept = classifier.classify(without), classifier.classify(only)
-        triples = list(zip(before, erased, kept, strict=True))
-        rows.append(
-            (
-                np.mean([b.probability - e.probabilities[b.label] for b, e, _ in triples]),
-                np.mean([b.probability - k.probabilities[b.label] for b, _, k in triples]),
-                np.mean([b.label != e.label for b, e, _ in triples]),
-            )
-        )
+        marks = [
+            top_words(given, max(1, round(share * len(text))), width)
+            for text, given in zip(words, scores, strict=True)
+        ]
+        rows.append(erase_marked(classifier, texts, marks, before))
     comprehensiveness, sufficiency, turned = np.array(rows).T
     return Erasure(tuple(shares), comprehensiveness, sufficiency, turned)
+
+
+def erase_marked(
+    classifier: Classifier,
+    texts: Sequence[str],
+    marks: Sequence[ArrayLike],
+    before: Sequence[Classification] | None = None,
+) -> tuple[float, float, float]:
+    """Comprehensiveness, sufficiency and verdicts turned (see `Erasure`) for given marks.
+
+    ``marks`` has a bool for each word between spaces; ValueError otherwise. ``before`` are the
+    verdicts on the whole texts, if they are known.
+    """
+    words = [text.split() for text in texts]
+    given = [np.asarray(mark, dtype=bool) for mark in marks]
+    if [len(text) for text in words] != [len(marked) for marked in given]:
+        raise ValueError("every word between spaces needs one mark: were others marked?")
+    without, only = [], []
+    for text, marked in zip(words, given, strict=True):
+        without.append(" ".join(w for w, m in zip(text, marked, strict=True) if not m))
+        only.append(" ".join(w for w, m in zip(text, marked, strict=True) if m))
+    before = classifier.classify(texts) if before is None else before
+    triples = list(
+        zip(before, classifier.classify(without), classifier.classify(only), strict=True)
+    )
+    return (
+        float(np.mean([b.probability - e.probabilities[b.label] for b, e, _ in triples])),
+        float(np.mean([b.probability - k.probabilities[b.label] for b, _, k in triples])),
+        float(np.mean([b.label != e.label for b, e, _ in triples])),
+    )
+
+
+def moved_marks(marks: ArrayLike, seed: int) -> np.ndarray:
+    """The marks of a text further on by a random number of words, those at its end at its start.
+
+    They are as many, in runs as long as before, but on other words: a control for marks of people,
+    who mark whole phrases.
+    """
+    marks = np.asarray(marks, dtype=bool)
+    if len(marks) < 2:
+        return marks.copy()
+    return np.roll(marks, np.random.default_rng(seed).integers(1, len(marks)))
+
+
+def text_read(classifier: Classifier, text: str) -> tuple[str, np.ndarray]:
+    """The words between spaces of which the model reads anything, and which of all they are.
+
+    If words of a whole text are erased, a model that reads its ends alone reads other words
+    instead. If words of this one are erased, it reads the others.
+    """
+    count = len(classifier.vocabulary.encode(text))
+    scores = np.zeros(count)
+    scores[kept_positions(count, classifier.model.longest)] = 1
+    read = per_word(text, classifier.vocabulary.spans(text), scores) > 0
+    return " ".join(w for w, r in zip(text.split(), read, strict=True) if r), read
 
 
 def integrated_gradients(

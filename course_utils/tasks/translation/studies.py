@@ -1,14 +1,15 @@
 """Studies of translation: generated sentences with known alignments, and real captions."""
 
+import time
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from course_utils.attention import Attention, GeneralScore
-from course_utils.batches import Example, make_batch
+from course_utils.batches import Batch, Example, make_batch
 from course_utils.callbacks import AverageWeights
 from course_utils.datasets.generated.english_french import english_french
 from course_utils.datasets.public.multi30k import multi30k
@@ -27,8 +28,14 @@ from course_utils.tasks.base import Pair, TaskData
 from course_utils.tasks.inference import in_batches
 from course_utils.tasks.study import Study, Variant
 from course_utils.tasks.translation import recipes
-from course_utils.tasks.translation.data import generated_pairs, sampled_multi30k_data
+from course_utils.tasks.translation.data import (
+    generated_pairs,
+    sampled_multi30k_data,
+    short_translation,
+)
 from course_utils.tasks.translation.translator import Translator
+from course_utils.tasks.translation.watching import WatchWeights, head_entropies
+from course_utils.training import attention_loss, validation_loss
 
 __all__ = [
     "BUCKETS",
@@ -38,7 +45,9 @@ __all__ = [
     "heads_of",
     "measure_multi30k",
     "measure_generated",
+    "measure_settings",
     "measure_transformer",
+    "watched",
 ]
 
 BUCKETS = [(3, 5), (6, 8), (9, 11), (12, 14), (15, 18), (19, 22), (25, 28), (29, 32), (33, 40)]
@@ -137,6 +146,42 @@ def measure_transformer(translator: Translator) -> dict:
     return measure_generated(translator) | found
 
 
+short_data = cache(short_translation)
+
+
+@cache
+def watched() -> Batch:
+    """The validation sentences whose weights the study "settings" watches."""
+    return make_batch(short_data().to_examples(short_data().valid[:100]))
+
+
+def measure_settings(translator: Translator) -> dict:
+    """Figures of the short validation sentences, the entropy of each head, and the time of a step.
+
+    The time is the least of thirty: what other programs add is left out. It is the loss of the
+    watched sentences and its gradient, in processor milliseconds.
+    """
+    data, model, batch = short_data(), translator.model, watched()
+    outputs = translator.predict([source for source, _ in data.valid])
+    references = [target for _, target in data.valid]
+    took = []
+    for _ in range(30):
+        started = time.process_time()
+        attention_loss(model, batch).backward()
+        took.append(1000 * (time.process_time() - started))
+        model.zero_grad()
+    return {
+        "valid_bleu": round(bleu(outputs, references).score, 2),
+        "valid_exact": round(exact_match(outputs, references).score, 4),
+        "valid_loss": round(validation_loss(model, data.valid_batches), 4),
+        "entropies": {
+            name: [[round(float(x), 4) for x in row] for row in found]
+            for name, found in head_entropies(model, batch).items()
+        },
+        "milliseconds": round(min(took), 1),
+    }
+
+
 def measure_multi30k(translator: Translator) -> dict:
     """BLEU on the validation captions, greedy and with a beam of 5. No study uses the test set."""
     pairs = multi30k("valid")
@@ -185,6 +230,21 @@ LIGHT = SMALL | {"dropout": 0.1}
 SMALL_FIT = {"learning_rate": 2e-3}
 SMALL_STEPS = 1850
 TRICKS_STEPS = 4000
+
+# Short sentences, two layers on each side, and positions with which it learns fast: for many
+# trainings.
+WATCHED = replace(
+    recipes.GENERATED_TRANSFORMER,
+    name="translation-generated-short",
+    data=short_data,
+    batch_tokens=400,
+    model=recipes.GENERATED_TRANSFORMER.model | {"encoder_layers": 2, "positions": "rotary"},
+    callbacks=(partial(WatchWeights, watched),),
+)
+WATCHED_STEPS = 600
+RATE = recipes.GENERATED_TRANSFORMER.settings.learning_rate
+FAST, AT_ONCE = {"learning_rate": 3 * RATE}, {"warm_up": 0.0}
+POST = {"norm": "post"}
 
 OnMulti30k = partial(Study, recipe=MULTI30K_BUDGET, measure=measure_multi30k)
 
@@ -317,5 +377,37 @@ STUDIES = (
         seeds=(0,),
         recipe=replace(MULTI30K_BUDGET, callbacks=recipes.MULTI30K_TRANSFORMER.callbacks),
         measure=measure_multi30k,
+    ),
+    Study(
+        "settings",
+        "Initialisation, warm-up, dropout on the weights and shared maps of a small Transformer",
+        tuple(
+            Variant(name, model, WATCHED_STEPS, fit=fit)
+            for name, model, fit in (
+                ("as it is", {}, {}),
+                # PyTorch's layer for linear maps starts so, where ours start as in Glorot & Bengio.
+                ("maps of scores × 1/√3", {"score_gain": 3**-0.5}, {}),
+                ("maps of scores × 1/4", {"score_gain": 0.25}, {}),
+                ("maps of scores × 4", {"score_gain": 4.0}, {}),
+                ("no warm-up", {}, AT_ONCE),
+                ("rate × 3", {}, FAST),
+                ("rate × 3, no warm-up", {}, FAST | AT_ONCE),
+                ("post-norm", POST, {}),
+                ("post-norm, no warm-up", POST, AT_ONCE),
+                ("no dropout on weights", {"weight_dropout": 0.0}, {}),
+                ("dropout .3 on weights", {"weight_dropout": 0.3}, {}),
+                ("keys are values", {"sharing": "keys"}, {}),
+                ("one memory for all layers", {"sharing": "layers"}, {}),
+                ("post-norm, rate × 3", POST, FAST),
+                ("post-norm, rate × 3, no warm-up", POST, FAST | AT_ONCE),
+            )
+        ),
+        seeds=(0, 1),
+        recipe=WATCHED,
+        measure=measure_settings,
+        seeds_of={
+            "post-norm, rate × 3": (0,),
+            "post-norm, rate × 3, no warm-up": (0,),
+        },
     ),
 )
