@@ -199,12 +199,17 @@ def imdb_contrast_data() -> ClassificationData:
     return data
 
 
-def hand_pairs() -> list[tuple[str, Pair, Pair]]:
-    """(kind, (text, label), (text, label)): the pairs that people wrote for testing.
+def hand_pairs(part: str = "test") -> list[tuple[str, Pair, Pair]]:
+    """(kind, (text, label), (text, label)): the pairs that people wrote.
 
     They are in data/contrast_pairs, where a README describes them. Nothing is trained with them.
+    A recipe is chosen with part "dev"; "test" is for a recipe that is chosen. ValueError for
+    another part.
     """
-    lines = (DATA / "contrast_pairs" / "by_hand.tsv").read_text("utf-8").splitlines()
+    files = {"test": "by_hand.tsv", "dev": "dev.tsv"}
+    if part not in files:
+        raise ValueError(f"unknown part {part!r}: choose one of {', '.join(files)}")
+    lines = (DATA / "contrast_pairs" / files[part]).read_text("utf-8").splitlines()
     rows = [line.split("\t") for line in lines]
     return [(kind, (one, a), (other, b)) for kind, a, one, b, other in rows]
 
