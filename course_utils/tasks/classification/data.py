@@ -128,7 +128,9 @@ class ClassificationData(TaskData):
     def to_examples(self, pairs: Sequence[Pair]) -> list[Example]:
         """One example per text, with the number of its label; ValueError for an unknown label."""
         number = {label: i for i, label in enumerate(self.labels)}
-        given = [[number.get(y, -1)] if isinstance(y, str) else list(y) for _, y in pairs]
+        given: list[list] = [
+            [number.get(y, -1)] if isinstance(y, str) else list(y) for _, y in pairs
+        ]
         unknown = sorted(
             {str(y) for (_, y), found in zip(pairs, given, strict=True) if found == [-1]}
         )
