@@ -460,6 +460,5 @@ STUDIES = (
         seeds=(0, 1),
         recipe=recipes.CONTRASTS,
         measure=measure_contrasts,
-        seeds_of={"without contrast pairs": (0,)},
     ),
 )
