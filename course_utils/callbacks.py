@@ -23,6 +23,7 @@ from course_utils.runtime import evaluating, progress_bar, replacing
 
 __all__ = [
     "AverageWeights",
+    "AverageWithStart",
     "BestWeights",
     "Callback",
     "EarlyStop",
@@ -297,6 +298,43 @@ class AverageWeights(Callback):
 
     def load_state(self, saved: dict) -> None:
         self.kept = saved["kept"]
+
+
+class AverageWithStart(AverageWeights):
+    """`AverageWeights`, mixed with the weights from before the training, whose part is ``share``.
+
+    For a training that goes on from a checkpoint: between the old and the new weights there often
+    are some that can do what both can. Raises ValueError for a share that is not between 0 and 1.
+    """
+
+    def __init__(self, count: int = 5, every: int = 100, share: float = 0.1):
+        super().__init__(count, every)
+        if not 0 <= share <= 1:
+            raise ValueError(f"share is between 0 and 1, got {share}")
+        self.share = share
+        self.first: dict[str, Any] = {}  # the weights before the training
+
+    def start(self, run: Run) -> None:
+        self.first = copy.deepcopy(run.model.state_dict())
+
+    def after_step(self, run: Run) -> None:
+        super().after_step(run)
+        if self.own is not None:
+            run.model.load_state_dict(
+                {
+                    name: torch.lerp(mean, self.first[name], self.share)
+                    if mean.is_floating_point()
+                    else mean
+                    for name, mean in run.model.state_dict().items()
+                }
+            )
+
+    def state(self) -> dict:
+        return super().state() | {"first": self.first}
+
+    def load_state(self, saved: dict) -> None:
+        super().load_state(saved)
+        self.first = saved["first"]
 
 
 class InverseSquareRoot(Callback):

@@ -10,7 +10,13 @@ import torch
 
 from course_utils import recipes
 from course_utils.batches import BucketedBatches
-from course_utils.callbacks import AverageWeights, Callback, InverseSquareRoot, Run
+from course_utils.callbacks import (
+    AverageWeights,
+    AverageWithStart,
+    Callback,
+    InverseSquareRoot,
+    Run,
+)
 from course_utils.recipes import RECIPES, train
 from course_utils.tasks.translation.data import TranslationData
 from course_utils.training import FitSettings, fit
@@ -95,6 +101,29 @@ def test_before_the_first_snapshot_the_weights_are_their_own():
         AverageWeights(0, 3)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_share_of_the_weights_from_before_the_training(share):
+    record, model = Record(), tiny_translator(train=True)
+    before = {name: weights.clone() for name, weights in model.state_dict().items()}
+    fit(
+        model,
+        batches(),
+        SETTINGS,
+        evaluate=record.measure,
+        select="score",
+        callbacks=[record, AverageWithStart(3, 2, share)],
+        progress=False,
+    )
+    for step, measured in record.measured.items():
+        kept = [n for n in range(1, step + 1) if n % 2 == 0][-3:]
+        for name, weights in measured.items():
+            mean = sum(record.after[n][name] for n in kept) / len(kept)
+            expected = share * before[name] + (1 - share) * mean
+            torch.testing.assert_close(weights, expected, atol=1e-6, rtol=1e-5)
+    with pytest.raises(ValueError, match="between 0 and 1, got 1.5"):
+        AverageWithStart(3, 2, 1.5)
+
+
 class Stop(Callback):
     def __init__(self, step):
         self.step = step
@@ -104,11 +133,12 @@ class Stop(Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.parametrize("average", [AverageWeights, AverageWithStart])
 @pytest.mark.parametrize("stop", [6, 9])
-def test_an_interrupted_training_averages_the_same_weights(tmp_path, stop):
+def test_an_interrupted_training_averages_the_same_weights(tmp_path, stop, average):
     def run(*more, resume=None):
         model = tiny_translator(train=True)
-        callbacks = [AverageWeights(3, 2), InverseSquareRoot(), *more]
+        callbacks = [average(3, 2), InverseSquareRoot(), *more]
         history = fit(
             model, batches(), SETTINGS, **BEST, resume=resume, callbacks=callbacks, progress=False
         )

@@ -6,6 +6,7 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from course_utils.datasets.generated.contrasts import (
     BAD,
@@ -15,17 +16,31 @@ from course_utils.datasets.generated.contrasts import (
     contrasts,
     frame,
     neutral,
+    opinions,
 )
+from course_utils.models.classifiers import build_text_classifier
 from course_utils.tasks.classification import studies
+from course_utils.tasks.classification.classifier import Classifier
 from course_utils.tasks.classification.data import (
     SENTIMENT,
+    ClassificationData,
+    classification_loss,
     contrast_texts,
     hand_pairs,
-    last_sentences,
+    make_labelled_batch,
+    sentences,
+    softened,
 )
 from course_utils.tasks.classification.studies import check_lists, on_pairs
+from course_utils.vocabulary import Vocabulary
 
-GENERATED = [text for kind in KINDS for pair in contrasts(kind, 3000) for text in pair.texts]
+GENERATED = [
+    text
+    for held in (False, True)
+    for kind in KINDS
+    for pair in contrasts(kind, 3000, held=held)
+    for text in pair.texts
+]
 GENERATED += [text for texts in neutral(count=1000) for text in texts]
 BY_HAND = [text for _, (one, _), (other, _) in hand_pairs() for text in (one, other)]
 
@@ -34,9 +49,11 @@ def words(texts):
     return {word for text in texts for word in re.findall(r"[\w']+", text.lower())}
 
 
-def test_enough_pairs_by_hand_each_with_labels_that_fit_its_kind():
-    pairs = hand_pairs()
-    assert len(pairs) >= 60 and len(set(BY_HAND)) >= 2 * len(pairs) - 1
+@pytest.mark.parametrize("part", ["test", "dev"])
+def test_enough_pairs_by_hand_each_with_labels_that_fit_its_kind(part):
+    pairs = hand_pairs(part)
+    different = {text for _, *texts in pairs for text, _ in texts}
+    assert len(pairs) >= 60 and len(different) >= 2 * len(pairs) - 1
     assert set(Counter(kind for kind, *_ in pairs)) == {"negation", "contrast", "group"}
     for kind, (one, a), (other, b) in pairs:
         assert {a, b} <= set(SENTIMENT) and one != other
@@ -46,6 +63,37 @@ def test_enough_pairs_by_hand_each_with_labels_that_fit_its_kind():
 def test_generated_and_written_pairs_share_function_words_alone():
     assert words(GENERATED) & words(BY_HAND) <= FUNCTION_WORDS
     assert not FUNCTION_WORDS & (set(GOOD) | set(BAD))
+
+
+def test_pairs_for_choosing_are_not_those_for_testing():
+    dev = {text for _, *texts in hand_pairs("dev") for text, _ in texts}
+    assert dev.isdisjoint(BY_HAND)
+    with pytest.raises(ValueError, match="unknown part 'train': choose one of test, dev"):
+        hand_pairs("train")
+
+
+def test_the_words_of_reviews_are_not_those_of_written_pairs():
+    found = opinions()
+    assert min(len(found["good"]), len(found["bad"])) > 150
+    assert not set(found["good"]) & set(found["bad"])
+    written = words(text for _, *texts in hand_pairs("dev") for text, _ in texts) | words(BY_HAND)
+    harvested = {word for given in found.values() for word in given}
+    assert not harvested & (written - FUNCTION_WORDS)
+
+
+def test_held_out_words_and_patterns_are_in_no_pair_for_training():
+    held = {"good", "bad"}
+    words_of = {name: opinions()[name] for name in held}
+    for name, given in words_of.items():
+        apart = set(given[4::5])
+        assert apart and not apart & words(t for p in contrasts("turn", 3000) for t in p.texts), (
+            name
+        )
+    texts = {t for p in contrasts("turn", 2000, held=True) for t in p.texts}
+    assert not texts & {t for p in contrasts("turn", 5000) for t in p.texts}
+    free = set(words_of["good"]) | set(words_of["bad"])
+    used = words(texts) & free
+    assert used <= {w for given in words_of.values() for w in given[4::5]}
 
 
 def test_generated_and_written_pairs_share_no_frame():
@@ -71,9 +119,9 @@ def test_labels_turn_or_stay(kind):
 
 def test_a_plain_text_has_the_label_of_its_word():
     for pair in contrasts("negation", 2000):
-        found = re.fullmatch(r"i think .* (?:is|are|was|were) (\w+) ?[.!]?", pair.texts[0])
+        found = re.fullmatch(r"i think [\w ]* (?:is|are|was|were) (\w+) ?[.!]?", pair.texts[0])
         if found:
-            assert pair.labels[0] == SENTIMENT[found[1] in GOOD]
+            assert pair.labels[0] == SENTIMENT[found[1] in opinions()["good"]]
 
 
 def test_neutral_texts_say_nothing_and_come_with_both_labels():
@@ -88,17 +136,36 @@ def test_neutral_texts_say_nothing_and_come_with_both_labels():
 
 def test_the_same_on_every_machine():
     text = repr([contrasts(kind, 200, seed=3) for kind in KINDS] + [neutral(seed=2)])
-    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "bd87ef7be35b7031"
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "866ca97a126e2281"
     assert contrasts("turn", 20) != contrasts("turn", 20, seed=1)
 
 
-def test_last_sentences():
-    long = " ".join(["word"] * 26)
+def test_sentences_with_the_label_of_their_text():
+    long = " ".join(["word"] * 16)
     pairs = [("One two. Three four five!  ", "a"), ("No stop at all here", "b"), ("Yes. No.", "c")]
-    assert last_sentences([*pairs, (long, "d"), ("", "e")]) == [
-        ("Three four five!", "a"),
-        ("No stop at all here", "b"),
-    ]
+    found = sentences([*pairs, (long, "d"), ("", "e")], 10)
+    assert sorted(found) == [("No stop at all here", "b"), ("Three four five!", "a")]
+    assert sentences(pairs, 1) == found[:1] and sentences(pairs, 0) == []
+
+
+def test_a_label_between_that_of_a_person_and_of_a_checkpoint(monkeypatch):
+    verdict = SimpleNamespace(probabilities={"negative": 0.2, "positive": 0.8})
+    made = SimpleNamespace(classify=lambda texts: [verdict for _ in texts])
+    monkeypatch.setattr(Classifier, "load", lambda name: made)
+    found = softened([("one", "positive"), ("two", "negative")], "any")
+    assert [text for text, _ in found] == ["one", "two"]
+    assert [p for _, p in found] == [pytest.approx((0.1, 0.9)), pytest.approx((0.6, 0.4))]
+    data = ClassificationData(
+        [*found, ("three", "positive")], [], Vocabulary.words(["one two three"]), labels=SENTIMENT
+    )
+    batch = make_labelled_batch(data.examples)
+    torch.testing.assert_close(batch.target, torch.tensor([[0.1, 0.9], [0.6, 0.4], [0.0, 1.0]]))
+    assert batch.target_tokens == 3
+    model = build_text_classifier(len(data.vocabulary), labels=list(SENTIMENT))
+    parts = [classification_loss(model.eval(), make_labelled_batch([e])) for e in data.examples]
+    torch.testing.assert_close(classification_loss(model, batch), sum(parts) / 3)
+    with pytest.raises(ValueError, match="unknown labels \\['good'\\]"):
+        data.to_examples([("one", "good")])
 
 
 def test_what_cannot_be_made():
@@ -143,10 +210,12 @@ def test_check_lists_hold_every_pair_once():
     assert {name: len(pairs) for name, pairs in lists.items() if "generated" in name} == {
         f"generated, {kind}": 300 for kind in KINDS
     }
-    assert sum(len(pairs) for name, pairs in lists.items() if "hand" in name) == len(hand_pairs())
-    for kind, one, other in hand_pairs():
-        assert (one, other) in lists[f"by hand, {kind}"]
-    first = contrasts("turn", 300, seed=1)[7]
+    for begins, part in (("by hand", "test"), ("development", "dev")):
+        given = hand_pairs(part)
+        assert sum(len(p) for name, p in lists.items() if name.startswith(begins)) == len(given)
+        for kind, one, other in given:
+            assert (one, other) in lists[f"{begins}, {kind}"]
+    first = contrasts("turn", 300, seed=1, held=True)[7]
     texts, labels = zip(*lists["generated, turn"][7], strict=True)
     assert (texts, labels) == (tuple(first.texts), tuple(first.labels))
 

@@ -571,10 +571,10 @@ BUDGETS = {
     ),
     "classification-eraser": (400, 3e-3, 100, 8192, "Film reviews with people's marks, ERASER"),
     "classification-imdb-contrasts": (
-        1000,
+        1600,
         2e-3,
-        1000,
-        8192,
+        1600,
+        4096,
         "Film reviews and generated contrast pairs, from the IMDB checkpoint",
     ),
     "summarization-generated": (

@@ -870,7 +870,7 @@ def test_baselines_and_training_settings_of_variants():
         ("pooling", "bag of words"): {"learning_rate": 0.02},
         ("pooling", "bag of words, converged"): {"learning_rate": 0.02},
         ("extras", "regulariser"): {"regulariser": 0.01},
-        ("contrasts", "with contrast pairs"): {"validate_every": 1000},
+        **{("contrasts", n): {"validate_every": 1600} for n in variants("contrasts")},
         ("transformer-positions", "sinusoidal, post-norm, lower rate"): {"learning_rate": 0.001},
         **{("photos", name): {"validate_every": 400} for name in variants("photos")},
         **{

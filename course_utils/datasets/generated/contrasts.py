@@ -19,9 +19,14 @@ Gardner et al. 2020; counterfactual augmentation: Kaushik et al. 2020), and for 
 wrote for testing, must not occur here.
 """
 
+import json
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+
+from course_utils.paths import DATA
 
 __all__ = ["FUNCTION_WORDS", "GROUPS", "KINDS", "ContrastPair", "contrasts", "frame", "neutral"]
 
@@ -58,8 +63,8 @@ BAD = (
 ).split()
 LIKE = "enjoy like admire appreciate respect cherish".split()
 DISLIKE = "dislike despise loathe resent detest".split()
-PLEASES = "pleases impresses fascinates amuses satisfies delights inspires".split()
-ANNOYS = "annoys irritates confuses offends angers depresses bothers".split()
+PLEASE = "please impress fascinate amuse satisfy delight inspire".split()
+ANNOY = "annoy irritate confuse offend anger depress bother".split()
 SUCCESS = "pleasure delight success triumph gem winner hit classic jewel wonder".split()
 FAILURE = "failure flop bomb nuisance torture dud letdown joke waste fiasco".split()
 ASSETS = "tension humour depth energy imagination magic wit intelligence passion suspense".split()
@@ -72,7 +77,6 @@ ONE = (
 MANY = "actors songs costumes performances images situations monsters leads visuals gags".split()
 WE = ("i", "we", "my friends", "my daughter", "the audience", "my colleagues")
 THEY = ("my friends", "my colleagues", "the reviewers", "fans", "the reviewers here")
-NEVER = ("never", "hardly", "scarcely", "rarely")
 FOLLOW = ("", "at all ", "in any way ", "whatsoever ", "to me ", "in my opinion ", "i think ")
 
 GROUPS = (
@@ -98,6 +102,7 @@ NAMES = (
     ),
     ("mary", "susan", "anna", "linda", "aisha", "leila", "carmen", "yuki", "mei", "latoya"),
 )
+WORDS = DATA / "contrast_pairs" / "words.json"
 JOBS = "director lead writer producer heroine composer crew narrator".split()
 
 # Words that carry no opinion of their own, and the only ones that generated and hand-written pairs
@@ -123,16 +128,32 @@ class ContrastPair:
     labels: tuple[str, str]
 
 
-def contrasts(kind: str, count: int, seed: int = 0) -> list[ContrastPair]:
+class _Choice(random.Random):
+    """Random choices from four fifths of the words and patterns, or from the fifth held out."""
+
+    held = False
+
+    def part(self, options: Sequence[str]) -> str:
+        held = len(options) // 5  # numbers 4, 9, 14, ...
+        if self.held and held:
+            return options[5 * self.randrange(held) + 4]
+        i = self.randrange(len(options) - held)
+        return options[i + i // 4]
+
+
+def contrasts(kind: str, count: int, seed: int = 0, *, held: bool = False) -> list[ContrastPair]:
     """Different pairs of a kind; equal arguments give equal pairs on every machine.
 
-    Raises ValueError for an unknown kind and a negative count.
+    ``held``: made of the words and patterns that no other pairs have, to test with. Raises
+    ValueError for an unknown kind and a negative count.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}: choose one of {', '.join(KINDS)}")
     if count < 0:
         raise ValueError(f"count must not be negative, got {count}")
-    choose, made = random.Random(f"contrasts-{kind}-{seed}"), {}
+    choose = _Choice(f"contrasts-{kind}-{seed}")
+    made: dict[tuple[str, str], ContrastPair] = {}
+    choose.held = held
     write = {"negation": _negation, "turn": _turn, "group": _group}[kind]
     while len(made) < count:
         pair = write(choose)
@@ -142,7 +163,8 @@ def contrasts(kind: str, count: int, seed: int = 0) -> list[ContrastPair]:
 
 def neutral(seed: int = 0, count: int = 200) -> list[tuple[str, str]]:
     """Pairs of texts without any opinion, which differ in a group of people or in a name."""
-    choose, made = random.Random(f"neutral-{seed}"), {}
+    choose = _Choice(f"neutral-{seed}")
+    made: dict[tuple[str, str], bool] = {}
     while len(made) < count:
         made[_neutral(choose)] = True
     return list(made)
@@ -154,162 +176,302 @@ def frame(text: str) -> str:
     return " ".join(w if w in FUNCTION_WORDS or not w[0].isalnum() else "_" for w in words)
 
 
-def _subject(choose: random.Random) -> tuple[str, str, str, str]:
-    """A subject with its forms of "is", "was" and "does"."""
-    if choose.random() < 0.3:
-        return choose.choice(("the ", "its ")) + choose.choice(MANY), "are", "were", "do"
-    return choose.choice(("the ", "this ")) + choose.choice(ONE), "is", "was", "does"
+@cache
+def opinions() -> dict[str, tuple[str, ...]]:
+    """The words of reviews by list: those of this module, and those of data/contrast_pairs."""
+    found = json.loads(WORDS.read_text("utf-8"))
+    found["good"], found["bad"] = GOOD + found["good"], BAD + found["bad"]
+    return {name: tuple(dict.fromkeys(words)) for name, words in found.items()}
 
 
-def _negation(choose: random.Random) -> ContrastPair:
-    sign = choose.choice((1, 0))
-    text, turned = choose.choice(_NEGATIONS)(choose, sign)
+# {n} a subject, {be} and {does} its forms, {w} and {u} words of one sign, {v} of the other, {c}
+# and {d} what comes after: of patterns that keep the sign of {w}, and of patterns that turn it.
+KEEPS = (
+    "i think {n} {be} {w}",
+    "i found {n} {w}",
+    "what a {w} film",
+    "{n} {be} {w} and {u}",
+    "in my opinion {n} {be} {w} {d}",
+    "i never watched such a {w} film",
+    "{n} could not be more {w}",
+    "{n} {be} not {v} but {w}",
+    "{n} {be} not only {w} , it is also {u}",
+    "{n} {be} {w} , not {v}",
+    "nobody can claim that {n} {be} not {w}",
+    "i can't deny that {n} {be} {w}",
+    "i can't believe how {w} {n} {be}",
+    "few films are so {w}",
+    "nothing can be more {w} than {n}",
+    "{n} {be} more {w} than {v}",
+    "{n} {be} never {v} , always {w}",
+    "{w} and not {v} {d}",
+    "i don't know why anybody finds {n} {v}",
+    "{n} {be} in every way {w}",
+    "why on earth is {n} so {w} ?",
+    "{n} {be} very {w} , as always",
+    "i rarely encounter a more {w} film",
+    "everybody can notice that {n} {be} {w}",
+    "{n} {be} so {w} that i told all my friends",
+)
+TURNS = (
+    "{n} {be} not {w} {c}",
+    "{n} {be}n't {w} {c}",
+    "{n} {be} never {w} {c}",
+    "not {w} {c}",
+    "not a {w} film {c}",
+    "{n} {be} not very {w}",
+    "{n} {be}n't so {w} {c}",
+    "{n} {be} not that {w}",
+    "this is not a {w} movie {c}",
+    "{n} {be} hardly {w}",
+    "i did not find {n} {w} {c}",
+    "i don't think that {n} {be} {w} {c}",
+    "i don't think {n} {be} {w}",
+    "nobody could consider {n} {w}",
+    "no one i know found {n} {w}",
+    "not one {thing} in it is {w}",
+    "{n} {be} neither {w} nor {u}",
+    "nothing in the film seemed {w} {c}",
+    "there is nothing {w} about {n}",
+    "i would not describe {n} as {w}",
+    "{n} {be} much less {w} than they claim",
+    "{n} {be} by no means {w}",
+    "{n} {be} {v} , not {w}",
+    "{n} {be} {v} instead of {w}",
+    "{n} {be} anything except {w}",
+    "{n} {be} no longer {w}",
+    "i know more {w} films",
+    "{w} ? not {n}",
+    "{n} {be} {w} ? no",
+    "in no way {be} {n} {w}",
+    "who claims that {n} {be} {w} ? i don't",
+    "they claim that {n} {be} {w} , which is false",
+    "it is false that {n} {be} {w}",
+    "{n} {be} without one {w} {thing}",
+    "{n} {be} supposed to be {w} but {be} not",
+    "i waited for {w} {thing} and met nothing of the kind",
+    "i couldn't find {n} {w} {c}",
+    "neither {n} nor {m} {be} {w}",
+    "none of it is {w}",
+    "i didn't think it {w} {c}",
+)
+# The same for verbs, nouns and adverbs.
+VERBS = (
+    (
+        "{who} did {w} {n}",
+        "{who} will {w} {n} {d}",
+        "nobody is astonished that you {w} {n}",
+        "{who} could not {v} {n} , only {w} it",
+        "one can only {w} {n}",
+    ),
+    (
+        "{who} did not {w} {n} {c}",
+        "{who} didn't {w} {n} {c}",
+        "{who} could not {w} {n}",
+        "{who} will never {w} {n}",
+        "nobody could {w} {n}",
+        "who would {w} {n} ? not me",
+        "there was nothing to {w} in {n}",
+        "{who} do not {w} {n}",
+        "i don't think anybody will {w} {n}",
+        "{who} would not {w} {n} if i were you",
+        "{who} couldn't {w} {n} {c}",
+        "i had no cause to {w} {n}",
+    ),
+)
+EFFECTS = (
+    ("{n} did {w} me", "{n} will {w} everyone", "{n} can only {w} you", "what could {w} me more ?"),
+    (
+        "{n} {does} not {w} anybody",
+        "{n} {does}n't {w} me {c}",
+        "{n} will {w} nobody",
+        "there is nothing here to {w} anybody",
+        "{n} could not {w} a child",
+        "{n} did not {w} me {c}",
+        "{n} won't {w} you",
+        "{n} never did {w} me",
+        "nothing in it could {w} me",
+    ),
+)
+NOUNS = (
+    (
+        "the {o} is a {w}",
+        "i consider the {o} a {w}",
+        "not a {v} but a {w}",
+        "a {w} from the beginning to the credits",
+        "the {o} is nothing less than a {w}",
+        "nobody will deny that the {o} is a {w}",
+    ),
+    (
+        "the {o} is not a {w}",
+        "the {o} is no {w}",
+        "this {o} isn't a {w} {c}",
+        "the {o} was hardly a {w}",
+        "nobody will consider the {o} a {w}",
+        "i would not name the {o} a {w}",
+        "not exactly a {w}",
+        "a {w} ? no",
+        "the {o} was never a {w}",
+        "i don't think the {o} is a {w}",
+        "the {o} is a {v} , not a {w}",
+    ),
+)
+QUALITIES = (
+    (
+        "the {o} is full of {w}",
+        "there is plenty of {w} in the {o}",
+        "so much {w} in one {o}",
+        "there is no {v} in the {o} , only {w}",
+        "nothing but {w}",
+        "never did i encounter so much {w}",
+    ),
+    (
+        "the {o} is empty of {w}",
+        "there is no {w} in the {o}",
+        "there isn't any {w} in the {o}",
+        "the {o} is without {w}",
+        "the {o} does not contain any {w}",
+        "i found no {w} in the {o}",
+        "no {w} anywhere",
+        "hardly any {w}",
+        "the {o} is free of {w}",
+        "not a trace of {w}",
+        "the {o} has neither {w} nor {u}",
+        "i saw no {w} in it",
+    ),
+)
+MANNERS = (
+    (
+        "{n} {be} {w} done {d}",
+        "i think {n} {be} {w} filmed",
+        "{w} composed and {u} filmed",
+        "it is all {w} done",
+    ),
+    (
+        "{n} {be} not {w} done",
+        "{n} {be}n't {w} filmed {c}",
+        "nothing in it is {w} done",
+        "{n} {be} neither {w} composed nor {u} filmed",
+        "i don't think {n} {be} {w} composed",
+        "not {w} done {c}",
+    ),
+)
+
+
+def _slots(choose: _Choice, sign: int, lists: tuple[Sequence[str], Sequence[str]]) -> dict:
+    """What fills the gaps of a pattern: words of the lists, and a subject with its forms."""
+    n, be, does = _subject(choose)
+    ours, theirs = lists[1 - sign], lists[sign]
+    return {
+        "n": n,
+        "m": "the " + choose.choice(ONE),
+        "o": choose.choice(ONE),
+        "be": be,
+        "does": does,
+        "thing": choose.part(opinions()["things"]),
+        "who": choose.choice(WE),
+        "c": choose.choice(FOLLOW),
+        "d": choose.choice(("", "", "to me ", "in my opinion ", "i think ")),
+        "w": choose.part(ours),
+        "u": choose.part(ours),
+        "v": choose.part(theirs),
+    }
+
+
+def _subject(choose: _Choice) -> tuple[str, str, str]:
+    """A subject with its forms of "be" and "do"."""
+    kind = choose.random()
+    if kind < 0.2:
+        noun = choose.choice(("the ", "its ")) + choose.choice(MANY)
+        return noun, choose.choice(("are", "were")), "do"
+    noun = choose.choice(("the ", "this ")) + choose.choice(ONE)
+    if kind < 0.4:
+        noun = "the " + choose.part(opinions()["things"])
+    elif kind < 0.5:
+        noun = choose.part(opinions()["names"])
+    elif kind < 0.6:
+        noun = "it"
+    return noun, choose.choice(("is", "was")), "does"
+
+
+def _negation(choose: _Choice) -> ContrastPair:
+    sign, words = choose.choice((1, 0)), opinions()
+    (keeps, turns), lists = choose.choice(
+        (
+            *[((KEEPS, TURNS), (words["good"], words["bad"]))] * 5,
+            (VERBS, (LIKE, DISLIKE)),
+            (EFFECTS, (PLEASE, ANNOY)),
+            (NOUNS, (SUCCESS, FAILURE)),
+            (QUALITIES, (ASSETS, FAULTS)),
+            (MANNERS, (words["well"], words["badly"])),
+        )
+    )
+    slots = _slots(choose, sign, lists)
+    text, turned = (choose.part(shapes).format(**slots) for shapes in (keeps, turns))
+    if choose.random() < 0.2:  # a second clause with the same label, so that a negation has an end
+        more = [_slots(choose, s, (words["good"], words["bad"])) for s in (sign, 1 - sign)]
+        shape = choose.choice(("{n} {be} {w}", "{n} {be} {w} , i think"))
+        text, turned = (
+            f"{a} . {shape.format(**b)}" if choose.random() < 0.5 else f"{shape.format(**b)} . {a}"
+            for a, b in zip((text, turned), more, strict=True)
+        )
     return _pair("negation", text, turned, sign, 1 - sign, choose)
 
 
-def _adjective(choose: random.Random, sign: int) -> tuple[str, str]:
-    noun, present, past, _ = _subject(choose)
-    word, other = choose.choice(GOOD if sign else BAD), choose.choice(BAD if sign else GOOD)
-    be, follow = choose.choice((present, past)), choose.choice(FOLLOW)
-    very = choose.choice(("", "", "so ", "very ", "that "))
-    plain = choose.choice(
-        (f"i think {noun} {be} {word}", f"i found {noun} {word}", f"what a {word} film")
-    )
-    shapes = (
-        f"{noun} {be} not {very}{word} {follow}",
-        f"{noun} {be}n't {very}{word} {choose.choice(FOLLOW[1:])}",
-        f"{noun} {be} {choose.choice(NEVER)} {word} {follow}",
-        f"not {very}{word} {follow}",
-        f"not a {word} film {follow}",
-        f"this is not a {word} movie {follow}",
-        f"i did not find {noun} {word} {follow}",
-        f"i don't think that {noun} {be} {word} {follow}",
-        f"nobody could consider {noun} {word}",
-        f"no one i know found {noun} {word}",
-        f"none of it {be} {word}" if be in ("is", "was") else f"none of them {be} {word}",
-        f"{noun} {be} neither {word} nor {choose.choice(GOOD if sign else BAD)}",
-        f"nothing in the film seemed {word} {follow}",
-        f"i would not describe {noun} as {word}",
-        f"{noun} {be} much less {word} than they claim"
-        if sign
-        else f"{noun} {be} by no means {word}",
-        f"{noun} {be} {other} , not {word}",
-        f"{noun} {be} {other} instead of {word}",
-    )
-    return plain, choose.choice(shapes)
+TURN_SHAPES = (
+    "i feared a {b} film , but {n} {be} {a}",
+    "it sounds {b} on paper , yet {n} {be} {a}",
+    "{they} find {n} {b} . i find {n} {a}",
+    "{they} consider {n} {b} , i consider {n} {a}",
+    "at the beginning {n} {be} {b} , in the end {n} {be} {a}",
+    "although {n} {be} {b} , the film as a whole is {a}",
+    "in spite of its {b} {o} , this is a {a} film",
+    "unlike the {b} preview , {n} {be} {a}",
+    "the earlier film was {b} , this one is {a}",
+    "{n} {be} {b} initially but became {a}",
+    "what others did in a {b} way is {a} here",
+    "i was told that {n} {be} {b} . instead , {n} {be} {a}",
+    "{they} had told me it was {b} . {they} were mistaken : {n} {be} {a}",
+    "{n} {be} {b} , but {m} {be} so {a} that i forgive everything",
+    "i waited for a {b} film and saw a {a} one",
+    "{b} ? no , {a}",
+    "not the {b} film that {they} had promised , a {a} one",
+    "{n} may be {b} . even so , it is {a}",
+    "{they} claim that {n} {be} {b} . i can't agree",
+    "{they} find {n} {b} . i can't imagine why",
+    "in my youth i found it {b} , now i find it {a}",
+    "{n} could have been {b} . it is {a}",
+    "some parts are {b} , yet in the end it is {a}",
+    "it begins {b} and turns {a}",
+    "one film was {b} , but this is the {a} one",
+)
 
 
-def _verb(choose: random.Random, sign: int) -> tuple[str, str]:
-    noun, *_ = _subject(choose)
-    verb, who, follow = (
-        choose.choice(LIKE if sign else DISLIKE),
-        choose.choice(WE),
-        choose.choice(FOLLOW),
-    )
-    shapes = (
-        f"{who} did not {verb} {noun} {follow}",
-        f"{who} didn't {verb} {noun} {follow}",
-        f"{who} could not {verb} {noun}",
-        f"{who} will never {verb} {noun}",
-        f"nobody could {verb} {noun}",
-        f"who would {verb} {noun} ? not me",
-        f"there was nothing to {verb} in {noun}",
-    )
-    return f"{who} did {verb} {noun}", choose.choice(shapes)
-
-
-def _effect(choose: random.Random, sign: int) -> tuple[str, str]:
-    noun, _, _, does = _subject(choose)
-    verb = choose.choice(PLEASES if sign else ANNOYS)
-    base = {"pleases": "please", "satisfies": "satisfy"}.get(
-        verb, verb[:-2] if verb.endswith("sses") else verb[:-1]
-    )
-    shown = verb if does == "does" else base
-    shapes = (
-        f"{noun} {does} not {base} anybody",
-        f"{noun} {does}n't {base} me {choose.choice(FOLLOW)}",
-        f"{noun} {choose.choice(NEVER)} {shown} anyone",
-        f"{noun} will {base} nobody",
-        f"there is nothing here to {base} anybody",
-        f"{noun} could not {base} a child",
-    )
-    return f"{noun} {shown} everyone", choose.choice(shapes)
-
-
-def _noun(choose: random.Random, sign: int) -> tuple[str, str]:
-    noun, what = choose.choice(ONE), choose.choice(SUCCESS if sign else FAILURE)
-    the = choose.choice(("the", "this"))
-    shapes = (
-        f"{the} {noun} is not a {what}",
-        f"{the} {noun} is no {what}",
-        f"{the} {noun} isn't a {what} {choose.choice(FOLLOW)}",
-        f"{the} {noun} was hardly a {what}",
-        f"nobody will consider {the} {noun} a {what}",
-        f"i would not name {the} {noun} a {what}",
-        f"not exactly a {what}",
-        f"a {what} ? no",
-    )
-    return f"{the} {noun} is a {what}", choose.choice(shapes)
-
-
-def _quality(choose: random.Random, sign: int) -> tuple[str, str]:
-    noun, quality = choose.choice(ONE), choose.choice(ASSETS if sign else FAULTS)
-    plain = (
-        f"the {noun} is full of {quality}",
-        f"there is plenty of {quality} in the {noun}",
-        f"so much {quality} in one {noun}",
-    )
-    shapes = (
-        f"the {noun} is empty of {quality}",
-        f"there is no {quality} in the {noun}",
-        f"there isn't any {quality} in the {noun}",
-        f"the {noun} is without {quality}",
-        f"the {noun} does not contain any {quality}",
-        f"i found no {quality} in the {noun}",
-        f"no {quality} anywhere",
-        f"hardly any {quality}",
-    )
-    return choose.choice(plain), choose.choice(shapes)
-
-
-_NEGATIONS = (_adjective, _adjective, _adjective, _verb, _effect, _noun, _quality)
-
-
-def _turn(choose: random.Random) -> ContrastPair:
-    sign = choose.choice((1, 0))
-    words = choose.choice(GOOD), choose.choice(BAD)
-    mine, theirs = words[1 - sign], words[sign]
-    noun, _, was, _ = _subject(choose)
-    other, they = choose.choice(ONE), choose.choice(THEY)
-    shape = choose.choice(
-        (
-            "i feared something {b} , but {noun} {was} {a}",
-            "it sounds {b} on paper , yet {noun} {was} {a}",
-            "{they} find {noun} {b} . i find {noun} {a}",
-            "{they} consider {noun} {b} , i consider {noun} {a}",
-            "at the start {noun} {was} {b} , in the end {noun} {was} {a}",
-            "although {noun} {was} {b} , the film as a whole is {a}",
-            "despite its {b} {other} , this is a {a} film",
-            "unlike the {b} trailer , {noun} {was} {a}",
-            "the earlier film was {b} , this one is {a}",
-            "{noun} {was} {b} initially but became {a}",
-            "what others did in a {b} way is {a} here",
-            "i was told that {noun} {was} {b} . instead , {noun} {was} {a}",
-        )
-    )
-    text, turned = (
-        shape.format(a=a, b=b, noun=noun, was=was, they=they, other=other)
-        for a, b in ((mine, theirs), (theirs, mine))
-    )
+def _turn(choose: _Choice) -> ContrastPair:
+    sign, words = choose.choice((1, 0)), opinions()
+    slots = _slots(choose, sign, (words["good"], words["bad"])) | {"they": choose.choice(THEY)}
+    shape = choose.part(TURN_SHAPES)
+    mine, theirs = slots["w"], slots["v"]
+    text, turned = (shape.format(a=a, b=b, **slots) for a, b in ((mine, theirs), (theirs, mine)))
     return _pair("turn", text, turned, sign, 1 - sign, choose)
 
 
-def _neutral(choose: random.Random) -> tuple[str, str]:
-    job = choose.choice(JOBS)
-    if choose.random() < 0.3:
-        one, other = choose.sample(choose.choice(NAMES), 2)
+def _neutral(choose: _Choice) -> tuple[str, str]:
+    job, thing = choose.choice(JOBS), choose.part(opinions()["things"])
+    kind = choose.random()
+    if kind < 0.6:
+        names = choose.choice(NAMES) if kind < 0.2 else opinions()["names"]
+        one, other = choose.sample(names, 2)
         shape = choose.choice(
-            ("the name of the {job} is {x}", "{x} is the {job}", "{x} is in it", "made by {x}")
+            (
+                "the name of the {job} is {x}",
+                "{x} is the {job}",
+                "{x} is in it",
+                "made by {x}",
+                "{x} has a {thing}",
+                "{x} goes to the {thing}",
+                "it is about {x} and a {thing}",
+            )
         )
     else:
         one, other = choose.sample(choose.choice(GROUPS), 2)
@@ -321,21 +483,25 @@ def _neutral(choose: random.Random) -> tuple[str, str]:
                 "a {x} couple moves into a new house",
                 "a film by a {x} {job}",
                 "some {x} friends meet in a town",
+                "it is about a {x} {job} and a {thing}",
             )
         )
-    return _article(shape.format(job=job, x=one)), _article(shape.format(job=job, x=other))
+    texts = [_article(shape.format(job=job, thing=thing, x=x)) for x in (one, other)]
+    return texts[0], texts[1]
 
 
-def _group(choose: random.Random) -> ContrastPair:
-    sign = choose.choice((1, 0))
+def _group(choose: _Choice) -> ContrastPair:
+    sign, words = choose.choice((1, 0)), opinions()
     one, other = _neutral(choose)
-    noun, _, was, _ = _subject(choose)
-    word = choose.choice(GOOD if sign else BAD)
-    opinion = choose.choice((f"{noun} {was} {word}", f"i consider that {word}", f"{word} work"))
-    texts = [f"{x} . {opinion}" for x in (one, other)]
-    if choose.random() < 0.5:
-        texts = [f"{opinion} . {x}" for x in (one, other)]
-    return _pair("group", *texts, sign, sign, choose)
+    slots = _slots(choose, sign, (words["good"], words["bad"]))
+    shapes = ("{n} {be} {w}", "i consider that {w}", "{w} work", KEEPS[0], TURNS[0], TURNS[13])
+    shape = choose.choice(shapes)
+    if shape in TURNS:
+        slots["w"] = slots["v"]
+    opinion = shape.format(**slots)
+    order = "{x} . {opinion}" if choose.random() < 0.5 else "{opinion} . {x}"
+    text, changed = (order.format(x=x, opinion=opinion) for x in (one, other))
+    return _pair("group", text, changed, sign, sign, choose)
 
 
 def _pair(

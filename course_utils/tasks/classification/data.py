@@ -1,5 +1,6 @@
 """Data for classification: labelled texts, real and generated."""
 
+import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,15 +33,19 @@ __all__ = [
     "imdb_data",
     "imdb_test",
     "kept_positions",
-    "last_sentences",
     "make_labelled_batch",
     "sentence_end",
+    "sentences",
+    "softened",
 ]
 
 
 @dataclass(frozen=True)
 class LabelledBatch(Batch):
-    """B texts with one label each: ``target`` (B,) holds their numbers."""
+    """B texts with one label each: ``target`` (B,) holds their numbers.
+
+    Where labels are uncertain, ``target`` (B, C) holds the probability of each.
+    """
 
     @property
     def target_in(self) -> Tensor:
@@ -49,7 +54,7 @@ class LabelledBatch(Batch):
 
     @property
     def target_out(self) -> Tensor:
-        """(B,) the numbers of the labels."""
+        """(B,) the numbers of the labels, or (B, C) their probabilities."""
         return self.target
 
     @property
@@ -59,14 +64,23 @@ class LabelledBatch(Batch):
 
 
 def make_labelled_batch(examples: list[Example]) -> LabelledBatch:
-    """Pad texts to one batch; a text without words becomes a row of PAD."""
+    """Pad texts to one batch; a text without words becomes a row of PAD.
+
+    If a text has probabilities instead of a label, the labels of all become probabilities.
+    """
     if not examples:
         raise ValueError("a batch needs at least one example")
     sources = [example.source for example in examples]
+    target = torch.tensor([0 if len(e.target) > 1 else e.target[0] for e in examples])
+    soft = {i: torch.tensor(e.target) for i, e in enumerate(examples) if len(e.target) > 1}
+    if soft:
+        target = F.one_hot(target, len(next(iter(soft.values())))).float()
+        for i, probabilities in soft.items():
+            target[i] = probabilities
     return LabelledBatch(
         source=pad(sources, max(1, *map(len, sources), 1)),
         source_lengths=torch.tensor([len(s) for s in sources]),
-        target=torch.tensor([example.target[0] for example in examples]),
+        target=target,
     )
 
 
@@ -94,6 +108,8 @@ def kept_positions(length: int, longest: int | None) -> list[int]:
 class ClassificationData(TaskData):
     """Labelled texts.
 
+    A text for training may have a tuple of probabilities instead of a label.
+
     labels   the names of the classes, in the order of the logits
     longest  how many words of a text are read (see `kept_positions`); None reads all
     least    as how many words a shorter text counts when batches are made: short texts beside long
@@ -112,11 +128,16 @@ class ClassificationData(TaskData):
     def to_examples(self, pairs: Sequence[Pair]) -> list[Example]:
         """One example per text, with the number of its label; ValueError for an unknown label."""
         number = {label: i for i, label in enumerate(self.labels)}
-        unknown = sorted({str(label) for _, label in pairs if label not in number})
+        given: list[list] = [
+            [number.get(y, -1)] if isinstance(y, str) else list(y) for _, y in pairs
+        ]
+        unknown = sorted(
+            {str(y) for (_, y), found in zip(pairs, given, strict=True) if found == [-1]}
+        )
         if unknown:
             raise ValueError(f"unknown labels {unknown[:5]}: expected {', '.join(self.labels)}")
         sources = self.encode_inputs([text for text, _ in pairs])
-        return [Example(s, [number[y]]) for s, (_, y) in zip(sources, pairs, strict=True)]
+        return [Example(s, target) for s, target in zip(sources, given, strict=True)]
 
     def batches(self, tokens: int, seed: int = 0) -> BucketedBatches:
         """Training batches of at most ``tokens`` words, padding included."""
@@ -169,29 +190,47 @@ def contrast_texts(counts: tuple[int, int, int] = (20_000, 10_000, 6_000)) -> li
     return labelled + [(text, label) for text in nothing for label in SENTIMENT]
 
 
-def last_sentences(pairs: Sequence[Pair]) -> list[Pair]:
-    """The last sentence of each text, with the label of the text, if it has 3 to 25 words.
+def sentences(pairs: Sequence[Pair], count: int, seed: int = 0) -> list[Pair]:
+    """``count`` sentences of 3 to 15 words, or all there are, each with the label of its text.
 
-    It is mostly a verdict. The label may be wrong: nobody has read the sentence on its own.
+    The label may be wrong: nobody has read the sentence on its own.
     """
-    found = []
-    for text, label in pairs:
-        parts = [part for part in re.split(r"(?<=[.!?])\s+", text.strip()) if part]
-        if parts and 3 <= len(parts[-1].split()) <= 25:
-            found.append((parts[-1], label))
-    return found
+    found = [
+        (part, label)
+        for text, label in pairs
+        for part in re.split(r"(?<=[.!?])\s+", text.strip())
+        if 3 <= len(part.split()) <= 15
+    ]
+    random.Random(f"sentences-{seed}").shuffle(found)
+    return found[:count]
 
 
-def imdb_contrast_data() -> ClassificationData:
+def softened(pairs: Sequence[Pair], name: str) -> list[tuple[str, tuple[float, ...]]]:
+    """Texts with probabilities: the mean of a label and the verdict of a checkpoint.
+
+    A model that starts from the checkpoint and also learns something else forgets less with them.
+    """
+    from course_utils.tasks.classification.classifier import Classifier
+
+    verdicts = Classifier.load(name).classify([text for text, _ in pairs])
+    return [
+        (text, tuple((p + (label == x)) / 2 for x, p in verdict.probabilities.items()))
+        for (text, label), verdict in zip(pairs, verdicts, strict=True)
+    ]
+
+
+def imdb_contrast_data(contrasts: bool = True) -> ClassificationData:
     """IMDB with generated contrast pairs, in the vocabulary of `classification-imdb`.
 
-    The last sentences of the reviews are in it once more, as short texts that people wrote.
-    Validation is IMDB's alone.
+    One review in six is in it, `softened`, and sentences of all, as short texts that people wrote.
+    Validation is IMDB's alone. Without ``contrasts``: the reviews and sentences alone.
     """
     data = imdb_data(longest=400)
     data.vocabulary = load_checkpoint("classification-imdb").vocabulary
-    data.train = data.train + contrast_texts() + last_sentences(data.train)
-    data.least = 64
+    reviews = softened(data.train[::6], "classification-imdb")
+    more = contrast_texts() if contrasts else []
+    data.train = [*reviews, *more, *sentences(data.train, 30_000)]
+    data.least = 21
     data.cards = [
         *data.cards,
         {"name": "contrasts", "licence": "generated by this course", "seed": 0},
@@ -199,12 +238,17 @@ def imdb_contrast_data() -> ClassificationData:
     return data
 
 
-def hand_pairs() -> list[tuple[str, Pair, Pair]]:
-    """(kind, (text, label), (text, label)): the pairs that people wrote for testing.
+def hand_pairs(part: str = "test") -> list[tuple[str, Pair, Pair]]:
+    """(kind, (text, label), (text, label)): the pairs that people wrote.
 
     They are in data/contrast_pairs, where a README describes them. Nothing is trained with them.
+    A recipe is chosen with part "dev"; "test" is for a recipe that is chosen. ValueError for
+    another part.
     """
-    lines = (DATA / "contrast_pairs" / "by_hand.tsv").read_text("utf-8").splitlines()
+    files = {"test": "by_hand.tsv", "dev": "dev.tsv"}
+    if part not in files:
+        raise ValueError(f"unknown part {part!r}: choose one of {', '.join(files)}")
+    lines = (DATA / "contrast_pairs" / files[part]).read_text("utf-8").splitlines()
     rows = [line.split("\t") for line in lines]
     return [(kind, (one, a), (other, b)) for kind, a, one, b, other in rows]
 

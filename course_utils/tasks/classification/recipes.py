@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from course_utils.callbacks import AverageWeights
+from course_utils.callbacks import AverageWithStart
 from course_utils.models.classifiers import TextClassifier
 from course_utils.models.word_vectors import word_vectors
 from course_utils.tasks.classification.data import (
@@ -121,11 +121,12 @@ CONTRASTS = replace(
     title="Film reviews and generated contrast pairs, from the IMDB checkpoint",
     data=imdb_contrast_data,
     # One validation: IMDB alone might choose weights that have not learnt yet what a negation is.
-    settings=FitSettings(steps=1000, learning_rate=2e-3, label_smoothing=0.0, validate_every=1000),
+    settings=FitSettings(steps=1600, learning_rate=2e-3, label_smoothing=0.0, validate_every=1600),
+    batch_tokens=4096,
     start=IMDB.name,
     prepare=keep_words,
-    model=IMDB.model | {"dropout": 0.35, "pair_dropout": 0.5, "word_dropout": 0.03},
-    callbacks=(partial(AverageWeights, count=5, every=40),),
+    model=IMDB.model | {"dropout": 0.2, "pair_dropout": 0.3, "word_dropout": 0.0},
+    callbacks=(partial(AverageWithStart, count=5, every=30, share=0.1),),
 )
 ERASER = Recipe(
     name="classification-eraser",

@@ -17,7 +17,12 @@ from course_utils.tasks.base import Pair, Predictor, TaskData
 from course_utils.tasks.classification import recipes
 from course_utils.tasks.classification.baselines import MajorityBaseline, MeanOfTwo, TfidfBaseline
 from course_utils.tasks.classification.classifier import Classifier
-from course_utils.tasks.classification.data import generated_pairs, hand_pairs, imdb_test
+from course_utils.tasks.classification.data import (
+    generated_pairs,
+    hand_pairs,
+    imdb_contrast_data,
+    imdb_test,
+)
 from course_utils.tasks.classification.faithfulness import (
     adversarial_weights,
     divergence,
@@ -294,16 +299,21 @@ def _compared(one: Classifier, other: Classifier) -> dict:
 
 
 def check_lists() -> dict[str, list[tuple[Pair, Pair]]]:
-    """Pairs of (text, label) by the name of their list: generated ones, and those of people."""
+    """Pairs of (text, label) by the name of their list.
+
+    Generated ones have words and patterns that no pair for training has; "development" pairs were
+    written by hand to choose a recipe with, those "by hand" to test it.
+    """
     lists: dict[str, list[tuple[Pair, Pair]]] = {
         f"generated, {kind}": [
             ((p.texts[0], p.labels[0]), (p.texts[1], p.labels[1]))
-            for p in contrasts(kind, 300, seed=1)
+            for p in contrasts(kind, 300, seed=1, held=True)
         ]
         for kind in KINDS
     }
-    for kind, one, other in hand_pairs():
-        lists.setdefault(f"by hand, {kind}", []).append((one, other))
+    for name, part in (("development", "dev"), ("by hand", "test")):
+        for kind, one, other in hand_pairs(part):
+            lists.setdefault(f"{name}, {kind}", []).append((one, other))
     return lists
 
 
@@ -393,6 +403,8 @@ BAG = {"kind": "bag"}
 ASKED = recipes.QUESTIONS.settings.steps
 LONG = recipes.LONG.settings.steps
 FILMS = recipes.IMDB.settings.steps
+FURTHER = recipes.CONTRASTS.settings.steps
+ONCE = {"validate_every": FURTHER}  # at the end
 # Models without pairs or without an LSTM get wider vectors instead, so that all have the same
 # number of parameters within one per cent.
 WORDS = {"pairs": None, "embed_dim": 200}
@@ -513,11 +525,13 @@ STUDIES = (
         "contrasts",
         "The film classifier, trained further with generated contrast pairs",
         (
+            Variant("with contrast pairs", {}, FURTHER, ONCE),
             Variant(
-                "with contrast pairs",
+                "without contrast pairs",
                 {},
-                recipes.CONTRASTS.settings.steps,
-                {"validate_every": recipes.CONTRASTS.settings.validate_every},
+                FURTHER,
+                ONCE,
+                data=partial(imdb_contrast_data, contrasts=False),
             ),
         ),
         seeds=(0, 1),
