@@ -21,15 +21,13 @@ from course_utils.datasets.generated.contrasts import (
 from course_utils.models.classifiers import build_text_classifier
 from course_utils.tasks.classification import studies
 from course_utils.tasks.classification.classifier import Classifier
+from course_utils.tasks.classification.contrast_data import contrast_texts, sentences, softened
 from course_utils.tasks.classification.data import (
     SENTIMENT,
     ClassificationData,
     classification_loss,
-    contrast_texts,
     hand_pairs,
     make_labelled_batch,
-    sentences,
-    softened,
 )
 from course_utils.tasks.classification.studies import check_lists, on_pairs
 from course_utils.vocabulary import Vocabulary

@@ -9,6 +9,7 @@ import torch
 from course_utils.callbacks import AverageWithStart
 from course_utils.models.classifiers import TextClassifier
 from course_utils.models.word_vectors import word_vectors
+from course_utils.tasks.classification.contrast_data import imdb_contrast_data
 from course_utils.tasks.classification.data import (
     SENTIMENT,
     ClassificationData,
@@ -16,7 +17,6 @@ from course_utils.tasks.classification.data import (
     eraser_test,
     generated_pairs,
     generated_reviews,
-    imdb_contrast_data,
     imdb_data,
     imdb_test,
     sentence_end,

@@ -17,10 +17,10 @@ from course_utils.tasks.base import Pair, Predictor, TaskData
 from course_utils.tasks.classification import recipes
 from course_utils.tasks.classification.baselines import MajorityBaseline, MeanOfTwo, TfidfBaseline
 from course_utils.tasks.classification.classifier import Classifier
+from course_utils.tasks.classification.contrast_data import imdb_contrast_data
 from course_utils.tasks.classification.data import (
     generated_pairs,
     hand_pairs,
-    imdb_contrast_data,
     imdb_test,
 )
 from course_utils.tasks.classification.faithfulness import (
