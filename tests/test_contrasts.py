@@ -134,7 +134,7 @@ def test_neutral_texts_say_nothing_and_come_with_both_labels():
 
 def test_the_same_on_every_machine():
     text = repr([contrasts(kind, 200, seed=3) for kind in KINDS] + [neutral(seed=2)])
-    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "866ca97a126e2281"
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "18c9bb955ff5d780"
     assert contrasts("turn", 20) != contrasts("turn", 20, seed=1)
 
 

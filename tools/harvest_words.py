@@ -37,6 +37,18 @@ DROPPED = frozenset(
     "telegraphed temporary thin tired tolerable tossed troubled typical understood unusual "
     "wandering watchable white whore why wooden young younger".split()
 )
+# Peoples, religions and people in need: no sentence of the generator judges them.
+PEOPLE = frozenset(
+    "african afro american americans arab arabs asian asians australian austrian blacks brazilian "
+    "british buddhist canadian catholic catholics chinese christian christians communist cuban "
+    "danish disabled dutch dyke egyptian english eskimo ethnic european europeans french gays "
+    "german germans ghetto greek gypsy hindu hindus hitler holocaust hooker hungarian immigrant "
+    "immigrants indian indians iranian iraqi irish islam islamic israeli italian italians japanese "
+    "jew jewish jews korean latin latino lesbian lesbians massacre mexican mexicans mormon muslim muslims "
+    "native nazi nazis negro orphan orphanage palestinian persian polish prostitute puerto queer "
+    "rape roman romanian russian russians scottish serbian slave slaves soviet spanish swedish "
+    "swiss terrorist transsexual turkish victim victims vietnamese welsh yankee".split()
+)
 MANNER = frozenset(
     "abysmally admirably amateurishly atrociously awfully awkwardly badly beautifully "
     "brilliantly carefully cleverly clumsily convincingly delightfully dreadfully effectively "
@@ -81,7 +93,7 @@ def counts() -> tuple[Counter, dict[str, Counter], dict[str, float]]:
 def harvest() -> dict[str, list[str]]:
     """The words by the name of their list."""
     total, context, scores = counts()
-    out = FUNCTION_WORDS | DROPPED | {"i'm", "i've"}
+    out = FUNCTION_WORDS | DROPPED | PEOPLE | {"i'm", "i've"}
     for part in ("test", "dev"):
         for _, *texts in hand_pairs(part):
             out |= {w for text, _ in texts for w in re.findall(r"[\w']+", text.lower())}
