@@ -39,15 +39,16 @@ DROPPED = frozenset(
 )
 # Peoples, religions and people in need: no sentence of the generator judges them.
 PEOPLE = frozenset(
-    "african afro american americans arab arabs asian asians australian austrian blacks brazilian "
-    "british buddhist canadian catholic catholics chinese christian christians communist cuban "
-    "danish disabled dutch dyke egyptian english eskimo ethnic european europeans french gays "
-    "german germans ghetto greek gypsy hindu hindus hitler holocaust hooker hungarian immigrant "
-    "immigrants indian indians iranian iraqi irish islam islamic israeli italian italians japanese "
-    "jew jewish jews korean latin latino lesbian lesbians massacre mexican mexicans mormon muslim muslims "
-    "native nazi nazis negro orphan orphanage palestinian persian polish prostitute puerto queer "
-    "rape roman romanian russian russians scottish serbian slave slaves soviet spanish swedish "
-    "swiss terrorist transsexual turkish victim victims vietnamese welsh yankee".split()
+    "african afro american americans arab arabs asian asians australian austrian blacks "
+    "brazilian british buddhist canadian catholic catholics chinese christian christians "
+    "communist cuban danish disabled dutch dyke egyptian english eskimo ethnic european "
+    "europeans french gays german germans ghetto greek gypsy hindu hindus hitler holocaust "
+    "hooker hungarian immigrant immigrants indian indians iranian iraqi irish islam islamic "
+    "israeli italian italians japanese jew jewish jews korean latin latino lesbian lesbians "
+    "massacre mexican mexicans mormon muslim muslims native nazi nazis negro orphan orphanage "
+    "palestinian persian polish prostitute puerto queer rape roman romanian russian russians "
+    "scottish serbian slave slaves soviet spanish swedish swiss terrorist transsexual turkish "
+    "victim victims vietnamese welsh yankee".split()
 )
 MANNER = frozenset(
     "abysmally admirably amateurishly atrociously awfully awkwardly badly beautifully "
