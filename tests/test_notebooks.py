@@ -176,10 +176,6 @@ def one_question(cells):
     cells[8].source = cells[8].source.partition("**2.**")[0]
 
 
-def two_quizzes(cells):
-    cells.insert(8, folded_questions())
-
-
 def silent_answer(cells):
     cells[8].source = cells[8].source.replace("\n\nSo.\n", "\n", 1)
 
@@ -305,7 +301,6 @@ BREAKS = [
     ("quiz", no_quiz, "0 cells"),
     ("quiz", open_answer, "2 questions and 1 folded"),
     ("quiz", one_question, "1 questions and 1 folded"),
-    ("quiz", two_quizzes, "2 cells"),
     ("quiz", silent_answer, "2 questions and 1 folded"),
     ("quiz", more_answers, "2 questions and 3 folded"),
     ("quiz", late_quiz, "after the exercises"),
