@@ -22,7 +22,7 @@ from course_utils.datasets.generated.contrasts import (
     opinions,
 )
 from course_utils.models.classifiers import build_text_classifier
-from course_utils.tasks.classification import contrast_data, studies
+from course_utils.tasks.classification import contrast_data, data, studies
 from course_utils.tasks.classification.classifier import Classifier
 from course_utils.tasks.classification.contrast_data import contrast_texts, sentences, softened
 from course_utils.tasks.classification.data import (
@@ -71,6 +71,24 @@ def test_pairs_for_choosing_are_not_those_for_testing():
     assert dev.isdisjoint(BY_HAND)
     with pytest.raises(ValueError, match="unknown part 'train': choose one of test, dev"):
         hand_pairs("train")
+
+
+def test_each_written_text_has_its_own_label(monkeypatch, tmp_path):
+    (tmp_path / "contrast_pairs").mkdir()
+    for name, text in (("by_hand", "dull"), ("dev", "slow")):
+        line = f"negation\tnegative\t{text}\tpositive\tnot {text}\n"
+        (tmp_path / "contrast_pairs" / f"{name}.tsv").write_text(line, "utf-8")
+    monkeypatch.setattr(data, "DATA", tmp_path)
+    assert hand_pairs() == [("negation", ("dull", "negative"), ("not dull", "positive"))]
+    assert hand_pairs("dev") == [("negation", ("slow", "negative"), ("not slow", "positive"))]
+
+
+def test_a_short_text_counts_as_many_words_as_the_least():
+    texts = [(" ".join(["word"] * n), SENTIMENT[0]) for n in (1, 2, 3, 1, 2, 3, 12)]
+    made = ClassificationData(texts, [], Vocabulary.words(["word"]), labels=SENTIMENT, least=5)
+    batches = made.batches(12).epoch(0)
+    assert sorted(i for batch in batches for i in batch) == list(range(7))
+    assert sorted(map(len, batches)) == [1, 2, 2, 2]  # twelve words hold five twice
 
 
 def test_the_words_of_reviews_are_not_those_of_written_pairs():
@@ -178,12 +196,12 @@ def test_the_training_data_of_the_remedy(monkeypatch, with_pairs):
     train = [(f"review number {n} .", SENTIMENT[n % 2]) for n in range(13)]
     valid = [("this is for choosing .", "positive")]
     words, known = Vocabulary.words(["review"]), Vocabulary.words(["review number"])
-    data = ClassificationData(train, valid, words, cards=[{"name": "imdb"}], labels=SENTIMENT)
+    made = ClassificationData(train, valid, words, cards=[{"name": "imdb"}], labels=SENTIMENT)
     asked = []
 
     def imdb(longest):
         asked.append(longest)
-        return data
+        return made
 
     monkeypatch.setattr(contrast_data, "imdb_data", imdb)
     monkeypatch.setattr(
@@ -216,33 +234,33 @@ def test_as_many_texts_of_each_kind_as_asked_for():
 
 def test_a_label_between_that_of_a_person_and_of_a_checkpoint(monkeypatch):
     verdict = SimpleNamespace(probabilities={"negative": 0.2, "positive": 0.8})
-    made = SimpleNamespace(classify=lambda texts: [verdict for _ in texts])
-    monkeypatch.setattr(Classifier, "load", lambda name: made)
+    checkpoint = SimpleNamespace(classify=lambda texts: [verdict for _ in texts])
+    monkeypatch.setattr(Classifier, "load", lambda name: checkpoint)
     found = softened([("one", "positive"), ("two", "negative")], "any")
     assert [text for text, _ in found] == ["one", "two"]
     assert [p for _, p in found] == [pytest.approx((0.1, 0.9)), pytest.approx((0.6, 0.4))]
-    data = ClassificationData(
+    made = ClassificationData(
         [*found, ("three", "positive")], [], Vocabulary.words(["one two three"]), labels=SENTIMENT
     )
-    batch = make_labelled_batch(data.examples)
+    batch = make_labelled_batch(made.examples)
     torch.testing.assert_close(batch.target, torch.tensor([[0.1, 0.9], [0.6, 0.4], [0.0, 1.0]]))
     assert batch.target_tokens == 3
-    model = build_text_classifier(len(data.vocabulary), labels=list(SENTIMENT))
-    parts = [classification_loss(model.eval(), make_labelled_batch([e])) for e in data.examples]
+    model = build_text_classifier(len(made.vocabulary), labels=list(SENTIMENT))
+    parts = [classification_loss(model.eval(), make_labelled_batch([e])) for e in made.examples]
     torch.testing.assert_close(classification_loss(model, batch), sum(parts) / 3)
     for smoothing in (0.0, 0.3):
         parts = [
-            classification_loss(model, make_labelled_batch([e]), smoothing) for e in data.examples
+            classification_loss(model, make_labelled_batch([e]), smoothing) for e in made.examples
         ]
         torch.testing.assert_close(classification_loss(model, batch, smoothing), sum(parts) / 3)
     first = make_labelled_batch([Example([4], [1]), Example([4, 5], [0.2, 0.3, 0.5])])
     assert first.target.tolist() == [[0, 1, 0], pytest.approx([0.2, 0.3, 0.5])]
     for wrong in ("good", 7, None):
         with pytest.raises(ValueError, match=f"unknown labels \\['{wrong}'\\]"):
-            data.to_examples([("one", wrong)])
+            made.to_examples([("one", wrong)])
     for wrong in ((0.2, 0.3, 0.5), (1.0,), (), (-1,), (0.5, 0.6), (-0.5, 1.5), (math.nan, 1.0)):
         with pytest.raises(ValueError, match="not the probabilities of the 2 labels negative, pos"):
-            data.to_examples([("one", wrong)])
+            made.to_examples([("one", wrong)])
     with pytest.raises(ValueError, match="texts with 2 and 3 probabilities"):
         make_labelled_batch([Example([4], [0.5, 0.5]), Example([4, 5], [0.2, 0.3, 0.5])])
     with pytest.raises(ValueError, match="'fine' is no label of any, which has negative, positive"):
