@@ -272,6 +272,8 @@ def test_what_cannot_be_made():
         contrasts("contrast", 3)
     with pytest.raises(ValueError, match="must not be negative, got -1"):
         contrasts("turn", -1)
+    with pytest.raises(ValueError, match="count must not be negative, got -2"):
+        neutral(count=-2)
 
 
 # --- measuring a classifier with them ----------------------------------------------------------

@@ -353,8 +353,9 @@ def test_a_dropout_is_a_probability(name, rate):
 
 def test_settings_of_a_transformer_are_for_no_other_model():
     for setting in ({"weight_dropout": 0.1}, {"score_gain": 2.0}, {"sharing": "keys"}):
-        with pytest.raises(ValueError, match=f"takes no {next(iter(setting))}"):
-            build_translator(9, decoder="fixed_vector", **setting)
+        for decoder in ("fixed_vector", "attention", "bahdanau"):
+            with pytest.raises(ValueError, match=f"{decoder}.* takes no {next(iter(setting))}"):
+                build_translator(9, decoder=decoder, **setting)
 
 
 # --- positions --------------------------------------------------------------------------------

@@ -166,7 +166,12 @@ def contrasts(kind: str, count: int, seed: int = 0, *, held: bool = False) -> li
 
 
 def neutral(seed: int = 0, count: int = 200) -> list[tuple[str, str]]:
-    """Pairs of texts without any opinion, which differ in a group of people or in a name."""
+    """Pairs of texts without any opinion, which differ in a group of people or in a name.
+
+    Raises ValueError for a negative count.
+    """
+    if count < 0:
+        raise ValueError(f"count must not be negative, got {count}")
     choose = _Choice(f"neutral-{seed}")
     made: dict[tuple[str, str], bool] = {}
     while len(made) < count:
