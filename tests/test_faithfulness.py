@@ -85,6 +85,11 @@ def test_erasing_the_word_that_decides():
     assert turned.turned[0] == 1
 
 
+def test_at_least_one_word_is_erased():
+    found = erasure(counting_classifier(), ["good film was"], [[1.0, 0.0, 0.0]], shares=(0.1,))
+    assert found.comprehensiveness[0] > 0.4 and found.sufficiency[0] == pytest.approx(0, abs=0.1)
+
+
 def test_erasing_what_is_marked():
     """As many words as are marked, in each text; none in the second one."""
     classifier, p = counting_classifier(), 1 / (1 + math.exp(-4))

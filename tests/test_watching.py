@@ -222,7 +222,8 @@ def test_what_a_small_transformer_is_measured_by(monkeypatch):
     assert torch.equal(batch.target, expected.target)
     clock = itertools.accumulate([0.007, 0.004] + [0.005] * 58)  # each second one is a step's
     monkeypatch.setattr(studies.time, "process_time", clock.__next__)
-    monkeypatch.setattr(studies, "watched", lambda: batch)
+    other = make_batch(short.to_examples(short.train[:1]))  # not those of the loss
+    monkeypatch.setattr(studies, "watched", lambda: other)
     model = build_translator(
         len(short.vocabulary),
         encoder="transformer",
