@@ -512,7 +512,10 @@ class MultiHeadAttention(nn.Module):
         key_dim = query_dim if key_dim is None else key_dim
         value_dim = query_dim if value_dim is None else value_dim
         if share_kv and key_dim != value_dim:
-            raise ValueError(f"keys {key_dim} wide and values {value_dim} wide cannot share a map")
+            raise ValueError(
+                f"keys {key_dim} wide and values {value_dim} wide cannot share a map: key_dim and "
+                f"value_dim are to be equal (by default they are query_dim={query_dim})"
+            )
         self.W_q = nn.Linear(query_dim, query_dim, bias=bias)
         self.W_k = nn.Linear(key_dim, width, bias=bias)
         self.W_v = self.W_k if share_kv else nn.Linear(value_dim, width, bias=bias)

@@ -4,6 +4,7 @@ import copy
 import math
 from dataclasses import asdict, replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -120,8 +121,26 @@ def test_a_share_of_the_weights_from_before_the_training(share):
             mean = sum(record.after[n][name] for n in kept) / len(kept)
             expected = share * before[name] + (1 - share) * mean
             torch.testing.assert_close(weights, expected, atol=1e-6, rtol=1e-5)
-    with pytest.raises(ValueError, match="between 0 and 1, got 1.5"):
-        AverageWithStart(3, 2, 1.5)
+    for wrong in (1.5, -0.1, math.nan):
+        with pytest.raises(ValueError, match=f"between 0 and 1, got {wrong}"):
+            AverageWithStart(3, 2, wrong)
+
+
+@pytest.mark.parametrize("average", [AverageWeights(3, 1), AverageWithStart(3, 1, 0.25)])
+def test_whole_numbers_of_a_model_are_those_of_its_last_step(average):
+    model = torch.nn.BatchNorm1d(3)
+    run = SimpleNamespace(model=model, history=SimpleNamespace(steps=0), validates=False)
+    average.start(run)
+    for run.history.steps in (1, 2):
+        run.validates = run.history.steps == 2
+        model.num_batches_tracked += 4
+        model.running_mean += 6
+        average.after_step(run)
+    start = 0.25 if isinstance(average, AverageWithStart) else 0
+    assert int(model.num_batches_tracked) == 8
+    assert model.running_mean.tolist() == pytest.approx([(1 - start) * 9] * 3)
+    average.after_validation(run, {})
+    assert int(model.num_batches_tracked) == 8 and model.running_mean.tolist() == [12] * 3
 
 
 class Stop(Callback):
@@ -137,18 +156,28 @@ class Stop(Callback):
 @pytest.mark.parametrize("stop", [6, 9])
 def test_an_interrupted_training_averages_the_same_weights(tmp_path, stop, average):
     def run(*more, resume=None):
-        model = tiny_translator(train=True)
-        callbacks = [average(3, 2), InverseSquareRoot(), *more]
+        model, record = tiny_translator(train=True), Record()
         history = fit(
-            model, batches(), SETTINGS, **BEST, resume=resume, callbacks=callbacks, progress=False
+            model,
+            batches(),
+            SETTINGS,
+            select="score",
+            evaluate=lambda model: record.measure(model) | {"score": max(record.after)},
+            resume=resume,
+            callbacks=[average(3, 2), InverseSquareRoot(), record, *more],
+            progress=False,
         )
-        return model.state_dict(), [row["learning_rate"] for row in history.rows]
+        rates = [row["learning_rate"] for row in history.rows]
+        return model.state_dict(), rates, record.measured
 
-    whole, rates = run()
+    whole, rates, measured = run()
     with pytest.raises(KeyboardInterrupt):
         run(Stop(stop), resume=tmp_path / "x.resume")
-    resumed, resumed_rates = run(resume=tmp_path / "x.resume")
+    resumed, resumed_rates, again = run(resume=tmp_path / "x.resume")
     same(resumed, whole)
+    assert set(again) == {n for n in measured if n > stop - stop % 4}
+    for step, weights in again.items():  # also the first, whose mean has weights from before
+        same(weights, measured[step])
     assert resumed_rates == pytest.approx(rates)
 
 

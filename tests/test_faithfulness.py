@@ -26,7 +26,7 @@ from course_utils.tasks.classification.faithfulness import (
     train_adversary,
     train_guided,
 )
-from course_utils.tasks.classification.rationales import word_weights
+from course_utils.tasks.classification.rationales import random_scores, word_gradients, word_weights
 from course_utils.vocabulary import Vocabulary
 from tools.tiny import quick
 
@@ -85,6 +85,11 @@ def test_erasing_the_word_that_decides():
     assert turned.turned[0] == 1
 
 
+def test_at_least_one_word_is_erased():
+    found = erasure(counting_classifier(), ["good film was"], [[1.0, 0.0, 0.0]], shares=(0.1,))
+    assert found.comprehensiveness[0] > 0.4 and found.sufficiency[0] == pytest.approx(0, abs=0.1)
+
+
 def test_erasing_what_is_marked():
     """As many words as are marked, in each text; none in the second one."""
     classifier, p = counting_classifier(), 1 / (1 + math.exp(-4))
@@ -96,9 +101,29 @@ def test_erasing_what_is_marked():
         assert found[:2] == pytest.approx(((p - 0.5) / 2, (p - 0.5) / 2), abs=1e-4)
     texts, marks = ["good bad bad", texts[1]], [[False, True, True], [False, False]]
     assert erase_marked(classifier, texts, marks)[2] == 0.5  # the first of them turns
-    for wrong in ([[True]], [[True, False], marks[0]]):
-        with pytest.raises(ValueError, match="every word between spaces needs one mark"):
+    # "good" alone: the verdict is another one, its probability of the first verdict is meant.
+    verdict, other = classifier.classify(["good bad bad", "good"])
+    assert verdict.label != other.label
+    found = erase_marked(classifier, texts[:1], [[True, False, False]])
+    assert found[1] == pytest.approx(verdict.probability - (1 - other.probability), abs=1e-6)
+    # Verdicts that are known are not asked for again.
+    found = erase_marked(classifier, texts[:1], [[True, False, False]], [other])
+    assert found[1] == pytest.approx(0, abs=1e-6) and found[2] == 1
+    for wrong, message in (
+        (
+            [[True], marks[1]],
+            "every word between spaces needs one mark: 1 for the 3 words of 'good",
+        ),
+        (marks[:1], "1 lists of marks for 2 texts"),
+        ([[0.2, 0.5, 0.3], marks[1]], r"one bool for each word, got float64 of shape \(3,\)"),
+        ([[marks[0]], marks[1]], r"one bool for each word, got bool of shape \(1, 3\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
             erase_marked(classifier, texts, wrong)
+    with pytest.raises(ValueError, match="1 verdicts for 2 texts"):
+        erase_marked(classifier, texts, marks, [verdict])
+    with pytest.raises(ValueError, match="one bool for each word, got float64"):
+        moved_marks([0.2, 0.5, 0.3], 0)
 
 
 @quick
@@ -126,6 +151,12 @@ def test_the_words_that_a_model_reads():
         classifier.classify([text])[0].probabilities
     )
     assert text_read(classifier, read)[0] == read
+    assert text_read(classifier, "")[0] == "" and len(text_read(classifier, "")[1]) == 0
+    classifier.model.longest = 2  # the last two: of "end.", the word and its stop
+    classifier.vocabulary = Vocabulary.words([" ".join(WORDS) + " . ,"], punctuation=True)
+    assert text_read(classifier, "a good film, bad.")[0] == "bad."
+    classifier.model.longest = 3  # those, and the comma of "film,"
+    assert text_read(classifier, "a good film, bad.")[1].tolist() == [False, False, True, True]
 
 
 def test_marked_words_against_as_many_others(monkeypatch):
@@ -163,6 +194,14 @@ def test_marked_words_against_as_many_others(monkeypatch):
         for number, key in enumerate(("comprehensiveness", "sufficiency", "turned")):
             assert found[f"{name}: {key}"] == [erased(marks)[number] for marks in draws]
     assert found["attention, runs: turned"] == found["attention: turned"]  # runs of one word
+    gradients = word_gradients(classifier, texts)
+    draws = [[top_words(g, n) for g, n in zip(gradients, (4, 1), strict=True)]]
+    for name in ("gradient", "random"):
+        if name == "random":
+            scores = [random_scores(map(len, people), seed) for seed in range(3)]
+            draws = [[top_words(s, n) for s, n in zip(d, (4, 1), strict=True)] for d in scores]
+        for number, key in enumerate(("comprehensiveness", "sufficiency")):
+            assert found[f"{name}: {key}"] == [erased(marks)[number] for marks in draws]
     assert len(found["random: turned"]) == 3 and len(found["gradient: turned"]) == 1
 
 
@@ -242,3 +281,16 @@ def test_an_adversary_looks_elsewhere_if_it_is_paid_for_it():
 def test_weights_on_the_word_that_decides_guide_a_model():
     guide, data = counting_classifier(), tiny_data()  # its weights are those of "good" and "bad"
     assert train_guided(guide, data, data.valid, steps=40, seed=0) == 1.0
+
+
+def test_attention_in_runs_as_long_as_those_of_people(monkeypatch):
+    classifier, text = attentive(3), "a good film was long and red the scene was bad"
+    marks = [False, True, True, True, False, False, False, True, False, False, False]
+    marked = [MarkedReview(tuple(text.split()), "positive", tuple(marks))]
+    monkeypatch.setattr(studies, "marked_reviews", {"test": marked}.__getitem__)
+    found = studies.measure_marks(classifier)
+    assert found["run"] == 2  # four words in two runs
+    weights = word_weights(classifier, [text])[0]
+    expected = erase_marked(classifier, [text], [top_words(weights, 4, 2)])
+    assert top_words(weights, 4, 2).tolist() != top_words(weights, 4).tolist()
+    assert found["attention, runs: comprehensiveness"] == [pytest.approx(expected[0], abs=1e-4)]

@@ -3,12 +3,14 @@
 import json
 import math
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from course_utils import plotting
 from course_utils.__main__ import main
 from course_utils.batches import Example, make_batch
 from course_utils.datasets.generated.repeats import SPLITS, WORDS, repeats
@@ -18,6 +20,7 @@ from course_utils.paths import CHECKPOINTS
 from course_utils.tasks.language_modelling import command, heads
 from course_utils.tasks.language_modelling.data import LanguageData, repeats_data
 from course_utils.tasks.language_modelling.ngrams import KneserNey
+from course_utils.tasks.language_modelling.pictures import induction_picture
 from course_utils.tasks.language_modelling.studies import measure_heads
 from course_utils.tasks.language_modelling.writer import MOST, Writer, language_model_loss
 from course_utils.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
@@ -306,3 +309,31 @@ def test_the_benchmark_measures_only_a_checkpoint_that_is_there():
 
     (row,) = writing_rows("nothing-of-this-name")
     assert row.value == "not measured" and "nothing-of-this-name" in row.beside
+
+
+def test_the_picture_of_a_head_that_finds_what_came_after(monkeypatch):
+    """The best head of all layers, and outlines where a word follows its first occurrence."""
+    vocabulary = Vocabulary.words([" ".join(f"w{n}" for n in range(20))])
+    writer, drawn = SimpleNamespace(model="model", vocabulary=vocabulary), {}
+    weights = torch.rand(2, 3, 1, 17, 17, generator=torch.Generator().manual_seed(1))
+    matching = torch.tensor([[0.1, 0.2, 0.3], [0.9, 0.4, 0.5]])
+    monkeypatch.setattr(Writer, "load", {"tiny": writer}.get)
+    monkeypatch.setattr(heads, "prefix_matching", lambda model, tokens: matching)
+    monkeypatch.setattr(heads, "own_weights", lambda model, tokens: weights)
+
+    def draw(weights, columns, rows, **options):
+        drawn.update(weights=weights, columns=columns, rows=rows, **options)
+        return "axes"
+
+    monkeypatch.setattr(plotting, "attention_matrix", draw)
+    ax, text = induction_picture("tiny")
+    assert ax == "axes" and "eight random words" in text
+    assert torch.equal(drawn["weights"], weights[1, 0, 0])
+    words = drawn["columns"]
+    assert words == drawn["rows"] and words[1:9] == words[9:] and len(set(words[1:9])) == 8
+    assert f"'{words[9]}'" in drawn["title"]
+    # Each word of the second copy but the last looks where it was before, and one further on.
+    assert [(row, words[column - 1]) for column, row in drawn["gold"]] == [
+        (row, words[row]) for row in range(9, 16)
+    ]
+    assert all(column <= 8 for column, _ in drawn["gold"])

@@ -176,6 +176,18 @@ def one_question(cells):
     cells[8].source = cells[8].source.partition("**2.**")[0]
 
 
+def silent_answer(cells):
+    cells[8].source = cells[8].source.replace("\n\nSo.\n", "\n", 1)
+
+
+def more_answers(cells):
+    cells[8].source += "\n\n" + cells[8].source.partition("\n\n")[2].partition("\n\n**")[0]
+
+
+def late_quiz(cells):
+    cells.append(cells.pop(8))
+
+
 def two_exercises(cells):
     cells.pop(-2)
 
@@ -288,7 +300,10 @@ BREAKS = [
     ("last_sections", text_after_references, "More"),
     ("quiz", no_quiz, "0 cells"),
     ("quiz", open_answer, "2 questions and 1 folded"),
-    ("quiz", one_question, "1 questions"),
+    ("quiz", one_question, "1 questions and 1 folded"),
+    ("quiz", silent_answer, "2 questions and 1 folded"),
+    ("quiz", more_answers, "2 questions and 3 folded"),
+    ("quiz", late_quiz, "after the exercises"),
     ("exercises", two_exercises, "2 exercises"),
     ("exercises", foreign_exercise, "another notebook"),
     ("exercises", solved_exercise, "NotImplementedError"),

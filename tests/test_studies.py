@@ -259,7 +259,7 @@ def test_losses_with_weights_of_ones_own_even_and_elsewhere(monkeypatch):
 
 
 def test_photos_are_measured_on_the_validation_set_only(monkeypatch):
-    asked = []
+    asked, searched = [], []
 
     def pairs(split, progress=True, grid=None):
         asked.append((split, progress, grid))
@@ -270,14 +270,18 @@ def test_photos_are_measured_on_the_validation_set_only(monkeypatch):
 
     class Photos:
         def predict(self, features, beam=1, alpha=1.0):
-            assert features == ["photo", "other"] and beam == 3
+            searched.append((beam, alpha))
+            assert features == ["photo", "other"]
             return ["A dog runs on the grass", "Two boys are playing in the snow"]  # case is folded
 
     monkeypatch.setattr(captioning, "flickr8k_pairs", pairs)
     monkeypatch.setattr(captioning, "losses_by_choice", lambda captioner, pairs: len(pairs))
     found = captioning.measure_photos(Photos(), grid=14)
     assert found["valid_bleu_beam3"] == 100.0 and found["valid_loss"] == 2
-    assert asked == [("valid", False, 14)]
+    assert asked == [("valid", False, 14)] and searched == [(3, 0.7)]
+    found = captioning.measure_photos(Photos(), beam=5, alpha=0.4)
+    assert asked[1:] == [("valid", False, None)] and searched[1:] == [(5, 0.4)]
+    assert set(found) == {"valid_bleu_beam5", "valid_cider_beam5", "valid_loss"}
 
 
 # --- classification ---------------------------------------------------------------------------

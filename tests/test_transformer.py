@@ -337,8 +337,25 @@ def test_dropout_on_weights_is_apart_from_the_other():
         assert layer.self_attention.dropout.p == 0.2
         assert layer.dropout.p == 0.4 and layer.feed_forward[2].p == 0.3
     assert {layer.memory_attention.dropout.p for layer in model.decoder.layers} == {0.2}
+    none = tiny(dropout=0.4, weight_dropout=0.0)
+    for layer in (none.encoder.stack.layers[0], none.decoder.layers[1]):
+        assert layer.self_attention.dropout.p == 0 and layer.feed_forward[2].p == 0.4
     default = tiny(dropout=0.4, inner_dropout=0.3).decoder.layers[0]
     assert default.self_attention.dropout.p == default.memory_attention.dropout.p == 0.3
+
+
+@pytest.mark.parametrize("name", ["dropout", "inner_dropout", "weight_dropout"])
+@pytest.mark.parametrize("rate", [-0.1, 1.5, math.nan])
+def test_a_dropout_is_a_probability(name, rate):
+    with pytest.raises(ValueError, match=f"^{name} is a probability, from 0 to 1, got {rate}"):
+        TransformerLayer(WIDTH, HEADS, HIDDEN, **{name: rate})
+
+
+def test_settings_of_a_transformer_are_for_no_other_model():
+    for setting in ({"weight_dropout": 0.1}, {"score_gain": 2.0}, {"sharing": "keys"}):
+        for decoder in ("fixed_vector", "attention", "bahdanau"):
+            with pytest.raises(ValueError, match=f"{decoder}.* takes no {next(iter(setting))}"):
+                build_translator(9, decoder=decoder, **setting)
 
 
 # --- positions --------------------------------------------------------------------------------

@@ -58,6 +58,9 @@ DECODERS: dict[str, type[Decoder] | type[TransformerDecoder]] = {
     "transformer": TransformerDecoder,
 }
 
+# What no recurrent decoder and no score has.
+OF_TRANSFORMERS = ("norm", "inner_dropout", "weight_dropout", "score_gain", "sharing")
+
 
 def build_decoder(
     name: str,
@@ -85,6 +88,11 @@ def build_decoder(
     elif given and not issubclass(kind, AttentionDecoder):
         raise ValueError(
             f"the decoder {name!r} has no attention, so it takes no {' and no '.join(given)}"
+        )
+    elif unknown := [setting for setting in given if setting in OF_TRANSFORMERS]:
+        raise ValueError(
+            f"the decoder {name!r} takes no {' and no '.join(unknown)}: "
+            "only a Transformer has that, decoder='transformer'"
         )
     return kind(vocabulary_size, embedding_dim, memory_dim, hidden_dim, dropout, embedding, **given)
 

@@ -65,7 +65,7 @@ class TransformerLayer(nn.Module):
     rotary         self-attention is a `RotaryAttention`
     share_kv       one map makes the keys and the values of the memory
 
-    Raises ValueError for another ``norm``.
+    Raises ValueError for another ``norm`` and for a dropout that is no probability.
     """
 
     def __init__(
@@ -89,6 +89,13 @@ class TransformerLayer(nn.Module):
         self.norm_first = norm == "pre"
         inner = dropout if inner_dropout is None else inner_dropout
         on_weights = inner if weight_dropout is None else weight_dropout
+        for name, rate in (
+            ("dropout", dropout),
+            ("inner_dropout", inner),
+            ("weight_dropout", on_weights),
+        ):
+            if not 0 <= rate <= 1:
+                raise ValueError(f"{name} is a probability, from 0 to 1, got {rate}")
         attention = RotaryAttention if rotary else MultiHeadAttention
         self.self_attention = attention(width, heads, dropout=on_weights, kv_heads=kv_heads)
         self.self_norm = nn.LayerNorm(width)

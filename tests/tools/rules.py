@@ -145,6 +145,10 @@ def quiz(notebook: Notebook) -> list[str]:
     cells = [cell for _, cell in notebook.markdown_cells if cell.get("id") == "quiz"]
     if len(cells) != 1:
         return [f"{len(cells)} cells with the id quiz"]
+    later = [c.get("id") for _, c in notebook.markdown_cells]
+    titles = [re.match(r"## (?:[\d.]+ )?Exercises", c.source) for _, c in notebook.markdown_cells]
+    if any(titles[: later.index("quiz")]):
+        return ["the quiz comes after the exercises"]
     text = cells[0].source
     questions = len(re.findall(r"^\*\*\d\.\*\* \S", text, re.MULTILINE))
     answers = re.findall(

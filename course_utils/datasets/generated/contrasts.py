@@ -129,7 +129,10 @@ class ContrastPair:
 
 
 class _Choice(random.Random):
-    """Random choices from four fifths of the words and patterns, or from the fifth held out."""
+    """Random choices from four fifths of the words and patterns, or from the fifth held out.
+
+    Of lists of fewer than five, nothing is held out.
+    """
 
     held = False
 
@@ -144,8 +147,9 @@ class _Choice(random.Random):
 def contrasts(kind: str, count: int, seed: int = 0, *, held: bool = False) -> list[ContrastPair]:
     """Different pairs of a kind; equal arguments give equal pairs on every machine.
 
-    ``held``: made of the words and patterns that no other pairs have, to test with. Raises
-    ValueError for an unknown kind and a negative count.
+    ``held``: made of the words and patterns that no other pairs have, to test with; of the kind
+    "group", and of lists of fewer than five patterns, only the words are others. Raises ValueError
+    for an unknown kind and a negative count.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}: choose one of {', '.join(KINDS)}")
@@ -162,7 +166,12 @@ def contrasts(kind: str, count: int, seed: int = 0, *, held: bool = False) -> li
 
 
 def neutral(seed: int = 0, count: int = 200) -> list[tuple[str, str]]:
-    """Pairs of texts without any opinion, which differ in a group of people or in a name."""
+    """Pairs of texts without any opinion, which differ in a group of people or in a name.
+
+    Raises ValueError for a negative count.
+    """
+    if count < 0:
+        raise ValueError(f"count must not be negative, got {count}")
     choose = _Choice(f"neutral-{seed}")
     made: dict[tuple[str, str], bool] = {}
     while len(made) < count:

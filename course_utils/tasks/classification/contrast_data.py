@@ -18,7 +18,10 @@ def contrast_texts(counts: tuple[int, int, int] = (20_000, 10_000, 6_000)) -> li
     """Labelled texts of generated contrast pairs, as many pairs of each kind as ``counts`` says.
 
     Texts that say nothing about a film but name a group of people are in it with both labels.
+    Raises ValueError unless there is one number for each kind.
     """
+    if len(counts) != len(KINDS):
+        raise ValueError(f"{len(counts)} counts for {len(KINDS)} kinds: {', '.join(KINDS)}")
     pairs = [pair for kind, n in zip(KINDS, counts, strict=True) for pair in generated(kind, n)]
     labelled = [item for pair in pairs for item in zip(pair.texts, pair.labels, strict=True)]
     nothing = [text for texts in neutral(count=1500) for text in texts]
@@ -28,8 +31,11 @@ def contrast_texts(counts: tuple[int, int, int] = (20_000, 10_000, 6_000)) -> li
 def sentences(pairs: Sequence[Pair], count: int, seed: int = 0) -> list[Pair]:
     """``count`` sentences of 3 to 15 words, or all there are, each with the label of its text.
 
-    The label may be wrong: nobody has read the sentence on its own.
+    The label may be wrong: nobody has read the sentence on its own. Raises ValueError for a
+    negative count.
     """
+    if count < 0:
+        raise ValueError(f"count must not be negative, got {count}")
     found = [
         (part, label)
         for text, label in pairs
@@ -44,9 +50,14 @@ def softened(pairs: Sequence[Pair], name: str) -> list[tuple[str, tuple[float, .
     """Texts with probabilities: the mean of a label and the verdict of a checkpoint.
 
     They are for a model that starts from the checkpoint, learns something else, and shall not
-    forget what the checkpoint knows.
+    forget what the checkpoint knows. Raises ValueError for a label that the checkpoint lacks.
     """
     verdicts = Classifier.load(name).classify([text for text, _ in pairs])
+    for (_, label), verdict in zip(pairs, verdicts, strict=True):
+        if label not in verdict.probabilities:
+            raise ValueError(
+                f"{label!r} is no label of {name}, which has {', '.join(verdict.probabilities)}"
+            )
     return [
         (text, tuple((p + (label == x)) / 2 for x, p in verdict.probabilities.items()))
         for (text, label), verdict in zip(pairs, verdicts, strict=True)

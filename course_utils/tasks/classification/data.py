@@ -63,6 +63,12 @@ def make_labelled_batch(examples: list[Example]) -> LabelledBatch:
     """
     if not examples:
         raise ValueError("a batch needs at least one example")
+    widths = {len(example.target) for example in examples} - {1}
+    if len(widths) > 1:
+        raise ValueError(
+            f"one batch has texts with {' and '.join(map(str, sorted(widths)))} probabilities: "
+            "are they of tasks with other labels?"
+        )
     sources = [example.source for example in examples]
     target = torch.tensor([0 if len(e.target) > 1 else e.target[0] for e in examples])
     soft = {i: torch.tensor(e.target) for i, e in enumerate(examples) if len(e.target) > 1}
@@ -119,16 +125,32 @@ class ClassificationData(TaskData):
         return [[ids[i] for i in kept_positions(len(ids), self.longest)] for ids in encoded]
 
     def to_examples(self, pairs: Sequence[Pair]) -> list[Example]:
-        """One example per text, with the number of its label; ValueError for an unknown label."""
+        """One example per text, with the number of its label or with its probabilities.
+
+        Raises ValueError for an unknown label, and for probabilities that are not one for each
+        label with a sum of 1.
+        """
         number = {label: i for i, label in enumerate(self.labels)}
         given: list[list] = [
-            [number.get(y, -1)] if isinstance(y, str) else list(y) for _, y in pairs
+            list(y) if isinstance(y, tuple | list) else [number.get(y, -1)] for _, y in pairs
         ]
         unknown = sorted(
-            {str(y) for (_, y), found in zip(pairs, given, strict=True) if found == [-1]}
+            {
+                str(y)
+                for (_, y), found in zip(pairs, given, strict=True)
+                if found == [-1] and not isinstance(y, tuple | list)
+            }
         )
         if unknown:
             raise ValueError(f"unknown labels {unknown[:5]}: expected {', '.join(self.labels)}")
+        for (_, y), found in zip(pairs, given, strict=True):
+            if isinstance(y, tuple | list) and not (
+                len(found) == len(number) and min(found) >= 0 and abs(sum(found) - 1) < 1e-3
+            ):
+                raise ValueError(
+                    f"{y} are not the probabilities of the {len(number)} labels "
+                    f"{', '.join(self.labels)}: one for each, with a sum of 1"
+                )
         sources = self.encode_inputs([text for text, _ in pairs])
         return [Example(s, target) for s, target in zip(sources, given, strict=True)]
 

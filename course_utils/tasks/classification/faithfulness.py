@@ -120,9 +120,16 @@ def erase_marked(
     verdicts on the whole texts, if they are known.
     """
     words = [text.split() for text in texts]
-    given = [np.asarray(mark, dtype=bool) for mark in marks]
-    if [len(text) for text in words] != [len(marked) for marked in given]:
-        raise ValueError("every word between spaces needs one mark: were others marked?")
+    given = [_bools(mark) for mark in marks]
+    for name, count in (("lists of marks", len(given)), ("verdicts", len(before or words))):
+        if count != len(texts):
+            raise ValueError(f"{count} {name} for {len(texts)} texts: are they of other texts?")
+    for text, marked in zip(words, given, strict=True):
+        if len(text) != len(marked):
+            raise ValueError(
+                f"every word between spaces needs one mark: {len(marked)} for the {len(text)} words"
+                f" of {' '.join(text)[:40]!r}; were others marked?"
+            )
     without, only = [], []
     for text, marked in zip(words, given, strict=True):
         without.append(" ".join(w for w, m in zip(text, marked, strict=True) if not m))
@@ -138,13 +145,24 @@ def erase_marked(
     )
 
 
+def _bools(marks: ArrayLike) -> np.ndarray:
+    """The marks of one text, (words,); ValueError unless they are bools."""
+    found = np.asarray(marks)
+    if found.ndim != 1 or not np.isin(found, (0, 1)).all():
+        raise ValueError(
+            f"the marks of a text are one bool for each word, got {found.dtype} of shape "
+            f"{found.shape}: `top_words` makes marks of scores"
+        )
+    return found.astype(bool)
+
+
 def moved_marks(marks: ArrayLike, seed: int) -> np.ndarray:
     """The marks of a text further on by a random number of words, those at its end at its start.
 
     They are as many, in runs as long as before, but on other words: a control for marks of people,
-    who mark whole phrases.
+    who mark whole phrases. Raises ValueError unless there is one bool for each word.
     """
-    marks = np.asarray(marks, dtype=bool)
+    marks = _bools(marks)
     if len(marks) < 2:
         return marks.copy()
     return np.roll(marks, np.random.default_rng(seed).integers(1, len(marks)))

@@ -301,8 +301,9 @@ def _compared(one: Classifier, other: Classifier) -> dict:
 def check_lists() -> dict[str, list[tuple[Pair, Pair]]]:
     """Pairs of (text, label) by the name of their list.
 
-    Generated ones have words and patterns that no pair for training has; "development" pairs were
-    written by hand to choose a recipe with, those "by hand" to test it.
+    Generated ones have words that no pair for training has, and mostly patterns that none has (see
+    `contrasts`); "development" pairs were written by hand to choose a recipe with, those "by hand"
+    to test it.
     """
     lists: dict[str, list[tuple[Pair, Pair]]] = {
         f"generated, {kind}": [

@@ -12,6 +12,7 @@ from torch import Tensor
 from course_utils.attention import causal_mask, length_mask
 from course_utils.batches import Batch
 from course_utils.callbacks import Callback, Run
+from course_utils.checks import check_mask, check_tensor
 from course_utils.models.seq2seq import Seq2Seq
 from course_utils.models.transformer import TransformerDecoder, TransformerEncoder
 from course_utils.runtime import evaluating
@@ -25,8 +26,13 @@ def entropy_shares(weights: Tensor, mask: Tensor) -> Tensor:
     """The mean entropy of each head's rows as a share of that of equal weights, (H,): from 0 to 1.
 
     weights (B, H, T, K), mask (B, T, K): which slots a row may attend to. Rows with fewer than two
-    of them have nothing to choose and do not count. Raises ValueError if no others are left.
+    of them have nothing to choose and do not count. Raises ValueError for other shapes and if no
+    other rows are left, TypeError for a mask that is not boolean.
     """
+    check_tensor("weights", weights, "B", "H", "T", "K", kind="floats")
+    check_mask(mask)
+    B, _, T, K = weights.shape
+    check_tensor("mask", mask, B, T, K)
     slots = mask.sum(dim=-1)
     chooses = slots > 1
     if not chooses.any():
@@ -84,10 +90,15 @@ class WatchWeights(Callback):
 
     ``batch()`` makes what is watched. A row gets, for each part of `head_entropies`, the mean over
     its heads ("entropy, encoder") and the lowest of them ("lowest, encoder"), and the two norms of
-    `gradient_norms` ("gradient", "gradient of scores").
+    `gradient_norms` ("gradient", "gradient of scores"). Raises TypeError for a batch instead of a
+    function that makes it, ValueError for steps that are not numbers from 0.
     """
 
     def __init__(self, batch: Callable[[], Batch], steps: tuple[int, ...] = (0, 10, 30)):
+        if not callable(batch):
+            raise TypeError(f"batch is a function that makes a batch, got a {type(batch).__name__}")
+        if not isinstance(steps, tuple) or any(type(n) is not int or n < 0 for n in steps):
+            raise ValueError(f"steps are a tuple of numbers from 0, got {steps!r}")
         self.batch, self.steps = batch, steps
 
     def measure(self, model: Seq2Seq) -> dict[str, float]:
